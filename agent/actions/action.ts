@@ -1,0 +1,35 @@
+import type { Risk } from '../../protocol/messages/capabilities.js';
+import type { ParameterSpec, ParameterValue } from '../../protocol/messages/parameters.js';
+
+/** Where an action's output goes; bytes past the bound are counted, not kept. */
+export type OutputSink = Readonly<{ write: (stream: 'stdout' | 'stderr', bytes: Uint8Array | string) => void }>;
+
+/** What an action is given when it starts. */
+export type ActionContext = Readonly<{
+  executionId: string;
+  /** Checked against the action's specs, defaults filled in. */
+  parameters: ReadonlyMap<string, ParameterValue>;
+  /** Fires when it has to end: time-out, cancel or shutdown. */
+  signal: AbortSignal;
+  output: OutputSink;
+}>;
+
+/**
+ * How an action ended by itself. A program that fails is a value, never an exception; whether the end was a time-out
+ * or a cancel is the executor's to say, since it fired the signal.
+ */
+export type ActionEnd =
+  | Readonly<{ kind: 'exited'; exitCode: number }>
+  | Readonly<{ kind: 'signaled'; signal: NodeJS.Signals }>
+  | Readonly<{ kind: 'error'; code: string; message: string }>;
+
+/** One thing that a node can do. A new built-in is one file that exports this, and one line in builtins/list.ts. */
+export type Action = Readonly<{
+  name: string;
+  description: string;
+  risk: Risk;
+  parameters: readonly ParameterSpec[];
+  /** Milliseconds; undefined means the request's time-out alone counts. */
+  timeoutMs?: number;
+  run: (context: ActionContext) => Promise<ActionEnd>;
+}>;

@@ -1,0 +1,205 @@
+import { z } from 'zod';
+import { PositiveDuration } from '../../protocol/durations.js';
+import { ActionName, Id, Sha256Hex, Time } from '../../protocol/ids.js';
+import { HookSpec, Risk } from '../../protocol/messages/capabilities.js';
+import { MAX_GROUPS } from '../../protocol/messages/control.js';
+import { Encoding } from '../../protocol/messages/output.js';
+import { ParameterSpec, Parameters } from '../../protocol/messages/parameters.js';
+import { OUTCOMES } from '../../protocol/messages/result.js';
+import { Labels, Selector } from '../../protocol/selectors.js';
+
+/** Invocation states (A-33 and `cancelled`). */
+export const INVOCATION_STATUSES = [
+  'pending',
+  'approved',
+  'executing',
+  'completed',
+  'failed',
+  'denied',
+  'expired',
+  'cancelled',
+] as const;
+export const InvocationStatus = z.enum(INVOCATION_STATUSES);
+export type InvocationStatus = z.infer<typeof InvocationStatus>;
+
+/** Execution states: on the way, then one of the agent's outcomes or the controller's own ends. */
+export const EXECUTION_STATUSES = ['queued', 'sent', 'accepted', 'rejected', 'expired', ...OUTCOMES] as const;
+export const ExecutionStatus = z.enum(EXECUTION_STATUSES);
+export type ExecutionStatus = z.infer<typeof ExecutionStatus>;
+
+export const PageQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(512).optional(),
+});
+
+/** Any list: `next_cursor` is null on the last page. */
+export function pageOf<T extends z.ZodType>(item: T) {
+  return z.object({ items: z.array(item), next_cursor: z.string().nullable() });
+}
+
+/** RFC 9457 problem details; `code` is of the error table. */
+export const Problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  next: z.string().describe('What to do'),
+  request_id: z.string(),
+  errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+});
+export type Problem = Readonly<z.infer<typeof Problem>>;
+
+export const NodeView = z.object({
+  node: Id,
+  state: z.enum(['online', 'offline', 'never_seen']),
+  agent_version: z.string().nullable(),
+  groups: z.array(Id),
+  labels: Labels,
+  enrolled_at: Time,
+  last_seen: Time.nullable(),
+  boot_id: z.string().nullable(),
+  process_id: z.string().nullable(),
+  builtin_actions: z.array(z.string()),
+  hooks: z.array(z.string()),
+  open_executions: z.int(),
+});
+export type NodeView = Readonly<z.infer<typeof NodeView>>;
+
+/** An action and where it is offered. For hooks `checksums` says which node has which version. */
+export const ActionView = z.object({
+  name: ActionName,
+  kind: z.enum(['builtin', 'hook']),
+  description: z.string(),
+  risk: Risk,
+  parameters: z.array(ParameterSpec),
+  timeout: z.string().nullable(),
+  nodes: z.array(Id),
+  checksums: z.record(Sha256Hex, z.array(Id)).optional(),
+  sandbox: HookSpec.shape.sandbox.optional(),
+});
+export type ActionView = Readonly<z.infer<typeof ActionView>>;
+
+export const CreateInvocation = z.strictObject({
+  action: ActionName,
+  target: Selector,
+  parameters: Parameters.default({}),
+  timeout: PositiveDuration.optional(),
+  expires_in: PositiveDuration.optional().describe('How long it may wait for a node; default 24h, at most 7 days'),
+  reason: z.string().max(1024).optional(),
+  stream: z.boolean().default(false),
+  spread: PositiveDuration.optional(),
+  confirm: z.boolean().default(false).describe("An admin's or owner's own approval of a write"),
+});
+export type CreateInvocation = Readonly<z.infer<typeof CreateInvocation>>;
+
+/** How many executions of an invocation are in each state; every state is present. */
+export const Counts = z.object({
+  total: z.int(),
+  ...(Object.fromEntries(EXECUTION_STATUSES.map((s) => [s, z.int()])) as Record<ExecutionStatus, z.ZodInt>),
+});
+
+export const InvocationView = z.object({
+  id: z.string(),
+  status: InvocationStatus,
+  action: ActionName,
+  target: Selector,
+  parameters: Parameters,
+  risk: Risk,
+  timeout: z.string(),
+  reason: z.string().nullable(),
+  created_at: Time,
+  created_by: z.string(),
+  approved_by: z.string().nullable(),
+  approved_at: Time.nullable(),
+  expires_at: Time,
+  completed_at: Time.nullable(),
+  digest: Sha256Hex.describe('Of what is asked: action, target, parameters, time-out'),
+  counts: Counts,
+  error: z.string().nullable(),
+});
+export type InvocationView = Readonly<z.infer<typeof InvocationView>>;
+
+export const ExecutionView = z.object({
+  execution_id: z.string(),
+  invocation_id: z.string(),
+  node: Id,
+  status: ExecutionStatus,
+  reason: z.string().nullable().describe('Why it was rejected'),
+  unreachable: z.boolean().describe('Offered for 30 s without an answer; provisional'),
+  provisional: z.boolean().describe('The controller concluded it; a late signed result replaces it'),
+  request_sha256: Sha256Hex.nullable(),
+  sent_at: Time.nullable(),
+  accepted_at: Time.nullable(),
+  finished_at: Time.nullable(),
+  received_at: Time.nullable(),
+  exit_code: z.int().nullable(),
+  duration: z.string().nullable(),
+  duration_ms: z.number().nullable(),
+  stdout: z.string().nullable(),
+  stderr: z.string().nullable(),
+  stdout_encoding: Encoding.nullable(),
+  stderr_encoding: Encoding.nullable(),
+  stdout_bytes: z.int().nullable(),
+  stderr_bytes: z.int().nullable(),
+  stdout_truncated: z.boolean().nullable(),
+  stderr_truncated: z.boolean().nullable(),
+  error_code: z.string().nullable(),
+  error: z.string().nullable(),
+  launched: z.enum(['yes', 'no', 'unknown']).nullable(),
+});
+export type ExecutionView = Readonly<z.infer<typeof ExecutionView>>;
+
+/** An invocation and, while they are few (at most 200), its executions. */
+export const InvocationAnswer = z.object({ invocation: InvocationView, executions: z.array(ExecutionView).optional() });
+export type InvocationAnswer = Readonly<z.infer<typeof InvocationAnswer>>;
+
+export const CreateEnrollmentToken = z.strictObject({
+  uses: z.int().min(1).max(100_000).default(1),
+  expires_in: PositiveDuration.default('1h'),
+  groups: z.array(Id).max(MAX_GROUPS).default([]),
+  labels: Labels.default({}),
+  node_id_pattern: z
+    .string()
+    .max(64)
+    .regex(/^[A-Za-z0-9_*-]+$/)
+    .optional()
+    .describe('Glob of allowed node ids: pump-*'),
+});
+export type CreateEnrollmentToken = Readonly<z.infer<typeof CreateEnrollmentToken>>;
+
+export const EnrollmentTokenView = z.object({
+  id: z.string(),
+  uses_left: z.int(),
+  expires_at: Time,
+  groups: z.array(Id),
+  labels: Labels,
+  node_id_pattern: z.string().nullable(),
+  created_at: Time,
+  created_by: z.string(),
+});
+export type EnrollmentTokenView = Readonly<z.infer<typeof EnrollmentTokenView>>;
+
+/** The one time the token itself is shown. */
+export const EnrollmentTokenCreated = EnrollmentTokenView.extend({ token: z.string() });
+
+export const SignedBody = z.strictObject({
+  jws: z
+    .string()
+    .min(1)
+    .max(64 * 1024),
+});
+
+export const CreateBrokerCredential = z.strictObject({ role: z.enum(['controller', 'monitor']) });
+export const BrokerCredential = z.object({
+  url: z.string(),
+  client_id: Id,
+  username: Id,
+  password: z.string(),
+  expires_at: Time,
+  filters: z.array(z.string()).describe('What this role may subscribe'),
+});
+export type BrokerCredential = Readonly<z.infer<typeof BrokerCredential>>;
+
+export const Me = z.object({ id: z.string(), org: Id, role: z.enum(['owner', 'admin', 'operator', 'viewer']) });
+export type Me = Readonly<z.infer<typeof Me>>;

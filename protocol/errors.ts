@@ -1,0 +1,288 @@
+/** Where a code is spoken: `refusal` is only counted, the others are told to a peer. */
+export type ErrorVoice = 'refusal' | 'ack' | 'result' | 'api' | 'startup';
+
+type ErrorEntry = Readonly<{
+  voices: readonly ErrorVoice[];
+  /** The HTTP status that carries the code, for `api` codes. */
+  http?: number;
+  /** True when the same ask may succeed later without a change. */
+  retryable: boolean;
+  meaning: string;
+  next: string;
+}>;
+
+/**
+ * Every failure that a peer, an operator or a metric may be told of.
+ * A code is public: never renamed, never reused. docs/reference/errors.md is made from here.
+ */
+export const ERROR_CODES = {
+  // An envelope that is not believed. Counted and logged, never answered.
+  envelope_too_large: refusal(
+    'the message is larger than max_packet_bytes',
+    'raise max_packet_bytes on every part, or send less',
+  ),
+  envelope_malformed: refusal(
+    'the message is not a JWS in compact serialization with canonical base64url',
+    'sign as topics.md says',
+  ),
+  envelope_algorithm: refusal(
+    'the header names an algorithm other than EdDSA, or carries a field that we do not accept',
+    'sign with Ed25519 and only alg, typ and kid in the header',
+  ),
+  envelope_type: refusal(
+    'the header names another typ than this topic carries',
+    'publish each message on the topic that the table in topics.md names',
+  ),
+  unknown_key: refusal('no key with this kid is known', 'enroll the node, or renew the key list'),
+  key_not_allowed: refusal('the key may not sign this typ', 'sign with the key of the right part'),
+  key_list_expired: refusal(
+    'the key list has passed its not_after',
+    'let the controller reach the node once, so that it sends a newer list',
+  ),
+  bad_signature: refusal('the signature does not hold', 'look for an intruder, or for a broken client'),
+  payload_malformed: refusal('the signed bytes are not UTF-8 JSON', 'send JSON'),
+  payload_invalid: refusal(
+    'the payload does not fit its schema',
+    'compare it with the JSON Schema in docs/reference/schemas',
+  ),
+  unknown_version: refusal('the payload has a v that this release does not speak', 'upgrade the older side'),
+  wrong_audience: refusal(
+    'org, node or topic do not agree, or the message is for somebody else',
+    'publish on the addressed topic',
+  ),
+  stale: refusal(
+    'the message is outside its time, or from an earlier connection or process',
+    'nothing: late and repeated messages are expected',
+  ),
+  replayed: refusal('a message that works once came again', 'nothing: repeated messages are expected'),
+  topic_invalid: refusal(
+    'a topic level is empty, too long or holds a reserved character',
+    'use ids of letters, digits, _ and -',
+  ),
+  unknown_execution: refusal(
+    'the message speaks of an execution that was never asked of this node',
+    'look for an intruder, or a store restored from an older copy',
+  ),
+  wrong_request: refusal(
+    'the message answers other request octets than those that were sent',
+    'look for an intruder, or a store restored from an older copy',
+  ),
+  conflicting_result: refusal(
+    'a different result for an execution that already has one',
+    'read the audit entry and both results',
+  ),
+
+  // Why an agent does not take a request (the ack's reason).
+  actions_disabled: ack(false, 'agent.enabled is false on the node', 'enable actions on the node'),
+  shutting_down: ack(true, 'the agent is stopping', 'nothing: it is offered again'),
+  duplicate_execution_id: ack(false, 'this execution id was seen before', 'nothing: the first request counts'),
+  not_yet_valid: ack(true, 'issued_at lies ahead, or the agent has had no welcome yet', 'nothing: it is offered again'),
+  before_epoch: ack(false, 'the request is older than the journal of the node', 'ask again with a new invocation'),
+  max_concurrent_reached: ack(
+    true,
+    'agent.max_concurrent actions are already running',
+    'nothing: it is offered again when a slot is free',
+  ),
+  unknown_action: entry(['ack', 'api'], {
+    http: 422,
+    meaning: 'no target offers an action of this name',
+    next: 'list what is offered with: muster actions',
+  }),
+  wrong_target: ack(false, 'the node was not a member of the target at roster_at', 'target the node itself'),
+  storage_failed: entry(['ack', 'api'], {
+    http: 503,
+    retryable: true,
+    meaning: 'the record could not be written to disk',
+    next: 'free disk space or mend the disk; it is tried again',
+  }),
+  expired: entry(['ack', 'result', 'api'], {
+    http: 410,
+    meaning: 'the time in which it might start has passed',
+    next: 'ask again, with a longer expires_in if the link is slow',
+  }),
+  cancelled: entry(['ack', 'result'], {
+    meaning: 'it was cancelled before it started',
+    next: 'ask again if it is still wanted',
+  }),
+
+  // Why an accepted execution ended as error (the result's error_code).
+  hook_not_found: result('the hook file is gone', 'put it back, or ask for another action'),
+  hook_not_executable: result(
+    'the hook is not a regular executable file that only its owner may write',
+    'chmod 755 the file and look who owns it',
+  ),
+  integrity_check_failed: result(
+    'the SHA-256 of the hook is not the one in the request',
+    'compare the file on the node; accept the change at the controller if it is yours',
+  ),
+  sandbox_unavailable: result(
+    'the sandbox that the sidecar asks for is not available on the node',
+    'install it, or set sandbox to none in the sidecar',
+  ),
+  missing_required_parameter: entry(['result', 'api'], {
+    http: 422,
+    meaning: 'a required parameter is missing',
+    next: 'give it as name=value',
+  }),
+  invalid_parameter: entry(['result', 'api'], {
+    http: 422,
+    meaning: 'a parameter does not fit the announced specification',
+    next: 'read the specification with: muster actions NODE',
+  }),
+  interrupted: result(
+    'the agent ended while the action was under way; launched says whether it had started',
+    'look at the node, then ask again',
+  ),
+  start_failed: result(
+    'the operating system did not start the program',
+    'read the error text, then look at the file on the node',
+  ),
+  journal_lost: result('the node lost its journal, so nobody knows whether it ran', 'look at the node, then ask again'),
+  agent_lost: result(
+    'no result came in time; a late signed result still replaces this',
+    'look at the node and its link',
+  ),
+  internal: entry(['result', 'api'], {
+    http: 500,
+    meaning: 'a fault in Muster itself',
+    next: 'read the log of that process and report it',
+  }),
+
+  // What the REST API answers (RFC 9457, member code).
+  malformed_json: api(400, 'the body is not JSON', 'send a JSON object'),
+  body_too_large: api(413, 'the body is larger than 256 KiB', 'send less'),
+  unsupported_media_type: api(415, 'the body is not application/json', 'set Content-Type: application/json'),
+  invalid_request: api(
+    400,
+    'a field is unknown, missing or out of bounds',
+    'read errors[] and correct the fields it names',
+  ),
+  unauthenticated: api(
+    401,
+    'no valid token came with the request',
+    'send Authorization: Bearer TOKEN; muster up prints one',
+  ),
+  forbidden: api(403, 'the caller may not do this', 'ask somebody with the role that it needs'),
+  denied_by_policy: api(
+    403,
+    'the policy denies this action',
+    'read the invocation, then ask an owner to change the policy',
+  ),
+  confirmation_required: api(
+    403,
+    'the action changes something and was not confirmed',
+    'send confirm: true, or run the CLI with --yes',
+  ),
+  not_found: api(404, 'there is nothing under this address', 'list what there is and use an id from the list'),
+  unknown_node: api(422, 'no node of this name is enrolled', 'list the nodes with: muster nodes'),
+  unknown_group: api(422, 'no node is a member of this group', 'list the groups with: muster nodes'),
+  no_target: api(422, 'the selector matches no node', 'widen the selector, or enroll nodes'),
+  hook_changed: api(
+    409,
+    'the hook has another checksum than the one that was pinned',
+    'look at the file on the node and accept the change if it is yours',
+  ),
+  checksums_differ: api(
+    422,
+    'the targets do not agree on the hook',
+    'target nodes that have the same version of the hook',
+  ),
+  idempotency_conflict: api(409, 'this Idempotency-Key was used with another body', 'use a new key for a new ask'),
+  conflict: api(409, 'the record is no longer in a state that allows this', 'read the record again'),
+  too_many_open: api(429, 'the node has too many open executions', 'wait until some have ended, or cancel some', true),
+  rate_limited: api(429, 'too many requests', 'wait as long as Retry-After says', true),
+  overloaded: api(503, 'the controller has more to write than it can', 'wait as long as Retry-After says', true),
+  enrollment_token_invalid: api(
+    401,
+    'the enrollment token is unknown, used up or expired',
+    'make a new one with: muster enroll-token create',
+  ),
+  node_id_taken: api(
+    409,
+    'a node of this name is enrolled with another key',
+    'choose another node id, or remove the old node',
+  ),
+  node_id_not_allowed: api(403, 'the token does not allow this node id', 'use an id that fits the token'),
+
+  // Why a process does not start or a command does not run.
+  config_invalid: startup('the configuration has faults', 'correct every line that is named'),
+  data_dir_unusable: startup(
+    'the data directory cannot be used',
+    'choose another with --data, or mend its owner and mode',
+  ),
+  already_running: startup(
+    'another process uses this data directory',
+    'stop it, or choose another directory with --data',
+  ),
+  port_in_use: startup('the port is taken', 'stop what listens there, or choose another port'),
+  enrollment_failed: startup(
+    'the controller did not enroll this node',
+    'read the reason and make a new token if need be',
+  ),
+  unavailable: entry(['startup', 'api'], {
+    http: 503,
+    retryable: true,
+    meaning: 'the controller or the broker cannot be reached',
+    next: 'start it with: muster up',
+  }),
+  not_connected: startup('there is no connection to the broker', 'nothing: it is tried again'),
+  deadline_passed: startup('a peer did not answer in time', 'look at the link and at the peer'),
+  unsafe_key: startup('the key is not an Ed25519 key that may be trusted', 'make a new key'),
+  usage: startup('the command line is wrong', 'read muster help'),
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** A failure that we foresaw and can name. Any other exception is a bug and ends the process. */
+export class MusterError extends Error {
+  override readonly name = 'MusterError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, detail: string, options?: ErrorOptions) {
+    super(detail, options);
+    this.code = code;
+  }
+
+  get retryable(): boolean {
+    return ERROR_CODES[this.code].retryable;
+  }
+}
+
+/** True for a {@link MusterError}, of this code when one is given. */
+export function isMusterError(error: unknown, code?: ErrorCode): error is MusterError {
+  return error instanceof MusterError && (code === undefined || error.code === code);
+}
+
+/** The codes that are spoken in this place, in the order of the table. */
+export function codesOf(voice: ErrorVoice): ErrorCode[] {
+  return Object.entries<ErrorEntry>(ERROR_CODES).flatMap(([code, { voices }]) =>
+    voices.includes(voice) ? [code as ErrorCode] : [],
+  );
+}
+
+function entry(
+  voices: readonly ErrorVoice[],
+  { http, retryable = false, meaning, next }: { http?: number; retryable?: boolean; meaning: string; next: string },
+): ErrorEntry {
+  return http === undefined ? { voices, retryable, meaning, next } : { voices, http, retryable, meaning, next };
+}
+
+function refusal(meaning: string, next: string): ErrorEntry {
+  return entry(['refusal'], { meaning, next });
+}
+
+function ack(retryable: boolean, meaning: string, next: string): ErrorEntry {
+  return entry(['ack'], { retryable, meaning, next });
+}
+
+function result(meaning: string, next: string): ErrorEntry {
+  return entry(['result'], { meaning, next });
+}
+
+function api(http: number, meaning: string, next: string, retryable = false): ErrorEntry {
+  return entry(['api'], { http, retryable, meaning, next });
+}
+
+function startup(meaning: string, next: string): ErrorEntry {
+  return entry(['startup'], { meaning, next });
+}

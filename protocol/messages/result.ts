@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { ActionName, ExecutionId, Id, Sha256Hex, Time, Uuid } from '../ids.js';
+import { Encoding } from './output.js';
+import { Parameters } from './parameters.js';
+import { TriggeredBy } from './request.js';
+
+/** How an accepted execution ends (P-35). */
+export const OUTCOMES = ['success', 'failed', 'timeout', 'cancelled', 'error'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** At most this many bytes of a stream stand in the result itself, head and tail; the rest follows as output messages. */
+export const MAX_INLINE_BYTES = 64 * 1024;
+
+/** The text of inline output: UTF-8, or base64 of it. */
+const InlineText = z.string().max(Math.ceil((MAX_INLINE_BYTES * 4) / 3) + 4096);
+
+export const ErrorCodeText = z.string().regex(/^[a-z][a-z0-9_]{0,62}$/);
+
+export const Launched = z.enum(['yes', 'no', 'unknown']);
+
+/** Payload of `muster-result` (P-92). */
+export const Result = z
+  .object({
+    v: z.literal(1),
+    execution_id: ExecutionId,
+    node: Id,
+    org: Id,
+    boot_id: Uuid,
+    process_id: Uuid,
+    request_sha256: Sha256Hex.optional().describe('Absent only when origin is local'),
+    status: z.enum(OUTCOMES),
+    exit_code: z.int().min(-1).max(255).describe('-1 where there is none'),
+    stdout: InlineText,
+    stderr: InlineText,
+    stdout_encoding: Encoding,
+    stderr_encoding: Encoding,
+    stdout_bytes: z.int().min(0).describe('Bytes of all that was captured'),
+    stderr_bytes: z.int().min(0),
+    stdout_sha256: Sha256Hex.describe('Of all that was captured'),
+    stderr_sha256: Sha256Hex,
+    stdout_truncated: z.boolean().describe('True only when bytes were dropped past max_output_bytes'),
+    stderr_truncated: z.boolean(),
+    chunks: z.int().min(0).describe('How many output messages belong to it'),
+    duration: z.string().max(64),
+    duration_ms: z.number().min(0),
+    finished_at: Time,
+    error_code: ErrorCodeText.optional(),
+    error: z.string().max(4096).optional().describe('A plain sentence, no stack'),
+    launched: Launched.optional(),
+    triggered_by: TriggeredBy.optional(),
+    origin: z.literal('local').optional(),
+    action: ActionName.optional(),
+    parameters: Parameters.optional(),
+  })
+  .refine(
+    ({ status, error_code }) => (status === 'error') === (error_code !== undefined),
+    'error_code stands with error, and only there',
+  )
+  .refine(
+    ({ origin, request_sha256 }) => (origin === 'local') !== (request_sha256 !== undefined),
+    'request_sha256 is absent only for local origin',
+  );
+export type Result = Readonly<z.infer<typeof Result>>;

@@ -1,0 +1,55 @@
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join, resolve } from 'node:path';
+import { MusterError } from '../protocol/errors.js';
+import { errnoOf } from './errno.js';
+
+/** A data directory that this process alone uses until `release()`. */
+export type DataDir = Readonly<{ path: string; release: () => Promise<void> }>;
+
+/**
+ * Makes the directory (0700) if need be and claims it for this process.
+ * @throws {MusterError} data_dir_unusable, already_running
+ */
+export async function claimDataDir(directory: string): Promise<DataDir> {
+  const path = makeDataDir(directory);
+  const lock = await takeLock(path);
+  return { path, release: () => new Promise((done) => lock.close(() => done())) };
+}
+
+/**
+ * The absolute path of a directory that exists and can be written to.
+ * @throws {MusterError} data_dir_unusable
+ */
+export function makeDataDir(directory: string): string {
+  const path = resolve(directory);
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new MusterError('data_dir_unusable', `The directory ${path} cannot be used: ${why}`, { cause });
+  }
+  return path;
+}
+
+/**
+ * A lock that the kernel drops with its holder, also after kill -9: a listening socket whose name is made from the
+ * directory's device and inode. On Linux the name lives in the abstract namespace; elsewhere it is a socket file.
+ */
+async function takeLock(path: string): Promise<Server> {
+  const { dev, ino } = statSync(path, { bigint: true });
+  const name = process.platform === 'linux' ? `\0muster-${dev}-${ino}` : join(path, 'lock.sock');
+  const server = createServer((socket) => socket.destroy());
+  server.unref();
+  return new Promise((locked, failed) => {
+    server.once('error', (cause) => {
+      failed(
+        errnoOf(cause) === 'EADDRINUSE'
+          ? new MusterError('already_running', `Another process already uses the directory ${path}`, { cause })
+          : new MusterError('data_dir_unusable', `The directory ${path} cannot be locked: ${cause.message}`, { cause }),
+      );
+    });
+    server.listen({ path: name }, () => locked(server));
+  });
+}

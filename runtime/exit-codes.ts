@@ -1,0 +1,27 @@
+import type { ErrorCode } from '../protocol/errors.js';
+
+/** Exit codes of every `muster` process (0 is: stopped as asked). */
+export const EXIT = { failed: 1, usage: 2, unavailable: 69, notAllowed: 77, configuration: 78 } as const;
+
+/** Each code that ends a process with something else than 1. */
+const EXIT_BY_CODE: ReadonlyMap<ErrorCode, number> = new Map([
+  ['usage', EXIT.usage],
+  ['unavailable', EXIT.unavailable],
+  ['not_connected', EXIT.unavailable],
+  ['deadline_passed', EXIT.unavailable],
+  ['port_in_use', EXIT.unavailable],
+  ['already_running', EXIT.unavailable],
+  ['unauthenticated', EXIT.notAllowed],
+  ['forbidden', EXIT.notAllowed],
+  ['denied_by_policy', EXIT.notAllowed],
+  ['confirmation_required', EXIT.notAllowed],
+  ['enrollment_failed', EXIT.notAllowed],
+  ['config_invalid', EXIT.configuration],
+  ['data_dir_unusable', EXIT.configuration],
+  ['unsafe_key', EXIT.configuration],
+]);
+
+/** The exit code that a foreseen failure ends a process with. */
+export function exitCodeOf(code: ErrorCode): number {
+  return EXIT_BY_CODE.get(code) ?? EXIT.failed;
+}

@@ -1,0 +1,73 @@
+import { ERROR_CODES, isMusterError } from '../protocol/errors.js';
+import { EXIT, exitCodeOf } from './exit-codes.js';
+import type { Logger } from './logger.js';
+
+/** A part that has started. `stop` waits for running work; when `hurry` fires it stops waiting. */
+export type Running = Readonly<{ stop: (hurry: AbortSignal) => Promise<void> }>;
+
+/** What a part tells the process that started it, once it can be used: where it listens. */
+export type ReadyMessage = Readonly<{ ready: Readonly<Record<string, unknown>> }>;
+
+/** A stop that takes longer than this after the drain is a bug; the process then ends with 1. */
+const STOP_LIMIT_MS = 60_000;
+
+/**
+ * Runs one part until SIGINT, SIGTERM or the end of the process that started it, then stops it. A second signal skips
+ * the wait. Foreseen failures end with a plain sentence on stderr and their exit code; anything else is a bug: 1.
+ */
+export async function runProcess(log: Logger, start: () => Promise<Running>): Promise<void> {
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (err: unknown) => {
+      log.fatal({ err }, 'unforeseen failure');
+      process.exit(EXIT.failed);
+    });
+  }
+  const stopAsked = whenStopAsked();
+  try {
+    const running = await start();
+    await stopAsked.first;
+    log.info('stopping');
+    setTimeout(() => {
+      log.fatal('stop takes too long');
+      process.exit(EXIT.failed);
+    }, STOP_LIMIT_MS).unref();
+    await running.stop(stopAsked.second);
+    log.info('stopped');
+    process.exit(0);
+  } catch (error) {
+    process.exit(reportFailure(error, log));
+  }
+}
+
+/** Says a foreseen failure in a sentence with its code and what to do next; gives the exit code. */
+export function reportFailure(error: unknown, log?: Logger): number {
+  if (!isMusterError(error)) {
+    if (log === undefined) process.stderr.write(`muster: ${error instanceof Error ? error.message : String(error)}\n`);
+    else log.fatal({ err: error }, 'unforeseen failure');
+    return EXIT.failed;
+  }
+  const { next } = ERROR_CODES[error.code];
+  process.stderr.write(`muster: ${error.message} [${error.code}]\n  What to do: ${next}.\n`);
+  return exitCodeOf(error.code);
+}
+
+/** Tells the process that started this one (if any) that it can be used. */
+export function announceReady(ready: Readonly<Record<string, unknown>>): void {
+  process.send?.({ ready } satisfies ReadyMessage);
+}
+
+function whenStopAsked(): { first: Promise<void>; second: AbortSignal } {
+  const hurry = new AbortController();
+  let asked = 0;
+  const first = new Promise<void>((resolve) => {
+    const onAsk = (): void => {
+      asked += 1;
+      if (asked === 1) resolve();
+      else hurry.abort();
+    };
+    process.on('SIGINT', onAsk);
+    process.on('SIGTERM', onAsk);
+    process.once('disconnect', onAsk);
+  });
+  return { first, second: hurry.signal };
+}

@@ -1,0 +1,35 @@
+import type { ErrorCode, MusterError } from '../protocol/errors.js';
+import type { Clock } from './clock.js';
+import type { Logger } from './logger.js';
+
+const WINDOW_MS = 60_000;
+
+/** Counts what is refused and logs at most one line per kind and minute, so that a flood does not fill the disk. */
+export type Refusals = Readonly<{ note: (error: MusterError, about: Readonly<Record<string, unknown>>) => void }>;
+
+/** `count` moves the metric; it is called for every refusal. */
+export function createRefusals({
+  log,
+  clock,
+  count,
+}: {
+  log: Logger;
+  clock: Clock;
+  count: (code: ErrorCode) => void;
+}): Refusals {
+  /** When each code was last logged, and how many were not since. */
+  const seen = new Map<ErrorCode, { sinceMs: number; unlogged: number }>();
+  return {
+    note({ code, message }, about) {
+      count(code);
+      const nowMs = clock.monotonicMs();
+      const last = seen.get(code);
+      if (last !== undefined && nowMs - last.sinceMs < WINDOW_MS) {
+        last.unlogged += 1;
+        return;
+      }
+      log.warn({ code, detail: message.slice(0, 200), unlogged: last?.unlogged ?? 0, ...about }, 'message refused');
+      seen.set(code, { sinceMs: nowMs, unlogged: 0 });
+    },
+  };
+}
