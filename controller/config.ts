@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { PositiveDuration } from '../protocol/durations.js';
+import { DEFAULT_MAX_PACKET_BYTES } from '../protocol/envelope.js';
+import { Id } from '../protocol/ids.js';
+import { DEFAULT_PREFIX } from '../protocol/topics.js';
+import { LOG_LEVELS } from '../runtime/logger.js';
+
+const BrokerUrl = z.url({ protocol: /^(mqtts?|wss?)$/ }).max(512);
+
+/** The controller's settings. docs/reference/config.md is generated from the descriptions. */
+export const ControllerConfig = z.strictObject({
+  host: z.string().max(255).default('127.0.0.1').describe('Address that the REST API listens on'),
+  port: z.int().min(0).max(65_535).default(8080).describe('Port of the REST API; 0 takes a free one'),
+  data_dir: z
+    .string()
+    .min(1)
+    .max(4096)
+    .default('./.muster/controller')
+    .describe('Directory of the keys and the store; one controller uses it at a time'),
+  org: Id.default('default').describe('The organisation; a topic level'),
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,63}\/[A-Za-z0-9_-]{1,63}$/)
+    .default(DEFAULT_PREFIX)
+    .describe('The two topic levels before the org'),
+  broker_url: BrokerUrl.default('mqtt://127.0.0.1:1883').describe('Where the controller reaches the broker'),
+  public_broker_url: BrokerUrl.optional().describe('Where nodes reach the broker; broker_url when absent'),
+  broker_ca_file: z
+    .string()
+    .max(4096)
+    .optional()
+    .describe('PEM file of the CA of the broker; also handed to nodes when they enroll'),
+  broker_username: z
+    .string()
+    .max(256)
+    .optional()
+    .describe('For brokers that do not check our passwords; the client id when absent'),
+  broker_password: z
+    .string()
+    .max(4096)
+    .optional()
+    .describe('For brokers that do not check our passwords; a signed token when absent'),
+  instance: Id.max(40)
+    .optional()
+    .describe('Name of this controller in its client id ctl-…; made at random once when absent'),
+  keep_alive: z.int().min(5).max(1200).default(30).describe('MQTT keep-alive in seconds'),
+  max_packet_bytes: z
+    .int()
+    .min(16 * 1024)
+    .max(16 * 1024 * 1024)
+    .default(DEFAULT_MAX_PACKET_BYTES)
+    .describe('The largest message in bytes'),
+  max_open_per_node: z.int().min(1).max(100_000).default(1000).describe('Open executions per node; more are refused'),
+  default_expires_in: PositiveDuration.default('24h').describe('How long an action may wait for its node'),
+  log_level: z.enum(LOG_LEVELS).default('info').describe('The least level that is logged'),
+});
+export type ControllerConfig = Readonly<z.infer<typeof ControllerConfig>>;

@@ -1,0 +1,124 @@
+import type { z } from 'zod';
+import type {
+  ActionView,
+  BrokerCredential,
+  CreateBrokerCredential,
+  CreateEnrollmentToken,
+  CreateInvocation,
+  EnrollmentTokenCreated,
+  EnrollmentTokenView,
+  ExecutionView,
+  InvocationView,
+  Me,
+  NodeView,
+} from './http/schemas.js';
+
+/** Who asks: a person or program whose token was accepted. */
+export type Principal = Me;
+export type Role = Principal['role'];
+
+/** A part of a list; `cursor` is the `next_cursor` of the page before. */
+export type PageRequest = Readonly<{ limit: number; cursor?: string | undefined }>;
+
+/** `next_cursor` is null on the last page. */
+export type Page<T> = Readonly<{ items: readonly T[]; next_cursor: string | null }>;
+
+/** A group and how many nodes are members of it. */
+export type GroupView = Readonly<{ group: string; nodes: number }>;
+
+/** One stream of an execution, whole as far as the controller holds it. */
+export type ExecutionOutput = Readonly<{
+  stream: 'stdout' | 'stderr';
+  /** What is held of it, in order; a gap is filled with nothing and `complete` is false. */
+  bytes: Buffer;
+  /** True once every byte that the node captured is here. */
+  complete: boolean;
+  /** True when the node dropped bytes past its max_output_bytes. */
+  truncated: boolean;
+}>;
+
+export type NodeService = Readonly<{
+  /** By node id. @throws {MusterError} invalid_request (the cursor) */
+  list: (org: string, page: PageRequest) => Promise<Page<NodeView>>;
+  get: (org: string, node: string) => Promise<NodeView | undefined>;
+  groups: (org: string) => Promise<readonly GroupView[]>;
+  /** What is offered, by name; of one node when it is named. @throws {MusterError} unknown_node */
+  actions: (org: string, node?: string) => Promise<readonly ActionView[]>;
+}>;
+
+export type InvocationService = Readonly<{
+  /**
+   * Stores the ask and starts delivering it; durable when it resolves. `replayed` is true when the same
+   * `idempotencyKey`, principal and body came before. `bodySha256` is of the body's octets.
+   * @throws {MusterError} unknown_action, unknown_node, unknown_group, no_target, invalid_parameter,
+   *   missing_required_parameter, hook_changed, checksums_differ, too_many_open, idempotency_conflict, forbidden,
+   *   confirmation_required, invalid_request, overloaded, storage_failed
+   */
+  create: (
+    principal: Principal,
+    ask: CreateInvocation,
+    request: Readonly<{ idempotencyKey?: string | undefined; bodySha256: string }>,
+  ) => Promise<Readonly<{ invocation: InvocationView; replayed: boolean }>>;
+  get: (org: string, id: string) => Promise<InvocationView | undefined>;
+  /** Newest first. @throws {MusterError} invalid_request (the cursor) */
+  list: (org: string, page: PageRequest) => Promise<Page<InvocationView>>;
+  /** By node id; undefined when there is no such invocation. @throws {MusterError} invalid_request (the cursor) */
+  executions: (org: string, id: string, page: PageRequest) => Promise<Page<ExecutionView> | undefined>;
+  execution: (org: string, id: string, node: string) => Promise<ExecutionView | undefined>;
+  outputOf: (
+    org: string,
+    id: string,
+    of: Readonly<{ node: string; stream: 'stdout' | 'stderr' }>,
+  ) => Promise<ExecutionOutput | undefined>;
+  /**
+   * The invocation once it is terminal, or as it stands when `ms` are over or `signal` fires; undefined when there is
+   * none. The waiter is freed in each case.
+   */
+  whenDone: (
+    org: string,
+    id: string,
+    wait: Readonly<{ ms: number; signal?: AbortSignal | undefined }>,
+  ) => Promise<InvocationView | undefined>;
+}>;
+
+export type EnrollmentService = Readonly<{
+  /** The answer holds the token; it is not shown again. */
+  createToken: (
+    principal: Principal,
+    ask: CreateEnrollmentToken,
+  ) => Promise<Readonly<z.infer<typeof EnrollmentTokenCreated>>>;
+  /** Newest first. @throws {MusterError} invalid_request (the cursor) */
+  listTokens: (org: string, page: PageRequest) => Promise<Page<EnrollmentTokenView>>;
+  /** False when there is no such token. */
+  deleteToken: (principal: Principal, id: string) => Promise<boolean>;
+  /**
+   * Answers a `muster-enroll` JWS with a `muster-enrolled` one; 201 also for a node that asks again.
+   * @throws {MusterError} enrollment_token_invalid, node_id_taken, node_id_not_allowed, invalid_request
+   */
+  enroll: (jws: string) => Promise<Readonly<{ status: 201; jws: string }>>;
+  /** For `renew`: works once, for a minute. */
+  nonce: () => Readonly<{ nonce: string; expires_at: string }>;
+  /** A new broker password for the node that signed. @throws {MusterError} unauthenticated, invalid_request */
+  renew: (jws: string) => Promise<Readonly<{ username: string; password: string; expires_at: string }>>;
+}>;
+
+export type BrokerCredentialService = Readonly<{
+  issue: (
+    principal: Principal,
+    ask: Readonly<z.infer<typeof CreateBrokerCredential>>,
+  ) => Promise<Readonly<z.infer<typeof BrokerCredential>>>;
+}>;
+
+/** All that the HTTP face may do. Who may call what (rules by role) is decided there; the org is passed down. */
+export type Services = Readonly<{
+  org: string;
+  /** Who an `Authorization: Bearer` value speaks for; undefined when nobody. */
+  authenticate: (bearer: string) => Promise<Principal | undefined>;
+  nodes: NodeService;
+  invocations: InvocationService;
+  enrollment: EnrollmentService;
+  brokerCredentials: BrokerCredentialService;
+  /** Why the controller cannot work yet, as a sentence; undefined when it can. */
+  notReady: () => string | undefined;
+  metrics: () => Promise<Readonly<{ body: string; contentType: string }>>;
+}>;
