@@ -1,5 +1,5 @@
 // Bundles the command (its libraries stay in node_modules) and the agent as one file that needs only Node.
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -32,6 +32,16 @@ await build({
   minifyWhitespace: true,
   plugins: [withoutLocales()],
 });
+
+linkCommand();
+
+/** In this checkout `npx muster` finds the command where npm puts those of the libraries. */
+function linkCommand() {
+  const bin = new URL('../node_modules/.bin/', import.meta.url);
+  mkdirSync(bin, { recursive: true });
+  rmSync(new URL('muster', bin), { force: true });
+  symlinkSync('../../bin/muster.js', new URL('muster', bin));
+}
 
 /** zod's error texts in 40 languages are 264 kB that a device never shows. */
 function withoutLocales() {
