@@ -1,0 +1,37 @@
+import { type Migration, Migrator } from 'kysely';
+import { MusterError } from '../../../protocol/errors.js';
+import type { Queries } from '../database.js';
+import { INITIAL } from './0001-initial.js';
+
+/** Every migration by its name, forward only; the names sort in the order in which they run. */
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-initial': INITIAL,
+};
+
+/**
+ * Brings the tables to this release's shape.
+ * @throws {MusterError} storage_failed: the store was written by a newer release, or a migration failed
+ */
+export async function migrate(queries: Queries): Promise<void> {
+  const migrator = new Migrator({ db: queries, provider: { getMigrations: async () => ({ ...MIGRATIONS }) } });
+  await refuseNewer(queries);
+  const { error } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  throw new MusterError('storage_failed', 'The database could not be brought to the shape of this release', {
+    cause: error,
+  });
+}
+
+async function refuseNewer(queries: Queries): Promise<void> {
+  const tables = await queries.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some(({ name }) => name === 'kysely_migration')) return;
+  const applied = await queries
+    .withTables<{ kysely_migration: { name: string } }>()
+    .selectFrom('kysely_migration')
+    .select('name')
+    .execute();
+  const unknown = applied.find(({ name }) => !Object.hasOwn(MIGRATIONS, name));
+  if (unknown !== undefined) {
+    throw new MusterError('storage_failed', `The database was written by a newer release (it has ${unknown.name})`);
+  }
+}

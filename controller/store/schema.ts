@@ -1,0 +1,182 @@
+import type { Generated } from 'kysely';
+
+/**
+ * The tables as the queries see them. Portable on purpose: ids and JSON are text, times are milliseconds since 1970,
+ * booleans are 0 or 1, so that the same queries run on PostgreSQL.
+ */
+export type Tables = Readonly<{
+  meta: MetaTable;
+  api_tokens: ApiTokenTable;
+  enrollment_tokens: EnrollmentTokenTable;
+  nodes: NodeTable;
+  node_groups: NodeGroupTable;
+  hook_pins: HookPinTable;
+  invocations: InvocationTable;
+  idempotency_keys: IdempotencyKeyTable;
+  requests: RequestTable;
+  executions: ExecutionTable;
+  results: ResultTable;
+  outputs: OutputTable;
+  local_results: LocalResultTable;
+  audit: AuditTable;
+}>;
+
+type MetaTable = { key: string; value: string };
+
+type ApiTokenTable = {
+  id: string;
+  org: string;
+  /** Who it speaks for. */
+  principal: string;
+  role: string;
+  secret_sha256: string;
+  created_at: number;
+};
+
+type EnrollmentTokenTable = {
+  id: string;
+  org: string;
+  secret_sha256: string;
+  uses_left: number;
+  expires_at: number;
+  groups: string;
+  labels: string;
+  node_id_pattern: string | null;
+  created_at: number;
+  created_by: string;
+};
+
+type NodeTable = {
+  node: string;
+  org: string;
+  kid: string;
+  public_jwk: string;
+  token_id: string;
+  labels: string;
+  enrolled_at: number;
+  revoked_at: number | null;
+  agent_version: string | null;
+  boot_id: string | null;
+  process_id: string | null;
+  connection: number;
+  started_at: string | null;
+  last_seen_at: number | null;
+  journal_epoch: string | null;
+  journal_seq: number;
+  welcome_seq: number;
+  keys_version: number;
+  /** Process ids that were current before, oldest first, as JSON: what they say is stale. */
+  former_processes: string;
+  password_expires_at: number;
+  /** The groups that the newest password names, as JSON. */
+  password_groups: string;
+  capabilities_sha256: string | null;
+  capabilities: string | null;
+};
+
+type NodeGroupTable = { node: string; group: string; since: number };
+
+type HookPinTable = { node: string; hook: string; checksum: string; pinned_at: number };
+
+type InvocationTable = {
+  id: string;
+  org: string;
+  status: string;
+  action: string;
+  target: string;
+  parameters: string;
+  risk: string;
+  timeout: string;
+  reason: string | null;
+  stream: number;
+  spread: string | null;
+  digest: string;
+  created_at: number;
+  created_by: string;
+  approved_by: string | null;
+  approved_at: number | null;
+  expires_at: number;
+  completed_at: number | null;
+  error: string | null;
+  total: number;
+};
+
+type IdempotencyKeyTable = {
+  principal: string;
+  key: string;
+  body_sha256: string;
+  invocation_id: string;
+  created_at: number;
+};
+
+/** Request octets, fixed when an execution first leaves `queued`; one row for all nodes of a broadcast. */
+type RequestTable = { execution_id: string; sha256: string; payload: string; issued_at: number };
+
+type ExecutionTable = {
+  execution_id: string;
+  node: string;
+  invocation_id: string;
+  status: string;
+  /** 1 while it may still change: neither refused, expired nor ended. */
+  open: number;
+  reason: string | null;
+  provisional: number;
+  unreachable: number;
+  /** Null until its octets are fixed. */
+  request_sha256: string | null;
+  /** The hook's checksum that was asked for; null for a built-in. */
+  checksum: string | null;
+  expires_at: number;
+  /** How long after its acceptance a result is due. */
+  timeout_ms: number;
+  sent_at: number | null;
+  accepted_at: number | null;
+  ended_at: number | null;
+  /** What the controller itself concluded; a result's own code stands in its payload. */
+  error_code: string | null;
+};
+
+/** The signed result as it came: evidence that anybody with the node's public key can check. */
+type ResultTable = {
+  execution_id: string;
+  node: string;
+  status: string;
+  payload_sha256: string;
+  jws: string;
+  chunks: number;
+  received_at: number;
+};
+
+type OutputTable = {
+  execution_id: string;
+  node: string;
+  seq: number;
+  stream: string;
+  offset: number;
+  data: string;
+  encoding: string;
+  last: number;
+};
+
+/** What a technician ran on the device itself. */
+type LocalResultTable = {
+  execution_id: string;
+  node: string;
+  action: string;
+  status: string;
+  payload_sha256: string;
+  jws: string;
+  received_at: number;
+};
+
+type AuditTable = {
+  seq: Generated<number>;
+  at: number;
+  org: string;
+  actor: string;
+  event: string;
+  subject: string;
+  details: string;
+  prev_hash: string;
+  hash: string;
+};

@@ -1,0 +1,127 @@
+import { isMusterError, MusterError } from '../../protocol/errors.js';
+import type { Connection, Queries } from './database.js';
+
+/**
+ * One unit of a group commit. It awaits queries of `tx` and nothing else, changes nothing but the database, and may
+ * run a second time when a neighbour in its batch fails.
+ */
+export type WriteWork<T> = (tx: Queries) => Promise<T>;
+
+export type Writer = Readonly<{
+  /**
+   * Resolves after the commit that holds it is on disk. `lazy` waits up to 50 ms for a batch to join.
+   * @throws {MusterError} overloaded, storage_failed; and whatever the work throws
+   */
+  write: <T>(work: WriteWork<T>, options?: { lazy?: boolean }) => Promise<T>;
+  /** Works that wait. */
+  readonly queued: number;
+  /** Commits what is queued; later writes are refused. */
+  stop: () => Promise<void>;
+}>;
+
+type Queued = Readonly<{
+  run: (tx: Queries) => Promise<void>;
+  /** Tells the caller of the outcome, once it is on disk. */
+  settle: () => void;
+  fail: (error: unknown) => void;
+}>;
+
+const LAZY_MS = 50;
+const MAX_QUEUED = 10_000;
+const MAX_BATCH = 500;
+
+/** The one writer of the database: all that is queued while the event loop read its sockets shares one sync. */
+export function createWriter({ queries, exec }: Connection): Writer {
+  let queue: Queued[] = [];
+  let flushing: Promise<void> | undefined;
+  let lazyTimer: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  function schedule(): void {
+    clearTimeout(lazyTimer);
+    lazyTimer = undefined;
+    if (flushing !== undefined) return;
+    flushing = new Promise<void>((done) => setImmediate(done)).then(flush).finally(() => {
+      flushing = undefined;
+      if (queue.length > 0) schedule();
+    });
+  }
+
+  async function flush(): Promise<void> {
+    const batch = queue.slice(0, MAX_BATCH);
+    queue = queue.slice(MAX_BATCH);
+    const error = await commit(batch);
+    if (error === undefined) return;
+    if (batch.length === 1 || isMusterError(error.cause, 'storage_failed')) {
+      for (const { fail } of batch) fail(error.cause);
+      return;
+    }
+    for (const one of batch) {
+      const alone = await commit([one]);
+      if (alone !== undefined) one.fail(alone.cause);
+    }
+  }
+
+  /** Undefined when the batch is on disk, else why nothing of it is. */
+  async function commit(batch: readonly Queued[]): Promise<{ cause: unknown } | undefined> {
+    try {
+      exec('BEGIN IMMEDIATE');
+      for (const { run } of batch) await run(queries);
+      exec('COMMIT');
+    } catch (error) {
+      rollback(exec);
+      return { cause: toStorageFailure(error) };
+    }
+    for (const { settle } of batch) settle();
+    return undefined;
+  }
+
+  return {
+    write<T>(work: WriteWork<T>, { lazy = false } = {}): Promise<T> {
+      if (stopped) return Promise.reject(new MusterError('unavailable', 'The controller is stopping'));
+      if (queue.length >= MAX_QUEUED) {
+        return Promise.reject(new MusterError('overloaded', 'Too many writes wait for the disk'));
+      }
+      return new Promise<T>((resolve, reject) => {
+        let value: { of: T } | undefined;
+        queue.push({
+          run: async (tx) => {
+            value = { of: await work(tx) };
+          },
+          settle: () => {
+            if (value !== undefined) resolve(value.of);
+          },
+          fail: reject,
+        });
+        if (!lazy) schedule();
+        else if (flushing === undefined) lazyTimer ??= setTimeout(schedule, LAZY_MS);
+      });
+    },
+    get queued() {
+      return queue.length;
+    },
+    async stop() {
+      stopped = true;
+      while (queue.length > 0 || flushing !== undefined) {
+        schedule();
+        await flushing;
+      }
+    },
+  };
+}
+
+function rollback(exec: Connection['exec']): void {
+  try {
+    exec('ROLLBACK');
+  } catch {
+    // SQLite has already rolled back (disk full, I/O error) or the transaction never began.
+  }
+}
+
+/** What the disk does to us is foreseen; what a query of ours got wrong is a bug and stays as it is. */
+function toStorageFailure(error: unknown): unknown {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (typeof code !== 'string' || !/^SQLITE_(FULL|IOERR|BUSY|READONLY|CANTOPEN|CORRUPT|NOTADB)/.test(code))
+    return error;
+  return new MusterError('storage_failed', `The database could not be written to (${code})`, { cause: error });
+}
