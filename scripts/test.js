@@ -1,19 +1,84 @@
-// Finds every test file and runs them on node:test through tsx; fails when there is none. Words narrow the choice: npm test -- broker.
-import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+// Runs every test file on node:test through tsx and ends with one line: N passed, N failed, N skipped.
+// Words narrow the choice: npm test -- broker. A run without a test fails, and so does, with CI=true, a skip that
+// test/allowed-skips.json does not list (title → reason).
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { installDebianPackages } from '../test/support/install-debian-packages.js';
 
-const root = new URL('..', import.meta.url).pathname;
-const words = process.argv.slice(2);
-const files = readdirSync(`${root}test`, { recursive: true })
-  .map((file) => `test/${file}`)
-  .filter((file) => file.endsWith('.test.ts') && (words.length === 0 || words.some((word) => file.includes(word))))
-  .sort();
+const FILE_TIMEOUT_MS = 180_000;
+/** A test file that ignores its time-out must not hold up the run for ever. */
+const RUN_TIMEOUT_MS = 18 * 60_000;
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const files = findTestFiles(process.argv.slice(2));
 if (files.length === 0) {
   process.stderr.write('no test file found\n');
   process.exit(1);
 }
-const { status } = spawnSync(process.execPath, ['--import', 'tsx', '--test', ...files], {
-  cwd: root,
-  stdio: 'inherit',
-});
-process.exit(status ?? 1);
+await installDebianPackages();
+const directory = mkdtempSync(join(tmpdir(), 'muster-test-'));
+process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+const tally = join(directory, 'tally.json');
+const exitCode = await runNodeTest(files, tally);
+process.exitCode = report(readTally(tally), exitCode);
+
+function findTestFiles(words) {
+  return readdirSync(join(root, 'test'), { recursive: true })
+    .map((file) => `test/${file}`)
+    .filter((file) => file.endsWith('.test.ts') && (words.length === 0 || words.some((word) => file.includes(word))))
+    .sort();
+}
+
+/** The exit code of the run; the tally file then holds what the reporter counted. */
+function runNodeTest(chosen, tallyFile) {
+  const args = [
+    ...['--import', 'tsx', '--test', '--test-concurrency=2', `--test-timeout=${FILE_TIMEOUT_MS}`],
+    ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
+    ...['--test-reporter=./scripts/test-tally.js', `--test-reporter-destination=${tallyFile}`],
+    ...chosen,
+  ];
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => killGroup(child.pid, signal));
+  const limit = setTimeout(() => killGroup(child.pid, 'SIGKILL'), RUN_TIMEOUT_MS);
+  return new Promise((ended) => {
+    child.on('close', (code) => {
+      clearTimeout(limit);
+      ended(code ?? 1);
+    });
+  });
+}
+
+function killGroup(pid, signal) {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // The group has ended.
+  }
+}
+
+/** An unreadable tally means that the run was cut off. */
+function readTally(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return { passed: 0, failed: 1, skips: [], emptyFiles: [] };
+  }
+}
+
+/** Prints skips with their reasons and the last line; gives the exit code. */
+function report({ passed, failed, skips, emptyFiles }, runExitCode) {
+  const allowed = JSON.parse(readFileSync(join(root, 'test/allowed-skips.json'), 'utf8'));
+  const strict = process.env.CI === 'true';
+  let refused = 0;
+  for (const { title, file, reason } of skips) {
+    const known = Object.hasOwn(allowed, title);
+    if (strict && !known) refused += 1;
+    process.stdout.write(`skipped: ${title} (${file}): ${reason}${known || !strict ? '' : ' — not allowed in CI'}\n`);
+  }
+  for (const file of emptyFiles) process.stdout.write(`no test in ${file}\n`);
+  process.stdout.write(`${passed} passed, ${failed} failed, ${skips.length} skipped\n`);
+  return passed > 0 && failed === 0 && refused === 0 && emptyFiles.length === 0 && runExitCode === 0 ? 0 : 1;
+}
