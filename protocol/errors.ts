@@ -173,6 +173,7 @@ export const ERROR_CODES = {
     'the action changes something and was not confirmed',
     'send confirm: true, or run the CLI with --yes',
   ),
+  method_not_allowed: api(405, 'the address does not take this method', 'use a method that the Allow header names'),
   not_found: api(404, 'there is nothing under this address', 'list what there is and use an id from the list'),
   unknown_node: api(422, 'no node of this name is enrolled', 'list the nodes with: muster nodes'),
   unknown_group: api(422, 'no node is a member of this group', 'list the groups with: muster nodes'),
