@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SigningKey } from '../../protocol/envelope.js';
 import { isMusterError, MusterError } from '../../protocol/errors.js';
@@ -9,7 +9,10 @@ import { type Clock, toTime } from '../../runtime/clock.js';
 import { errnoOf } from '../../runtime/errno.js';
 import { type KeyPair, loadKey, loadOrCreateKey } from '../../runtime/key-file.js';
 
-/** What an org signs with. The broker and the nodes need `rootFile` and `listFile` only, both public. */
+/**
+ * What an org signs with. The broker and the nodes need `rootFile` and `listFile` only, which lie in a directory of
+ * their own: it can be handed to a broker that must not see the private keys beside it.
+ */
 export type OrgKeys = Readonly<{
   root: VerifyKey;
   signing: SigningKey;
@@ -23,13 +26,15 @@ const LIST_LIFE_MS = 30 * 24 * 3600 * 1000;
 const LIST_RENEWAL_MS = LIST_LIFE_MS / 2;
 
 /**
- * The org's keys in this directory, made when they are missing: `root.key` and `signing.key` (0600), `root.jwk.json`
- * and `keys.jws` (public). The key list is renewed while `root.key` is there; it may be moved to a safe place.
+ * The org's keys in this directory, made when they are missing: `root.key` and `signing.key` (0600),
+ * `public/root.jwk.json` and `public/keys.jws`. The key list is renewed while `root.key` is there; it may be moved to a safe place.
  * @throws {MusterError} unsafe_key, key_list_expired
  */
 export function ensureKeys(directory: string, org: string, clock: Clock): OrgKeys {
-  const rootFile = join(directory, 'root.jwk.json');
-  const listFile = join(directory, 'keys.jws');
+  const publicDirectory = join(directory, 'public');
+  mkdirSync(publicDirectory, { recursive: true, mode: 0o755 });
+  const rootFile = join(publicDirectory, 'root.jwk.json');
+  const listFile = join(publicDirectory, 'keys.jws');
   const { root, rootPair } = loadRoot(join(directory, 'root.key'), rootFile);
   const signing = loadOrCreateKey(join(directory, 'signing.key'));
 
