@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SigningKey } from '../../protocol/envelope.js';
 import { isMusterError, MusterError } from '../../protocol/errors.js';
@@ -27,12 +27,13 @@ const LIST_RENEWAL_MS = LIST_LIFE_MS / 2;
 
 /**
  * The org's keys in this directory, made when they are missing: `root.key` and `signing.key` (0600),
- * `public/root.jwk.json` and `public/keys.jws`. The key list is renewed while `root.key` is there; it may be moved to a safe place.
+ * `public/root.jwk.json` and `public/keys.jws`. The key list is renewed while `root.key` is there; it may be moved to
+ * a safe place.
  * @throws {MusterError} unsafe_key, key_list_expired
  */
 export function ensureKeys(directory: string, org: string, clock: Clock): OrgKeys {
   const publicDirectory = join(directory, 'public');
-  mkdirSync(publicDirectory, { recursive: true, mode: 0o755 });
+  if (!existsSync(publicDirectory)) mkdirSync(publicDirectory, { mode: 0o755 });
   const rootFile = join(publicDirectory, 'root.jwk.json');
   const listFile = join(publicDirectory, 'keys.jws');
   const { root, rootPair } = loadRoot(join(directory, 'root.key'), rootFile);
