@@ -3,15 +3,19 @@ import { z } from 'zod';
 const UNIT_MS: ReadonlyMap<string, number> = new Map([
   ['ns', 1e-6],
   ['us', 1e-3],
-  ['µs', 1e-3],
+  ['\u00b5s', 1e-3],
+  ['\u03bcs', 1e-3],
   ['ms', 1],
   ['s', 1000],
   ['m', 60_000],
   ['h', 3_600_000],
 ]);
 
-const DURATION = /^([+-]?)((?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/;
-const PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g;
+const DURATION = /^([+-]?)((?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|[\u00b5\u03bc]s|ms|s|m|h))+$/;
+const PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|[\u00b5\u03bc]s|ms|s|m|h)/g;
+
+/** Go counts nanoseconds in 64 bits; what does not fit is unreadable there. */
+const MAX_MS = 2 ** 63 / 1e6;
 
 /**
  * Milliseconds of a Go-style duration such as `300ms`, `1h30m` or `-2s`; undefined when it is not one.
@@ -22,6 +26,7 @@ export function parseDuration(text: string): number | undefined {
   if (text.length > 64 || !DURATION.test(text)) return undefined;
   let totalMs = 0;
   for (const [, amount = '', unit = ''] of text.matchAll(PART)) totalMs += Number(amount) * (UNIT_MS.get(unit) ?? 0);
+  if (totalMs >= MAX_MS) return undefined;
   return text.startsWith('-') ? -totalMs : totalMs;
 }
 
