@@ -8,6 +8,7 @@ import type {
   EnrollmentTokenCreated,
   EnrollmentTokenView,
   ExecutionView,
+  GroupView,
   InvocationView,
   Me,
   NodeView,
@@ -22,9 +23,6 @@ export type PageRequest = Readonly<{ limit: number; cursor?: string | undefined 
 
 /** `next_cursor` is null on the last page. */
 export type Page<T> = Readonly<{ items: readonly T[]; next_cursor: string | null }>;
-
-/** A group and how many nodes are members of it. */
-export type GroupView = Readonly<{ group: string; nodes: number }>;
 
 /** One stream of an execution, whole as far as the controller holds it. */
 export type ExecutionOutput = Readonly<{

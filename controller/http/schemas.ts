@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PositiveDuration } from '../../protocol/durations.js';
-import { ActionName, Id, Sha256Hex, Time } from '../../protocol/ids.js';
+import { ActionName, Id, Sha256Hex, Time, Uuid } from '../../protocol/ids.js';
 import { HookSpec, Risk } from '../../protocol/messages/capabilities.js';
 import { MAX_GROUPS } from '../../protocol/messages/control.js';
 import { Encoding } from '../../protocol/messages/output.js';
@@ -37,6 +37,15 @@ export function pageOf<T extends z.ZodType>(item: T) {
   return z.object({ items: z.array(item), next_cursor: z.string().nullable() });
 }
 
+/** How an invocation is named in an address. */
+export const InvocationId = Uuid.describe('Invocation id, a UUID');
+
+/** How an enrollment token is named: its second part. */
+export const TokenId = z
+  .string()
+  .regex(/^[a-z0-9]{8,32}$/)
+  .describe('Id of an enrollment token');
+
 /** RFC 9457 problem details; `code` is of the error table. */
 export const Problem = z.object({
   type: z.string(),
@@ -65,6 +74,9 @@ export const NodeView = z.object({
   open_executions: z.int(),
 });
 export type NodeView = Readonly<z.infer<typeof NodeView>>;
+
+export const GroupView = z.object({ group: Id, nodes: z.int().describe('How many nodes are members') });
+export type GroupView = Readonly<z.infer<typeof GroupView>>;
 
 /** An action and where it is offered. For hooks `checksums` says which node has which version. */
 export const ActionView = z.object({
@@ -154,6 +166,12 @@ export type ExecutionView = Readonly<z.infer<typeof ExecutionView>>;
 export const InvocationAnswer = z.object({ invocation: InvocationView, executions: z.array(ExecutionView).optional() });
 export type InvocationAnswer = Readonly<z.infer<typeof InvocationAnswer>>;
 
+/** The query of an execution's output: one stream, from a byte on. */
+export const OutputQuery = z.strictObject({
+  stream: z.enum(['stdout', 'stderr']).default('stdout'),
+  offset: z.coerce.number().int().min(0).default(0).describe('Bytes to leave out at the start'),
+});
+
 export const CreateEnrollmentToken = z.strictObject({
   uses: z.int().min(1).max(100_000).default(1),
   expires_in: PositiveDuration.default('1h'),
@@ -189,6 +207,11 @@ export const SignedBody = z.strictObject({
     .min(1)
     .max(64 * 1024),
 });
+
+export const Nonce = z.object({ nonce: z.string(), expires_at: Time });
+
+/** A node's new broker password. */
+export const RenewedCredential = z.object({ username: Id, password: z.string(), expires_at: Time });
 
 export const CreateBrokerCredential = z.strictObject({ role: z.enum(['controller', 'monitor']) });
 export const BrokerCredential = z.object({

@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import fastifySwagger from '@fastify/swagger';
+import fastifySwaggerUi from '@fastify/swagger-ui';
+import fastify, { type FastifyBaseLogger, type FastifyRequest } from 'fastify';
+import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { sha256Hex } from '../../protocol/envelope.js';
+import { MusterError } from '../../protocol/errors.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Logger } from '../../runtime/logger.js';
+import type { Services } from '../services.js';
+import { parseJsonBody } from './json-body.js';
+import { createMethodTable, type MethodTable } from './methods.js';
+import { openApiOptions } from './openapi.js';
+import { sendFailure } from './problems.js';
+import { ROUTES } from './routes/list.js';
+import type { App, RouteDeps } from './routes/route.js';
+import { admit, type Rule } from './rules.js';
+import { refuseUnreadable, SECURITY_HEADERS } from './transport.js';
+import { compileValidator } from './validation.js';
+
+const BODY_LIMIT_BYTES = 256 * 1024;
+
+/** A client has this long to send its request, so that one that dribbles does not hold a connection. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 15_000;
+
+/** A route and who may call it, for the check that none is without a rule. */
+export type RouteRule = Readonly<{ methods: readonly string[]; url: string; rule: Rule | undefined }>;
+
+/** The REST API, ready to listen, and the rule of each of its routes. */
+export async function createApp({
+  services,
+  stopping,
+  log,
+  clock,
+}: {
+  services: Services;
+  stopping: AbortSignal;
+  log: Logger;
+  clock: Clock;
+}): Promise<Readonly<{ app: App; rules: readonly RouteRule[] }>> {
+  const app = createInstance(log);
+  const methods = createMethodTable();
+  const rules: { methods: string[]; url: string; rule: Rule | undefined }[] = [];
+  app.addHook('onRoute', ({ method, url, config }) => {
+    const all = [method].flat();
+    methods.add(url, all);
+    rules.push({ methods: all, url, rule: config?.rule });
+  });
+  addHooks(app, { services, log, clock });
+  addFailures(app, methods);
+  await addDocumentation(app);
+  addRoutes(app, { services, stopping });
+  await app.ready();
+  return { app, rules };
+}
+
+function createInstance(log: Logger): App {
+  // Of the framework's own lines only the warnings: what is worth a line below that is logged by the hooks here.
+  const loggerInstance: FastifyBaseLogger = log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level });
+  return fastify({
+    loggerInstance,
+    disableRequestLogging: true,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    requestIdHeader: false,
+    genReqId: () => randomUUID(),
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 128 },
+    frameworkErrors: (error, request, reply) => sendFailure(error, request, reply),
+    clientErrorHandler: refuseUnreadable,
+  }).withTypeProvider<ZodTypeProvider>();
+}
+
+/** From the first byte to the handler: headers that every answer has, who asks, the body; at the end one log line. */
+function addHooks(app: App, { services, log, clock }: { services: Services; log: Logger; clock: Clock }): void {
+  app.setValidatorCompiler(compileValidator);
+  app.setSerializerCompiler(serializerCompiler);
+  app.decorateRequest('principal', undefined);
+  app.decorateRequest('bodySha256', '');
+
+  const startedMs = new WeakMap<object, number>();
+  app.addHook('onRequest', async (request, reply) => {
+    startedMs.set(request, clock.monotonicMs());
+    reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id });
+    if (request.is404) return;
+    const { rule } = request.routeOptions.config;
+    request.principal = await admit(services, { rule, header: request.headers.authorization });
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const durationMs = Math.round(clock.monotonicMs() - (startedMs.get(request) ?? clock.monotonicMs()));
+    const { method, id: requestId } = request;
+    log.debug(
+      { requestId, method, route: request.routeOptions.url, status: reply.statusCode, durationMs },
+      'request answered',
+    );
+  });
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
+    request.bodySha256 = sha256Hex(body);
+    return parseJsonBody(body);
+  });
+}
+
+function addFailures(app: App, methods: MethodTable): void {
+  app.setErrorHandler((error, request, reply) => sendFailure(error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methods.of(request.url.split('?', 1)[0] ?? '');
+    if (allowed.length === 0) throw new MusterError('not_found', 'There is nothing under this address');
+    reply.header('allow', allowed.join(', '));
+    throw new MusterError('method_not_allowed', `This address takes ${allowed.join(', ')}`);
+  });
+}
+
+/** `/docs` tries the API in a browser, `/openapi.json` describes it; both say nothing that the source does not. */
+async function addDocumentation(app: App): Promise<void> {
+  await app.register(fastifySwagger, openApiOptions());
+  await app.register(async (docs) => {
+    docs.addHook('onRoute', (route) => {
+      route.config = { ...route.config, rule: 'public' };
+    });
+    await docs.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: true, logLevel: 'warn' });
+  });
+  app.route({
+    method: 'GET',
+    url: '/openapi.json',
+    config: { rule: 'public' },
+    schema: { hide: true, response: { 200: z.unknown() } },
+    handler: async () => app.swagger(),
+  });
+}
+
+function addRoutes(app: App, deps: RouteDeps): void {
+  for (const add of ROUTES) add(app, deps);
+}

@@ -1,0 +1,54 @@
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { VERSION } from '../../runtime/version.js';
+import {
+  ActionView,
+  BrokerCredential,
+  EnrollmentTokenView,
+  ExecutionView,
+  InvocationView,
+  Me,
+  NodeView,
+  Problem,
+} from './schemas.js';
+
+/** The schemas that the document names once and refers to. */
+const COMPONENTS = {
+  Action: ActionView,
+  BrokerCredential,
+  EnrollmentToken: EnrollmentTokenView,
+  Execution: ExecutionView,
+  Invocation: InvocationView,
+  Me,
+  Node: NodeView,
+  Problem,
+};
+
+/** How the OpenAPI 3.1 document is made from the schemas that check the requests. */
+export function openApiOptions(): FastifyDynamicSwaggerOptions {
+  const schemaRegistry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(COMPONENTS)) schemaRegistry.add(schema, { id });
+  return {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Muster',
+        version: VERSION,
+        description: 'Remote actions on fleets of edge devices. Failures are RFC 9457 problems with a stable `code`.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      security: [{ bearer: [] }],
+      tags: [
+        { name: 'fleet', description: 'Nodes, groups and what they offer' },
+        { name: 'invocations', description: 'Asking for actions and reading their outcome' },
+        { name: 'enrollment', description: 'How nodes become members' },
+        { name: 'access', description: 'Who asks, and credentials for the broker' },
+        { name: 'process', description: 'Health and metrics of the controller' },
+      ],
+    },
+    transform: createJsonSchemaTransform({ schemaRegistry, skipList: [] }),
+    transformObject: createJsonSchemaTransformObject({ schemaRegistry }),
+  };
+}

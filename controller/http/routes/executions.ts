@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { Id } from '../../../protocol/ids.js';
+import { ExecutionView, InvocationId, OutputQuery, PageQuery, pageOf } from '../schemas.js';
+import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
+
+const ExecutionAddress = z.strictObject({ id: InvocationId, node: Id });
+
+/** What became of an invocation on each node, and what it printed there. */
+export function executionRoutes(app: App, { services: { invocations } }: RouteDeps): void {
+  app.route({
+    method: 'GET',
+    url: `${API}/invocations/:id/executions`,
+    config: { rule: 'viewer' },
+    schema: {
+      summary: 'List the executions of an invocation, by node',
+      tags: ['invocations'],
+      params: z.strictObject({ id: InvocationId }),
+      querystring: PageQuery,
+      response: { 200: pageOf(ExecutionView), ...FAILURE },
+    },
+    handler: async (request) => {
+      const page = await invocations.executions(principalOf(request).org, request.params.id, request.query);
+      return toPage(found(page, 'such invocation'));
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: `${API}/invocations/:id/executions/:node`,
+    config: { rule: 'viewer' },
+    schema: {
+      summary: 'Read the execution on one node',
+      tags: ['invocations'],
+      params: ExecutionAddress,
+      response: { 200: ExecutionView, ...FAILURE },
+    },
+    handler: async (request) => {
+      const { id, node } = request.params;
+      return found(await invocations.execution(principalOf(request).org, id, node), 'such execution');
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: `${API}/invocations/:id/executions/:node/output`,
+    config: { rule: 'viewer' },
+    schema: {
+      summary: 'Read what an execution printed, byte for byte',
+      description:
+        '`Muster-Output-Complete` says whether every byte is here, `Muster-Output-Truncated` whether the node dropped some.',
+      tags: ['invocations'],
+      params: ExecutionAddress,
+      querystring: OutputQuery,
+      response: {
+        200: { description: 'The bytes', content: { 'application/octet-stream': { schema: z.unknown() } } },
+        ...FAILURE,
+      },
+    },
+    handler: async (request, reply) => {
+      const { id, node } = request.params;
+      const { stream, offset } = request.query;
+      const output = await invocations.outputOf(principalOf(request).org, id, { node, stream });
+      const { bytes, complete, truncated } = found(output, 'output of such an execution');
+      return reply
+        .header('muster-output-complete', String(complete))
+        .header('muster-output-truncated', String(truncated))
+        .header('content-disposition', 'attachment') // what a node printed is never shown as a page of ours
+        .type('application/octet-stream')
+        .send(bytes.subarray(offset));
+    },
+  });
+}

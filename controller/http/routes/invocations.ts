@@ -1,0 +1,120 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { MusterError } from '../../../protocol/errors.js';
+import type { Services } from '../../services.js';
+import { whenGone } from '../hang-up.js';
+import { DEFAULT_WAIT_SECONDS, waitPreference } from '../prefer.js';
+import {
+  CreateInvocation,
+  InvocationAnswer,
+  InvocationId,
+  type InvocationStatus,
+  InvocationView,
+  PageQuery,
+  pageOf,
+} from '../schemas.js';
+import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
+
+/** An answer holds the executions while they are at most this many. */
+const MAX_INLINE_EXECUTIONS = 200;
+
+const ENDED: ReadonlySet<InvocationStatus> = new Set(['completed', 'failed', 'denied', 'expired', 'cancelled']);
+
+const WAIT_NOTE =
+  '`Prefer: wait=N` (RFC 7240) holds the answer back until the invocation has ended, at most N seconds (0 to 60).';
+
+/** Asking for actions, and what became of it. */
+export function invocationRoutes(app: App, deps: RouteDeps): void {
+  const { invocations } = deps.services;
+
+  app.route({
+    method: 'POST',
+    url: `${API}/invocations`,
+    config: { rule: 'operator' },
+    schema: {
+      summary: 'Ask for an action',
+      description: `${WAIT_NOTE} 15 s without the header. \`Idempotency-Key\` makes a repeated ask harmless for 24 h.`,
+      tags: ['invocations'],
+      body: CreateInvocation,
+      response: { 200: InvocationAnswer, 202: InvocationAnswer, ...FAILURE },
+    },
+    handler: async (request, reply) => {
+      const principal = principalOf(request);
+      const { invocation } = await invocations.create(principal, request.body, {
+        idempotencyKey: idempotencyKeyOf(request.headers['idempotency-key']),
+        bodySha256: request.bodySha256,
+      });
+      reply.header('location', `${API}/invocations/${invocation.id}`);
+      if (invocation.status === 'denied') {
+        throw new MusterError('denied_by_policy', invocation.error ?? 'The policy denies this action');
+      }
+      const wait = { request, reply, stopping: deps.stopping, defaultSeconds: DEFAULT_WAIT_SECONDS };
+      const answer = await answerWhenDone(invocations, wait, invocation);
+      return reply.code(ENDED.has(answer.invocation.status) ? 200 : 202).send(answer);
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: `${API}/invocations`,
+    config: { rule: 'viewer' },
+    schema: {
+      summary: 'List the invocations, newest first',
+      tags: ['invocations'],
+      querystring: PageQuery,
+      response: { 200: pageOf(InvocationView), ...FAILURE },
+    },
+    handler: async (request) => toPage(await invocations.list(principalOf(request).org, request.query)),
+  });
+
+  app.route({
+    method: 'GET',
+    url: `${API}/invocations/:id`,
+    config: { rule: 'viewer' },
+    schema: {
+      summary: 'Read an invocation',
+      description: `${WAIT_NOTE} Without the header the answer comes at once.`,
+      tags: ['invocations'],
+      params: z.strictObject({ id: InvocationId }),
+      response: { 200: InvocationAnswer, ...FAILURE },
+    },
+    handler: async (request, reply) => {
+      const invocation = await invocations.get(principalOf(request).org, request.params.id);
+      const wait = { request, reply, stopping: deps.stopping, defaultSeconds: 0 };
+      return answerWhenDone(invocations, wait, found(invocation, 'such invocation'));
+    },
+  });
+}
+
+/** The invocation once it has ended or the client has waited as long as it prefers, with its executions while they are few. */
+async function answerWhenDone(
+  invocations: Services['invocations'],
+  {
+    request,
+    reply,
+    stopping,
+    defaultSeconds,
+  }: { request: FastifyRequest; reply: FastifyReply; stopping: AbortSignal; defaultSeconds: number },
+  invocation: InvocationView,
+): Promise<InvocationAnswer> {
+  const { org } = principalOf(request);
+  const { seconds, applied } = waitPreference(request.headers.prefer, defaultSeconds);
+  reply.header('vary', 'Prefer');
+  if (applied !== undefined) reply.header('preference-applied', applied);
+
+  let latest = invocation;
+  if (seconds > 0 && !ENDED.has(invocation.status)) {
+    const wait = { ms: seconds * 1000, signal: whenGone(reply, stopping) };
+    latest = (await invocations.whenDone(org, invocation.id, wait)) ?? invocation;
+  }
+  if (latest.counts.total > MAX_INLINE_EXECUTIONS) return { invocation: latest };
+  const page = await invocations.executions(org, latest.id, { limit: MAX_INLINE_EXECUTIONS });
+  return { invocation: latest, executions: [...(page?.items ?? [])] };
+}
+
+/** @throws {MusterError} invalid_request */
+function idempotencyKeyOf(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  if (typeof header === 'string' && /^[\x21-\x7e]{1,255}$/.test(header)) return header;
+  throw new MusterError('invalid_request', 'Idempotency-Key must be 1 to 255 printable ASCII characters');
+}

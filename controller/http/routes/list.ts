@@ -1,0 +1,17 @@
+import { accessRoutes } from './access.js';
+import { enrollmentRoutes } from './enrollment.js';
+import { executionRoutes } from './executions.js';
+import { invocationRoutes } from './invocations.js';
+import { nodeRoutes } from './nodes.js';
+import { processRoutes } from './process.js';
+import type { AddRoutes } from './route.js';
+
+/** Every resource of the REST API, in the order of its documentation. */
+export const ROUTES: readonly AddRoutes[] = [
+  nodeRoutes,
+  invocationRoutes,
+  executionRoutes,
+  enrollmentRoutes,
+  accessRoutes,
+  processRoutes,
+];

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { Id } from '../../../protocol/ids.js';
+import { ActionView, GroupView, NodeView, PageQuery, pageOf } from '../schemas.js';
+import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage, wholePage } from './route.js';
+
+/** The inventory: nodes, their groups and what they offer. */
+export function nodeRoutes(app: App, { services: { nodes } }: RouteDeps): void {
+  app.route({
+    method: 'GET',
+    url: `${API}/nodes`,
+    config: { rule: 'viewer' },
+    schema: {
+      summary: 'List the nodes',
+      tags: ['fleet'],
+      querystring: PageQuery,
+      response: { 200: pageOf(NodeView), ...FAILURE },
+    },
+    handler: async (request) => toPage(await nodes.list(principalOf(request).org, request.query)),
+  });
+
+  app.route({
+    method: 'GET',
+    url: `${API}/nodes/:node`,
+    config: { rule: 'viewer' },
+    schema: {
+      summary: 'Read a node',
+      tags: ['fleet'],
+      params: z.strictObject({ node: Id }),
+      response: { 200: NodeView, ...FAILURE },
+    },
+    handler: async (request) => found(await nodes.get(principalOf(request).org, request.params.node), 'such node'),
+  });
+
+  app.route({
+    method: 'GET',
+    url: `${API}/groups`,
+    config: { rule: 'viewer' },
+    schema: {
+      summary: 'List the groups',
+      tags: ['fleet'],
+      querystring: z.strictObject({}),
+      response: { 200: pageOf(GroupView), ...FAILURE },
+    },
+    handler: async (request) => wholePage(await nodes.groups(principalOf(request).org)),
+  });
+
+  app.route({
+    method: 'GET',
+    url: `${API}/actions`,
+    config: { rule: 'viewer' },
+    schema: {
+      summary: 'List the actions and where they are offered',
+      tags: ['fleet'],
+      querystring: z.strictObject({ node: Id.optional() }),
+      response: { 200: pageOf(ActionView), ...FAILURE },
+    },
+    handler: async (request) => wholePage(await nodes.actions(principalOf(request).org, request.query.node)),
+  });
+}

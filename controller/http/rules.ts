@@ -1,0 +1,46 @@
+import { MusterError } from '../../protocol/errors.js';
+import type { Principal, Role, Services } from '../services.js';
+
+/** Roles from the least to the most; each may do what the ones before it may. */
+export const ROLES = ['viewer', 'operator', 'admin', 'owner'] as const satisfies readonly Role[];
+
+/** Who may call a route: everybody, or a principal with at least this role. Every route names one. */
+export type Rule = 'public' | Role;
+
+/** Longer values cannot be tokens of ours and are not looked up. */
+const MAX_BEARER_LENGTH = 512;
+
+/** True when the role reaches the rule. */
+export function mayCall(rule: Rule, role: Role): boolean {
+  return rule === 'public' || ROLES.indexOf(role) >= ROLES.indexOf(rule);
+}
+
+/**
+ * Who asks, if the rule lets them; undefined on public routes. A route without a rule is closed.
+ * @throws {MusterError} unauthenticated, forbidden
+ */
+export async function admit(
+  services: Pick<Services, 'authenticate'>,
+  { rule, header }: { rule: Rule | undefined; header: string | undefined },
+): Promise<Principal | undefined> {
+  if (rule === 'public') return undefined;
+  if (rule === undefined) throw new MusterError('forbidden', 'Nobody may call this address');
+  const bearer = bearerOf(header);
+  const principal = bearer === undefined ? undefined : await services.authenticate(bearer);
+  if (principal === undefined) {
+    throw new MusterError(
+      'unauthenticated',
+      header === undefined ? 'No token came with the request' : 'The token is not valid',
+    );
+  }
+  if (!mayCall(rule, principal.role)) {
+    throw new MusterError('forbidden', `This needs the role ${rule}; yours is ${principal.role}`);
+  }
+  return principal;
+}
+
+/** The token of an `Authorization: Bearer` header (RFC 6750, section 2.1). */
+function bearerOf(header: string | undefined): string | undefined {
+  const [, token] = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(header ?? '') ?? [];
+  return token !== undefined && token.length <= MAX_BEARER_LENGTH ? token : undefined;
+}
