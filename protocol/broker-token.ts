@@ -24,17 +24,17 @@ export function signBrokerToken(claims: BrokerClaims, signer: SigningKey): strin
 }
 
 /**
- * Who a broker password speaks for, checked by public keys alone.
+ * Who a broker password speaks for and which key vouches for it, checked by public keys alone.
  * @throws {MusterError} a refusal of openEnvelope or parsePayload, stale
  */
 export function openBrokerToken(
   token: string,
   { keyOf, nowMs }: { keyOf: (kid: string) => KnownKey | undefined; nowMs: number },
-): { principal: Principal; expiresAtMs: number } {
-  const { payload } = openEnvelope(token, { typ: 'muster-broker+jwt', maxBytes: 4096, keyOf });
+): { principal: Principal; expiresAtMs: number; kid: string } {
+  const { kid, payload } = openEnvelope(token, { typ: 'muster-broker+jwt', maxBytes: 4096, keyOf });
   const claims = parsePayload(BrokerClaims, payload);
   const { role, sub, org, groups, iat, exp } = claims;
   if (exp * 1000 <= nowMs) throw new MusterError('stale', 'the broker password has expired');
   if (exp - iat > MAX_BROKER_TOKEN_SECONDS) throw new MusterError('stale', 'the broker password lives too long');
-  return { principal: { role, id: sub, org, groups }, expiresAtMs: exp * 1000 };
+  return { principal: { role, id: sub, org, groups }, expiresAtMs: exp * 1000, kid };
 }
