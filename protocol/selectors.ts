@@ -12,12 +12,15 @@ export const Labels = z
 export type Labels = Readonly<z.infer<typeof Labels>>;
 
 /** Whom an invocation is for: exactly one of the four. `labels` selects the nodes that carry all of them. */
-export const Selector = z.union([
-  z.strictObject({ nodes: z.array(Id).min(1).max(10_000) }),
-  z.strictObject({ group: Id }),
-  z.strictObject({ labels: Labels.refine((labels) => Object.keys(labels).length > 0, 'at least one label') }),
-  z.strictObject({ fleet: z.literal(true) }),
-]);
+export const Selector = z.union(
+  [
+    z.strictObject({ nodes: z.array(Id).min(1).max(10_000) }),
+    z.strictObject({ group: Id }),
+    z.strictObject({ labels: Labels.refine((labels) => Object.keys(labels).length > 0, 'at least one label') }),
+    z.strictObject({ fleet: z.literal(true) }),
+  ],
+  'must be exactly one of nodes, group, labels and fleet',
+);
 export type Selector = Readonly<z.infer<typeof Selector>>;
 
 /** What a selector looks at. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
-import fastify, { type FastifyBaseLogger, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { sha256Hex } from '../../protocol/envelope.js';
@@ -16,7 +16,7 @@ import { sendFailure } from './problems.js';
 import { ROUTES } from './routes/list.js';
 import type { App, RouteDeps } from './routes/route.js';
 import { admit, type Rule } from './rules.js';
-import { refuseUnreadable, SECURITY_HEADERS } from './transport.js';
+import { DOCS_CONTENT_POLICY, refuseUnreadable, SECURITY_HEADERS } from './transport.js';
 import { compileValidator } from './validation.js';
 
 const BODY_LIMIT_BYTES = 256 * 1024;
@@ -61,7 +61,7 @@ function createInstance(log: Logger): App {
   const loggerInstance: FastifyBaseLogger = log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level });
   return fastify({
     loggerInstance,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
@@ -122,7 +122,7 @@ async function addDocumentation(app: App): Promise<void> {
     docs.addHook('onRoute', (route) => {
       route.config = { ...route.config, rule: 'public' };
     });
-    await docs.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: true, logLevel: 'warn' });
+    await docs.register(fastifySwaggerUi, { routePrefix: '/docs', transformStaticCSP: () => DOCS_CONTENT_POLICY });
   });
   app.route({
     method: 'GET',

@@ -1,4 +1,4 @@
-import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+import type { FastifyDynamicSwaggerOptions, SwaggerTransformObject } from '@fastify/swagger';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { VERSION } from '../../runtime/version.js';
@@ -29,6 +29,7 @@ const COMPONENTS = {
 export function openApiOptions(): FastifyDynamicSwaggerOptions {
   const schemaRegistry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(COMPONENTS)) schemaRegistry.add(schema, { id });
+  const addComponents = createJsonSchemaTransformObject({ schemaRegistry });
   return {
     openapi: {
       openapi: '3.1.0',
@@ -49,6 +50,14 @@ export function openApiOptions(): FastifyDynamicSwaggerOptions {
       ],
     },
     transform: createJsonSchemaTransform({ schemaRegistry, skipList: [] }),
-    transformObject: createJsonSchemaTransformObject({ schemaRegistry }),
+    transformObject: (document) => withoutInputs(addComponents(document)),
   };
+}
+
+/** The components are answers only: their twins for requests, which the library adds, are referred to by nothing. */
+function withoutInputs(document: ReturnType<SwaggerTransformObject>): ReturnType<SwaggerTransformObject> {
+  if (!('components' in document)) return document;
+  const schemas = document.components?.schemas ?? {};
+  for (const name of Object.keys(schemas)) if (name.endsWith('Input')) delete schemas[name];
+  return document;
 }

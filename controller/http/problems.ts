@@ -47,7 +47,7 @@ export function sendFailure(error: unknown, request: FastifyRequest, reply: Fast
   const told =
     known === undefined || ERROR_CODES[known.code].http === undefined ? new MusterError('internal', '') : known;
   const problem = toProblem(told, request.id);
-  if (problem.status >= 500) request.log.error({ err: error, requestId: request.id }, 'request failed');
+  if (problem.status >= 500) request.log.error({ err: error }, 'request failed');
   return sendProblem(problem, reply);
 }
 

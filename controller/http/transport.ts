@@ -14,6 +14,11 @@ export const SECURITY_HEADERS = {
   'cache-control': 'no-store',
 } as const;
 
+/** For `/docs`, the one page here: its own scripts and styles, and requests to this address only. */
+export const DOCS_CONTENT_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
+  "frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
 /** Answers bytes that are not HTTP, or that come too slowly, and closes the connection. */
 export function refuseUnreadable(error: Error, socket: Socket): void {
   if (errnoOf(error) === 'ECONNRESET' || !socket.writable) {

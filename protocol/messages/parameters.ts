@@ -6,7 +6,10 @@ export const MAX_PARAMETERS_BYTES = 64 * 1024;
 /** A parameter's name. It may hold any printable character; hooks see it sanitised (P-78). */
 export const ParameterName = z.string().regex(/^[^\p{C}]{1,63}$/u, 'must be 1 to 63 printable characters');
 
-export const ParameterValue = z.union([z.string().max(MAX_PARAMETERS_BYTES), z.number(), z.boolean()]);
+export const ParameterValue = z.union(
+  [z.string().max(MAX_PARAMETERS_BYTES), z.number(), z.boolean()],
+  'must be a string, a number or a boolean',
+);
 export type ParameterValue = z.infer<typeof ParameterValue>;
 
 /** Name → value, at most 64 entries and 64 KiB in all. */
