@@ -16,6 +16,7 @@ export const BrokerConfig = z
     tls_port: Port.optional().describe('Port of MQTT over TLS 1.2 or newer; no TLS listener when absent'),
     tls_cert_file: File.optional().describe('PEM file of the certificate chain; needed with tls_port'),
     tls_key_file: File.optional().describe('PEM file of the private key; needed with tls_port'),
+    ws_port: Port.optional().describe('Port of MQTT over WebSocket; no such listener when absent'),
     metrics_host: z.string().max(255).default('127.0.0.1').describe('Address of /metrics, /healthz and /readyz'),
     metrics_port: Port.default(9465).describe('Port of /metrics, /healthz and /readyz; 0 takes a free one'),
     prefix: z

@@ -8,19 +8,18 @@ import { listen } from '../runtime/listen.js';
 import type { Logger } from '../runtime/logger.js';
 import type { BrokerConfig } from './config.js';
 import type { ConnectionSlots } from './connection-slots.js';
+import { createWebSocketServer } from './websocket.js';
 
-/** Where clients connect to. */
-export type Listeners = Readonly<{
-  port: number;
-  tlsPort?: number;
-  /** Stops listening and ends every connection at once. */
-  stop: () => Promise<void>;
-}>;
+/** The ports that clients connect to; those that are not configured are absent. */
+export type Ports = Readonly<{ port: number; tlsPort?: number; wsPort?: number }>;
+
+/** `stop` ends listening and every connection at once. */
+export type Listeners = Readonly<{ ports: Ports; stop: () => Promise<void> }>;
 
 export type ListenerDeps = Readonly<{
   config: BrokerConfig;
   slots: ConnectionSlots;
-  /** Called with each byte stream that carries MQTT. */
+  /** Called with each byte stream that carries MQTT, and the peer's address. */
   accept: (stream: Duplex, address: string) => void;
   /** A connection found no free slot. */
   onFull: (address: string) => void;
@@ -28,17 +27,18 @@ export type ListenerDeps = Readonly<{
 }>;
 
 /**
- * Listens for MQTT over TCP, and over TLS when it is configured.
+ * Listens for MQTT over TCP, and over TLS and WebSocket where a port is configured.
  * @throws {MusterError} port_in_use, config_invalid
  */
 export async function startListeners(deps: ListenerDeps): Promise<Listeners> {
-  const { config } = deps;
+  const { config, log } = deps;
   const sockets = new Set<Socket>();
   const servers: Server[] = [];
+
   const open = async (server: Server, port: number, what: string): Promise<number> => {
     admitSockets(server, sockets, deps);
     const bound = await listen(server, { host: config.host, port, what });
-    server.on('error', (err) => deps.log.error({ err, what }, 'listener cannot accept'));
+    server.on('error', (err) => log.error({ err, what }, 'listener cannot accept'));
     servers.push(server);
     return bound;
   };
@@ -48,20 +48,30 @@ export async function startListeners(deps: ListenerDeps): Promise<Listeners> {
     await Promise.all(closed);
   };
 
+  const { port, tls_port, ws_port } = config;
   try {
-    const tls = config.tls_port === undefined ? undefined : createTls(deps);
-    const tcp = createServer((socket) => onStream(socket, deps));
-    const port = await open(tcp, config.port, 'MQTT');
-    if (tls === undefined || config.tls_port === undefined) return { port, stop };
-    return { port, tlsPort: await open(tls, config.tls_port, 'MQTT over TLS'), stop };
+    return {
+      ports: {
+        port: await open(createTcp(deps), port, 'MQTT'),
+        ...(tls_port === undefined ? {} : { tlsPort: await open(createTls(deps), tls_port, 'MQTT over TLS') }),
+        ...(ws_port === undefined ? {} : { wsPort: await open(createWs(deps), ws_port, 'MQTT over WebSocket') }),
+      },
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function createTls(deps: ListenerDeps): Server {
-  const { tls_cert_file, tls_key_file, connect_timeout } = deps.config;
+function createTcp({ accept }: ListenerDeps): Server {
+  return createServer((socket) => {
+    if (!socket.destroyed) accept(socket, addressOf(socket));
+  });
+}
+
+function createTls({ config, accept }: ListenerDeps): Server {
+  const { tls_cert_file, tls_key_file, connect_timeout } = config;
   try {
     const server = createTlsServer({
       cert: readFileSync(tls_cert_file ?? ''),
@@ -69,14 +79,22 @@ function createTls(deps: ListenerDeps): Server {
       minVersion: 'TLSv1.2',
       handshakeTimeout: parseDuration(connect_timeout) ?? 0,
     });
-    return server.on('secureConnection', (socket) => onStream(socket, deps));
+    return server.on('secureConnection', (socket) => accept(socket, addressOf(socket)));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new MusterError('config_invalid', `broker.tls_cert_file or broker.tls_key_file: ${why}`, { cause });
   }
 }
 
-/** Runs before the server's own listener, so that also a TLS handshake needs a slot. */
+function createWs({ config, accept }: ListenerDeps): Server {
+  return createWebSocketServer({
+    maxPacketBytes: config.max_packet_bytes,
+    handshakeTimeoutMs: parseDuration(config.connect_timeout) ?? 0,
+    onStream: (stream, socket) => accept(stream, addressOf(socket)),
+  });
+}
+
+/** Runs before the server's own listener, so that a TLS or HTTP handshake needs a slot, too. */
 function admitSockets(server: Server, sockets: Set<Socket>, { slots, onFull }: ListenerDeps): void {
   server.prependListener('connection', (socket: Socket) => {
     const address = addressOf(socket);
@@ -93,10 +111,6 @@ function admitSockets(server: Server, sockets: Set<Socket>, { slots, onFull }: L
       release();
     });
   });
-}
-
-function onStream(socket: Socket, { accept }: ListenerDeps): void {
-  if (!socket.destroyed) accept(socket, addressOf(socket));
 }
 
 /** The peer's address; an IPv4 address that came in over IPv6 counts as itself. */

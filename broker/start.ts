@@ -5,13 +5,13 @@ import type { Clock } from '../runtime/clock.js';
 import { withDeadline } from '../runtime/deadline.js';
 import type { Running } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
-import { type MetricsServer, startMetricsServer } from '../runtime/metrics-server.js';
+import { startMetricsServer } from '../runtime/metrics-server.js';
 import { type Clients, createClients } from './clients.js';
 import type { BrokerConfig } from './config.js';
 import { createConnectionSlots } from './connection-slots.js';
 import { createDenials, type NoteDenial } from './denials.js';
 import { type KeySource, startKeyListFile } from './key-list-file.js';
-import { type Listeners, startListeners } from './listeners.js';
+import { type Ports, startListeners } from './listeners.js';
 import { createBrokerMetrics } from './metrics.js';
 import { createPersistence } from './persistence.js';
 import { createRules } from './rules.js';
@@ -19,7 +19,7 @@ import { guardStream } from './stream-guard.js';
 import { startSysTopics } from './sys-topics.js';
 
 /** A broker that listens. */
-export type RunningBroker = Running & Readonly<{ port: number; tlsPort?: number; metricsPort: number }>;
+export type RunningBroker = Running & Ports & Readonly<{ metricsPort: number }>;
 
 const SWEEP_MS = 1000;
 const STOP_TIMEOUT_MS = 1500;
@@ -46,47 +46,54 @@ export async function startBroker({
   const clients = createClients();
   const metrics = createBrokerMetrics({ clients: () => clients.ready });
   const deny = createDenials({ log, clock, metrics });
-  const aedes = await Aedes.createBroker({
-    ...createRules({ config, clients, keyOf: source.keyOf, metrics, deny, clock }),
-    persistence: createPersistence(config),
-    connectTimeout: parseDuration(config.connect_timeout) ?? 0,
-    drainTimeout: parseDuration(config.drain_timeout) ?? 0,
-    concurrency: 0, // unlimited: each connection has one chunk in work, and a shared bound would let one stall all
-  });
-  reportClients(aedes, clients, log);
-  const stopSysTopics = startSysTopics({ aedes, clients, metrics, clock });
-  const sweep = setInterval(() => endLapsed(clients, source, { deny, nowMs: clock.nowMs() }), SWEEP_MS);
-
-  let metricsServer: MetricsServer | undefined;
-  let listeners: Listeners | undefined;
-  async function stop(): Promise<void> {
-    clearInterval(sweep);
-    stopSysTopics();
-    source.stop();
-    const closed = new Promise<void>((done) => aedes.close(done));
-    await withDeadline(closed, STOP_TIMEOUT_MS, 'closing the clients').catch((err: unknown) => {
-      log.warn({ err }, 'clients did not close in time'); // their sockets are destroyed next
-    });
-    await Promise.all([listeners?.stop(), metricsServer?.stop()]);
-  }
+  const stops: (() => void | Promise<void>)[] = [source.stop];
+  const stop = async (): Promise<void> => {
+    for (const each of stops.splice(0).reverse()) await each();
+  };
 
   try {
+    const rules = createRules({ config, clients, keyOf: source.keyOf, metrics, deny, clock });
+    const aedes = await startAedes(config, rules);
+    stops.push(() => closeAedes(aedes, log));
+    reportClients(aedes, clients, log);
+    stops.push(startSysTopics({ aedes, clients, metrics, clock }));
+    const sweep = setInterval(() => endLapsed(clients, source, { deny, nowMs: clock.nowMs() }), SWEEP_MS);
+    stops.push(() => clearInterval(sweep));
+
     const { metrics_host: host, metrics_port: port } = config;
-    metricsServer = await startMetricsServer({ host, port, render: metrics.render, notReady: source.notReady });
-    listeners = await startListeners({
+    const server = await startMetricsServer({ host, port, render: metrics.render, notReady: source.notReady });
+    stops.push(server.stop);
+    const listeners = await startListeners({
       config,
       log,
       slots: createConnectionSlots({ total: config.max_connections, perAddress: config.max_connections_per_ip }),
       accept: (stream, address) => serve(stream, address, { aedes, clients, deny }),
       onFull: (address) => deny('connections', { address }),
     });
+    stops.push(listeners.stop);
+    log.info({ host: config.host, ...listeners.ports, metricsPort: server.port }, 'broker listens');
+    return { ...listeners.ports, metricsPort: server.port, stop };
   } catch (error) {
     await stop();
     throw error;
   }
-  const { port, tlsPort } = listeners;
-  log.info({ host: config.host, port, tlsPort, metricsPort: metricsServer.port }, 'broker listens');
-  return { port, ...(tlsPort === undefined ? {} : { tlsPort }), metricsPort: metricsServer.port, stop };
+}
+
+function startAedes(config: BrokerConfig, rules: ReturnType<typeof createRules>): Promise<Aedes> {
+  return Aedes.createBroker({
+    ...rules,
+    persistence: createPersistence(config),
+    connectTimeout: parseDuration(config.connect_timeout) ?? 0,
+    drainTimeout: parseDuration(config.drain_timeout) ?? 0,
+    concurrency: 0, // unlimited: each connection has one chunk in work, and a shared bound would let one stall all
+  });
+}
+
+async function closeAedes(aedes: Aedes, log: Logger): Promise<void> {
+  const closed = new Promise<void>((done) => aedes.close(done));
+  await withDeadline(closed, STOP_TIMEOUT_MS, 'closing the clients').catch((err: unknown) => {
+    log.warn({ err }, 'clients did not close in time');
+  });
 }
 
 function serve(

@@ -21,6 +21,7 @@ export type TestBroker = Readonly<{
   port: number;
   metricsPort: number;
   tlsPort: number | undefined;
+  wsPort: number | undefined;
   prefix: string;
   org: string;
   root: KeyPair;
@@ -53,8 +54,13 @@ export async function startTestBroker(
   const source = keys ?? { keyOf, notReady: () => undefined, stop: () => undefined };
   let config = BrokerConfig.parse({ port: 0, metrics_port: 0, ...settings });
   let running: RunningBroker | undefined = await startBroker({ config, log, clock, keys: source });
-  const { port, metricsPort, tlsPort } = running;
-  config = { ...config, port, metrics_port: metricsPort, ...(tlsPort === undefined ? {} : { tls_port: tlsPort }) };
+  const { port, metricsPort, tlsPort, wsPort } = running;
+  config = {
+    ...config,
+    ...{ port, metrics_port: metricsPort },
+    ...(tlsPort === undefined ? {} : { tls_port: tlsPort }),
+    ...(wsPort === undefined ? {} : { ws_port: wsPort }),
+  };
   const { prefix, org } = config;
 
   const stop = async (): Promise<void> => {
@@ -71,7 +77,7 @@ export async function startTestBroker(
   };
   return {
     url: `mqtt://127.0.0.1:${port}`,
-    ...{ port, metricsPort, tlsPort, prefix, org, root, controller, keyOf, passwordFor, stop },
+    ...{ port, metricsPort, tlsPort, wsPort, prefix, org, root, controller, keyOf, passwordFor, stop },
     keyListJws: signKeyList(
       {
         v: 1,
