@@ -25,8 +25,8 @@ export const BrokerConfig = z
       .default(DEFAULT_PREFIX)
       .describe('The two topic levels before the org'),
     org: Id.default('default').describe('The organisation; a topic level'),
-    root_file: File.default('./.muster/controller/root.jwk.json').describe('Public root key as a JWK'),
-    keys_file: File.default('./.muster/controller/keys.jws').describe(
+    root_file: File.default('./.muster/controller/public/root.jwk.json').describe('Public root key as a JWK'),
+    keys_file: File.default('./.muster/controller/public/keys.jws').describe(
       'Key list signed by the root key; read again within 1 s of a change',
     ),
     max_packet_bytes: z
