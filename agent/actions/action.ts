@@ -9,6 +9,10 @@ export type ActionContext = Readonly<{
   executionId: string;
   /** Checked against the action's specs, defaults filled in. */
   parameters: ReadonlyMap<string, ParameterValue>;
+  /** SHA-256 that the request pins, lower-case hex; hooks do not run without it. */
+  checksum?: string;
+  /** Milliseconds from the start until `signal` fires by itself. */
+  timeoutMs: number;
   /** Fires when it has to end: time-out, cancel or shutdown. */
   signal: AbortSignal;
   output: OutputSink;
