@@ -16,7 +16,7 @@ export type PublicJwk = Readonly<z.infer<typeof PublicJwk>>;
 export type VerifyKey = Readonly<{ kid: string; jwk: PublicJwk; key: KeyObject }>;
 
 /**
- * The encodings of the points of small order with the sign bit cleared, hex. A key among them verifies signatures
+ * The points of small order with the sign bit cleared, hex; what encodes y ≥ 2^255 − 19 is refused anyway. A key among them verifies signatures
  * that nobody made. Source: RFC 8032, section 5.1 and the list in "Taming the many EdDSAs" (Chalkias et al., 2020), table 6.
  */
 const SMALL_ORDER = new Set([
@@ -25,8 +25,6 @@ const SMALL_ORDER = new Set([
   '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
   'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
   'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
 ]);
 
 /** The RFC 7638 thumbprint of an Ed25519 public key, 43 characters: our `kid`. */
@@ -45,6 +43,8 @@ export function admitKey(candidate: unknown): VerifyKey {
   if (bytes?.length !== 32) throw new MusterError('unsafe_key', 'the key is not 32 bytes of canonical base64url');
   const unsigned = Buffer.from(bytes);
   unsigned[31] = (unsigned[31] ?? 0) & 0x7f;
+  if (unsigned[31] === 0x7f && unsigned.subarray(1, 31).every((byte) => byte === 0xff) && (unsigned[0] ?? 0) >= 0xed)
+    throw new MusterError('unsafe_key', 'the key is not in the one form that RFC 8032 allows');
   if (SMALL_ORDER.has(unsigned.toString('hex')))
     throw new MusterError('unsafe_key', 'the key is a point of small order');
   const kid = thumbprintOf(jwk.data);
