@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify';
  * A signal that fires when the client goes away before its answer is sent, or when `stopping` does. It listens to the
  * answer, not to the request: that one is closed as soon as its body has been read.
  */
-export function whenGone(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
+export function whenGone(reply: Pick<FastifyReply, 'raw'>, stopping: AbortSignal): AbortSignal {
   const gone = new AbortController();
   const onClose = (): void => {
     stopping.removeEventListener('abort', onStop);

@@ -13,10 +13,9 @@ const WAIT = /^wait\s*=\s*"?(\d{1,9})"?$/i;
  * How long to wait, from a `Prefer` header (RFC 7240): the first `wait=N` counts, at most 60; `respond-async` alone is
  * 0. What cannot be read is ignored, as section 2 of the RFC asks.
  */
-export function waitPreference(header: string | string[] | undefined, defaultSeconds: number): WaitPreference {
-  const preferences = [header ?? []].flat().flatMap((line) => line.split(','));
+export function waitPreference(header: string | undefined, defaultSeconds: number): WaitPreference {
   let isAsync = false;
-  for (const preference of preferences) {
+  for (const preference of (header ?? '').split(',')) {
     const name = (preference.split(';', 1)[0] ?? '').trim();
     const [, seconds] = WAIT.exec(name) ?? [];
     if (seconds !== undefined) {

@@ -105,6 +105,19 @@ export const CreateInvocation = z.strictObject({
 });
 export type CreateInvocation = Readonly<z.infer<typeof CreateInvocation>>;
 
+/** A header by which a client says how long it would wait. Other headers pass. */
+export const WaitHeaders = z.looseObject({
+  prefer: z.string().max(1024).optional().describe('wait=N: seconds to wait for the end, 0 to 60 (RFC 7240)'),
+});
+
+export const AskHeaders = WaitHeaders.extend({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
+    .optional()
+    .describe('The same key with the same body gives the same invocation for 24 h'),
+});
+
 /** How many executions of an invocation are in each state; every state is present. */
 export const Counts = z.object({
   total: z.int(),

@@ -5,6 +5,7 @@ import type { Services } from '../../services.js';
 import { whenGone } from '../hang-up.js';
 import { DEFAULT_WAIT_SECONDS, waitPreference } from '../prefer.js';
 import {
+  AskHeaders,
   CreateInvocation,
   InvocationAnswer,
   InvocationId,
@@ -12,6 +13,7 @@ import {
   InvocationView,
   PageQuery,
   pageOf,
+  WaitHeaders,
 } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
@@ -33,15 +35,16 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
     config: { rule: 'operator' },
     schema: {
       summary: 'Ask for an action',
-      description: `${WAIT_NOTE} 15 s without the header. \`Idempotency-Key\` makes a repeated ask harmless for 24 h.`,
+      description: `${WAIT_NOTE} 15 s without the header.`,
       tags: ['invocations'],
+      headers: AskHeaders,
       body: CreateInvocation,
       response: { 200: InvocationAnswer, 202: InvocationAnswer, ...FAILURE },
     },
     handler: async (request, reply) => {
       const principal = principalOf(request);
       const { invocation } = await invocations.create(principal, request.body, {
-        idempotencyKey: idempotencyKeyOf(request.headers['idempotency-key']),
+        idempotencyKey: request.headers['idempotency-key'],
         bodySha256: request.bodySha256,
       });
       reply.header('location', `${API}/invocations/${invocation.id}`);
@@ -75,6 +78,7 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
       summary: 'Read an invocation',
       description: `${WAIT_NOTE} Without the header the answer comes at once.`,
       tags: ['invocations'],
+      headers: WaitHeaders,
       params: z.strictObject({ id: InvocationId }),
       response: { 200: InvocationAnswer, ...FAILURE },
     },
@@ -94,7 +98,12 @@ async function answerWhenDone(
     reply,
     stopping,
     defaultSeconds,
-  }: { request: FastifyRequest; reply: FastifyReply; stopping: AbortSignal; defaultSeconds: number },
+  }: {
+    request: Pick<FastifyRequest, 'principal'> & { headers: { prefer?: string | undefined } };
+    reply: Pick<FastifyReply, 'raw' | 'header'>;
+    stopping: AbortSignal;
+    defaultSeconds: number;
+  },
   invocation: InvocationView,
 ): Promise<InvocationAnswer> {
   const { org } = principalOf(request);
@@ -110,11 +119,4 @@ async function answerWhenDone(
   if (latest.counts.total > MAX_INLINE_EXECUTIONS) return { invocation: latest };
   const page = await invocations.executions(org, latest.id, { limit: MAX_INLINE_EXECUTIONS });
   return { invocation: latest, executions: [...(page?.items ?? [])] };
-}
-
-/** @throws {MusterError} invalid_request */
-function idempotencyKeyOf(header: string | string[] | undefined): string | undefined {
-  if (header === undefined) return undefined;
-  if (typeof header === 'string' && /^[\x21-\x7e]{1,255}$/.test(header)) return header;
-  throw new MusterError('invalid_request', 'Idempotency-Key must be 1 to 255 printable ASCII characters');
 }

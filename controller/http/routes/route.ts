@@ -46,7 +46,7 @@ export const FAILURE = {
  * Who asks on a route that is not public.
  * @throws {MusterError} unauthenticated
  */
-export function principalOf({ principal }: FastifyRequest): Principal {
+export function principalOf({ principal }: Pick<FastifyRequest, 'principal'>): Principal {
   if (principal === undefined) throw new MusterError('unauthenticated', 'No token came with the request');
   return principal;
 }
