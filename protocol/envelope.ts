@@ -76,6 +76,19 @@ export function openEnvelope(
 }
 
 /**
+ * The payload octets of an envelope whose signature nobody has checked: for hints that change nothing which a signed
+ * message does not confirm later.
+ * @throws {MusterError} envelope_too_large, envelope_malformed, envelope_algorithm, envelope_type
+ */
+export function peekPayload(
+  message: Uint8Array | string,
+  expect: { typ: EnvelopeType; maxBytes: number },
+): { kid: string | undefined; payload: Buffer } {
+  const { header, payload } = split(message, expect);
+  return { kid: header.kid, payload };
+}
+
+/**
  * Like {@link openEnvelope} for `muster-enroll`: the signature proves that the sender holds the key it brings.
  * @throws {MusterError} as openEnvelope, and unsafe_key
  */

@@ -24,6 +24,8 @@ export type AuditRow = Readonly<{
   hash: string;
 }>;
 
+const ROWS_PER_INSERT = 500;
+
 /** `prev_hash` of the first row. */
 export const AUDIT_ROOT = '0'.repeat(64);
 
@@ -47,7 +49,12 @@ export async function appendAudit(tx: Queries, entries: readonly AuditEntry[]): 
     previous = row;
     return row;
   });
-  await tx.insertInto('audit').values(rows).execute();
+  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
+    await tx
+      .insertInto('audit')
+      .values(rows.slice(at, at + ROWS_PER_INSERT))
+      .execute();
+  }
 }
 
 /** SHA-256 over all columns but `hash`, as a JSON array in the order of the table. */

@@ -1,0 +1,73 @@
+import type { Clock } from '../../runtime/clock.js';
+import type { InvocationEvents } from '../events/invocation-events.js';
+import { OPEN_STATUSES } from '../invocations/completion.js';
+import type { ControllerMetrics } from '../metrics.js';
+import { appendAudit } from '../store/audit.js';
+import { moveExecutions } from '../store/executions.js';
+import { settleInvocations } from '../store/invocations.js';
+import type { Store } from '../store/store.js';
+import type { Marks } from './marks.js';
+import type { OpenExecution, OpenExecutions } from './open-executions.js';
+
+/** An end that comes without a result. A late signed result still replaces each of them. */
+export type Conclusion =
+  | Readonly<{ status: 'rejected'; reason: string }>
+  | Readonly<{ status: 'expired' }>
+  | Readonly<{ status: 'error'; errorCode: 'agent_lost' | 'journal_lost' }>;
+
+export type ConcludeDeps = Readonly<{
+  store: Store;
+  open: OpenExecutions;
+  marks: Marks;
+  events: InvocationEvents;
+  metrics: ControllerMetrics;
+  clock: Clock;
+  org: string;
+}>;
+
+/**
+ * Ends executions by the controller's own judgment. What was accepted in the meantime stays open, unless the
+ * conclusion is about accepted ones too (`error`).
+ */
+export async function conclude(
+  deps: ConcludeDeps,
+  executions: readonly OpenExecution[],
+  conclusion: Conclusion,
+): Promise<void> {
+  if (executions.length === 0) return;
+  const { store, open, marks, events, metrics, clock, org } = deps;
+  const { status } = conclusion;
+  const nowMs = clock.nowMs();
+  const concluded = await store.write(async (tx) => {
+    const ending = executions.filter(
+      (each) => open.get(each.executionId, each.node) === each && (status === 'error' || each.state !== 'accepted'),
+    );
+    const set = { status, open: 0, ended_at: nowMs, ...columnsOf(conclusion) };
+    await moveExecutions(tx, ending, { from: OPEN_STATUSES, set });
+    const ended = await settleInvocations(tx, [...new Set(ending.map(({ invocationId }) => invocationId))], nowMs);
+    await appendAudit(
+      tx,
+      ending.map(({ executionId, node }) => ({
+        atMs: nowMs,
+        org,
+        actor: 'controller',
+        event: 'execution_concluded',
+        subject: `execution:${executionId}/${node}`,
+        details: { ...conclusion },
+      })),
+    );
+    return { ending, ended };
+  });
+  for (const execution of concluded.ending) {
+    open.remove(execution);
+    marks.drop(execution);
+    metrics.executionEnded(status);
+  }
+  events.ended(concluded.ended);
+}
+
+function columnsOf(conclusion: Conclusion): { reason?: string; error_code?: string; provisional?: number } {
+  if (conclusion.status === 'rejected') return { reason: conclusion.reason };
+  if (conclusion.status === 'expired') return {};
+  return { error_code: conclusion.errorCode, provisional: conclusion.errorCode === 'agent_lost' ? 1 : 0 };
+}

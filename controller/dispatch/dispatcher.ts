@@ -1,0 +1,191 @@
+import type { RejectionReason } from '../../protocol/messages/ack.js';
+import type { Target } from '../../protocol/messages/request.js';
+import { spreadBackoffMs } from '../../runtime/backoff.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Logger } from '../../runtime/logger.js';
+import type { BrokerLink } from '../broker-link.js';
+import type { Keyring } from '../identity/keyring.js';
+import type { Presence } from '../nodes/presence.js';
+import { findRequestPayload } from '../store/executions.js';
+import type { Store } from '../store/store.js';
+import { fixOctets } from './fix-octets.js';
+import { createLane, type Lane, OFFER_BACKOFF } from './lane.js';
+import type { Marks } from './marks.js';
+import type { OpenExecution, OpenExecutions } from './open-executions.js';
+
+export type DispatchDeps = Readonly<{
+  store: Store;
+  open: OpenExecutions;
+  presence: Presence;
+  link: BrokerLink;
+  keyring: Keyring;
+  marks: Marks;
+  clock: Clock;
+  log: Logger;
+  random: () => number;
+}>;
+
+/** Offers requests until they are acked or past their time. What it offers is committed before. */
+export type Dispatcher = Readonly<{
+  /** A request for one node was committed; it is offered at once when there is room. */
+  submit: (execution: OpenExecution, payload: string | undefined) => void;
+  /** One request for many was committed: one publish for those that listen, the others get it on their own topic. */
+  broadcast: (executions: readonly OpenExecution[], to: Exclude<Target, { node: string }>, payload: string) => void;
+  /** The node was welcomed: everything un-acked is due at once. */
+  welcomed: (node: string) => void;
+  accepted: (execution: OpenExecution) => void;
+  /** The node could not take it now. */
+  refused: (execution: OpenExecution, reason: RejectionReason) => void;
+  /** An execution of the node reached its end. */
+  ended: (node: string) => void;
+  /** Offers what is due; called twice a second. */
+  tick: () => void;
+}>;
+
+/** Offers that nobody answers for so long make a node unreachable. */
+const UNREACHABLE_MS = 30_000;
+
+export function createDispatcher(deps: DispatchDeps): Dispatcher {
+  const { open, presence, link, keyring, marks, clock, log, random } = deps;
+  const lanes = new Map<string, Lane>();
+  /** Payloads that were committed a moment ago, so that the first offer needs no query. */
+  const fresh = new WeakMap<OpenExecution, string>();
+  const pumping = new Map<string, { again: boolean }>();
+
+  function laneOf(node: string): Lane {
+    const lane = lanes.get(node) ?? createLane(random);
+    lanes.set(node, lane);
+    return lane;
+  }
+
+  function pump(node: string): void {
+    const running = pumping.get(node);
+    if (running !== undefined) {
+      running.again = true;
+      return;
+    }
+    const due = dueOn(node);
+    if (due.length === 0) return;
+    const run = { again: false };
+    pumping.set(node, run);
+    offerAll(due)
+      .catch((err: unknown) => log.warn({ err, node }, 'offers failed'))
+      .finally(() => {
+        pumping.delete(node);
+        if (run.again) pump(node);
+      });
+  }
+
+  /** What may be offered to the node now: what it did not answer in time, then new work while there is room. */
+  function dueOn(node: string): OpenExecution[] {
+    if (!link.connected || !presence.isConnected(node)) return [];
+    const monotonicMs = clock.monotonicMs();
+    const nowMs = clock.nowMs();
+    const { sent, queued } = open.of(node);
+    const due: OpenExecution[] = [];
+    for (const each of sent.values()) if (each.notBeforeMs <= monotonicMs && each.expiresAtMs > nowMs) due.push(each);
+    let room = laneOf(node).room(sent.size, monotonicMs);
+    for (const each of queued.values()) {
+      if (room <= 0) break;
+      if (each.notBeforeMs > monotonicMs || each.expiresAtMs <= nowMs) continue;
+      due.push(each);
+      room -= 1;
+    }
+    return due;
+  }
+
+  async function offerAll(due: readonly OpenExecution[]): Promise<void> {
+    const unfixed = due.filter(({ requestSha256 }) => requestSha256 === null);
+    if (unfixed.length > 0) await fixOctets(deps, unfixed);
+    for (const execution of due) await offer(execution);
+  }
+
+  async function offer(execution: OpenExecution): Promise<void> {
+    const { executionId, node, requestSha256 } = execution;
+    if (requestSha256 === null) return;
+    const payload = fresh.get(execution) ?? (await findRequestPayload(deps.store.read, executionId, requestSha256));
+    fresh.delete(execution);
+    if (open.get(executionId, node) !== execution || execution.state === 'accepted') return;
+    noteOffered(execution);
+    publish('node_request', { node }, payload);
+  }
+
+  function noteOffered(execution: OpenExecution): void {
+    const monotonicMs = clock.monotonicMs();
+    if (execution.state === 'queued') {
+      laneOf(execution.node).offered(monotonicMs);
+      open.move(execution, 'sent');
+      marks.sent(execution);
+    }
+    execution.offered = true;
+    execution.notBeforeMs = monotonicMs + spreadBackoffMs(execution.attempts, { ...OFFER_BACKOFF, random });
+    execution.attempts += 1;
+    execution.unansweredSinceMs ??= monotonicMs;
+  }
+
+  function publish<K extends 'node_request' | 'group_request' | 'fleet_request'>(
+    kind: K,
+    params: Parameters<typeof link.publish<K>>[1],
+    payload: string,
+  ): void {
+    link.publish(kind, params, keyring.sign('muster-request', payload)).catch((err: unknown) => {
+      log.debug({ err }, 'offer not published, repeated later');
+    });
+  }
+
+  return {
+    submit(execution, payload) {
+      if (payload !== undefined && open.of(execution.node).queued.size <= 10) fresh.set(execution, payload);
+      pump(execution.node);
+    },
+    broadcast(executions, to, payload) {
+      for (const execution of executions) {
+        execution.offered = true;
+        if (presence.isConnected(execution.node)) noteOffered(execution);
+      }
+      if ('fleet' in to) publish('fleet_request', {}, payload);
+      else publish('group_request', { group: to.group }, payload);
+    },
+    welcomed(node) {
+      lanes.delete(node);
+      const { sent, queued } = open.of(node);
+      for (const execution of [...sent.values()]) open.move(execution, 'queued');
+      for (const execution of queued.values()) {
+        execution.attempts = 0;
+        execution.notBeforeMs = 0;
+      }
+      pump(node);
+    },
+    accepted(execution) {
+      laneOf(execution.node).accepted();
+      pump(execution.node);
+    },
+    refused(execution, reason) {
+      laneOf(execution.node).refused(clock.monotonicMs());
+      execution.attempts = 0;
+      execution.notBeforeMs = 0;
+      execution.unansweredSinceMs = undefined;
+      open.move(execution, 'queued');
+      marks.requeued(execution, reason);
+    },
+    ended(node) {
+      laneOf(node).freed();
+      if (open.countOf(node) === 0) lanes.delete(node);
+      else pump(node);
+    },
+    tick() {
+      const monotonicMs = clock.monotonicMs();
+      for (const node of open.nodes()) {
+        if (!presence.isConnected(node)) continue;
+        for (const execution of open.of(node).sent.values()) {
+          const { unansweredSinceMs, unreachable } = execution;
+          if (unreachable || unansweredSinceMs === undefined || monotonicMs - unansweredSinceMs < UNREACHABLE_MS)
+            continue;
+          execution.unreachable = true;
+          marks.unreachable(execution);
+        }
+        pump(node);
+      }
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import { sql } from 'kysely';
+import type { RejectionReason } from '../../protocol/messages/ack.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Logger } from '../../runtime/logger.js';
+import { groupBy } from '../grouping.js';
+import type { Queries } from '../store/database.js';
+import { moveExecutions } from '../store/executions.js';
+import type { Store } from '../store/store.js';
+import type { OpenExecution } from './open-executions.js';
+
+/**
+ * Steps on the way that people like to see but nothing depends on: they are written with the next commit, or within
+ * 50 ms. After a crash the node is asked again and says the same.
+ */
+export type Marks = Readonly<{
+  sent: (execution: OpenExecution) => void;
+  accepted: (execution: OpenExecution) => void;
+  /** Offered and not taken for a passing reason. */
+  requeued: (execution: OpenExecution, reason: RejectionReason) => void;
+  unreachable: (execution: OpenExecution) => void;
+  /** Its end was written: a mark that waits is void. */
+  drop: (execution: OpenExecution) => void;
+}>;
+
+type Mark = Readonly<{ kind: 'sent' | 'accepted' | 'requeued' | 'unreachable'; reason: string | null; atMs: number }>;
+
+export function createMarks({ store, clock, log }: { store: Store; clock: Clock; log: Logger }): Marks {
+  let waiting = new Map<OpenExecution, Mark>();
+  let scheduled = false;
+
+  function put(execution: OpenExecution, kind: Mark['kind'], reason: string | null = null): void {
+    waiting.set(execution, { kind, reason, atMs: clock.nowMs() });
+    if (scheduled) return;
+    scheduled = true;
+    let taken: ReadonlyMap<OpenExecution, Mark> | undefined;
+    store
+      .write(
+        (tx) => {
+          taken ??= take();
+          return writeMarks(tx, taken);
+        },
+        { lazy: true },
+      )
+      .catch((err: unknown) => {
+        scheduled = false;
+        log.warn({ err }, 'steps not recorded');
+      });
+  }
+
+  function take(): ReadonlyMap<OpenExecution, Mark> {
+    const taken = waiting;
+    waiting = new Map();
+    scheduled = false;
+    return taken;
+  }
+
+  return {
+    sent: (execution) => put(execution, 'sent'),
+    accepted: (execution) => put(execution, 'accepted'),
+    requeued: (execution, reason) => put(execution, 'requeued', reason),
+    unreachable: (execution) => put(execution, 'unreachable'),
+    drop: (execution) => {
+      waiting.delete(execution);
+    },
+  };
+}
+
+async function writeMarks(tx: Queries, marks: ReadonlyMap<OpenExecution, Mark>): Promise<void> {
+  for (const group of groupBy(marks, ([, { kind, reason }]) => `${kind} ${reason ?? ''}`).values()) {
+    const mark = group[0]?.[1];
+    if (mark === undefined) continue;
+    const executions = group.map(([execution]) => execution);
+    await writeGroup(tx, executions, mark);
+    if (mark.kind === 'accepted') await startInvocations(tx, executions);
+  }
+}
+
+async function writeGroup(
+  tx: Queries,
+  executions: readonly OpenExecution[],
+  { kind, reason, atMs }: Mark,
+): Promise<void> {
+  const sent_at = sql<number>`coalesce(sent_at, ${atMs})`;
+  const waits = ['queued', 'sent'];
+  if (kind === 'sent') await moveExecutions(tx, executions, { from: ['queued'], set: { status: 'sent', sent_at } });
+  if (kind === 'requeued') {
+    await moveExecutions(tx, executions, { from: waits, set: { status: 'queued', reason, sent_at } });
+  }
+  if (kind === 'unreachable') await moveExecutions(tx, executions, { from: waits, set: { unreachable: 1, sent_at } });
+  if (kind === 'accepted') {
+    const set = { status: 'accepted', accepted_at: atMs, sent_at, reason: null, unreachable: 0 };
+    await moveExecutions(tx, executions, { from: waits, set });
+  }
+}
+
+async function startInvocations(tx: Queries, executions: readonly OpenExecution[]): Promise<void> {
+  const ids = [...new Set(executions.map(({ invocationId }) => invocationId))];
+  await tx
+    .updateTable('invocations')
+    .set({ status: 'executing' })
+    .where('id', 'in', ids)
+    .where('status', '=', 'approved')
+    .execute();
+}

@@ -1,0 +1,150 @@
+/** `queued`: to be offered; `sent`: offered, no ack yet; `accepted`: a result is awaited. */
+export type OpenState = 'queued' | 'sent' | 'accepted';
+
+/** An execution that is not at its end. Changed in place by the dispatcher and the ingest, after the store. */
+export type OpenExecution = {
+  readonly executionId: string;
+  readonly node: string;
+  readonly invocationId: string;
+  readonly expiresAtMs: number;
+  /** How long after its acceptance a result is due. */
+  readonly timeoutMs: number;
+  readonly checksum: string | null;
+  state: OpenState;
+  /** Null until its octets are fixed. */
+  requestSha256: string | null;
+  /** True once it may have reached the node, also before a restart of ours. */
+  offered: boolean;
+  acceptedAtMs: number | null;
+  /** Offers since the last hello or rejection. */
+  attempts: number;
+  /** Not offered before this, monotonic milliseconds. */
+  notBeforeMs: number;
+  /** When the first of the offers that nobody answered went out, monotonic; undefined when none is unanswered. */
+  unansweredSinceMs: number | undefined;
+  unreachable: boolean;
+  /** When a missing result is concluded to be lost, monotonic; set with `accepted`. */
+  lostAtMs: number | undefined;
+};
+
+/** What every execution needs to know to be waited for. */
+export type NewOpenExecution = Pick<
+  OpenExecution,
+  | 'executionId'
+  | 'node'
+  | 'invocationId'
+  | 'expiresAtMs'
+  | 'timeoutMs'
+  | 'checksum'
+  | 'state'
+  | 'requestSha256'
+  | 'offered'
+>;
+
+/** The open executions of one node by state, each oldest first. */
+export type NodeQueue = Readonly<Record<OpenState, ReadonlyMap<string, OpenExecution>>>;
+
+/** Every open execution, in memory: a copy of what is committed, so that acks and offers need no query. */
+export type OpenExecutions = Readonly<{
+  add: (execution: NewOpenExecution) => OpenExecution;
+  get: (executionId: string, node: string) => OpenExecution | undefined;
+  remove: (execution: OpenExecution) => void;
+  move: (execution: OpenExecution, state: OpenState) => void;
+  of: (node: string) => NodeQueue;
+  all: () => Iterable<OpenExecution>;
+  nodes: () => Iterable<string>;
+  countOf: (node: string) => number;
+  countByState: () => Readonly<Record<OpenState, number>>;
+}>;
+
+type MutableQueue = Record<OpenState, Map<string, OpenExecution>> & {
+  /** The greatest execution id that each state has held since the node had none. */
+  readonly newest: Record<OpenState, string>;
+};
+
+const EMPTY: NodeQueue = { queued: new Map(), sent: new Map(), accepted: new Map() };
+const STATES: readonly OpenState[] = ['queued', 'sent', 'accepted'];
+
+export function createOpenExecutions(): OpenExecutions {
+  const nodes = new Map<string, MutableQueue>();
+  const counts: Record<OpenState, number> = { queued: 0, sent: 0, accepted: 0 };
+
+  function queueOf(node: string): MutableQueue {
+    const known = nodes.get(node);
+    if (known !== undefined) return known;
+    const made: MutableQueue = {
+      queued: new Map(),
+      sent: new Map(),
+      accepted: new Map(),
+      newest: { queued: '', sent: '', accepted: '' },
+    };
+    nodes.set(node, made);
+    return made;
+  }
+
+  function put(execution: OpenExecution): void {
+    const queue = queueOf(execution.node);
+    const { state, executionId } = execution;
+    insertInOrder(queue[state], execution, queue.newest[state]);
+    if (executionId > queue.newest[state]) queue.newest[state] = executionId;
+    counts[state] += 1;
+  }
+
+  function take(execution: OpenExecution): void {
+    const queue = nodes.get(execution.node);
+    if (queue === undefined || !queue[execution.state].delete(execution.executionId)) return;
+    counts[execution.state] -= 1;
+    if (STATES.every((state) => queue[state].size === 0)) nodes.delete(execution.node);
+  }
+
+  function get(executionId: string, node: string): OpenExecution | undefined {
+    const queue = nodes.get(node);
+    return queue?.sent.get(executionId) ?? queue?.accepted.get(executionId) ?? queue?.queued.get(executionId);
+  }
+
+  return {
+    get,
+    add(execution) {
+      const known = get(execution.executionId, execution.node);
+      if (known !== undefined) return known;
+      const made: OpenExecution = {
+        ...execution,
+        acceptedAtMs: null,
+        attempts: 0,
+        notBeforeMs: 0,
+        unansweredSinceMs: undefined,
+        unreachable: false,
+        lostAtMs: undefined,
+      };
+      put(made);
+      return made;
+    },
+    remove: take,
+    move(execution, state) {
+      take(execution);
+      execution.state = state;
+      put(execution);
+    },
+    of: (node) => nodes.get(node) ?? EMPTY,
+    *all() {
+      for (const queue of nodes.values()) for (const state of STATES) yield* queue[state].values();
+    },
+    nodes: () => nodes.keys(),
+    countOf(node) {
+      const queue = nodes.get(node) ?? EMPTY;
+      return queue.queued.size + queue.sent.size + queue.accepted.size;
+    },
+    countByState: () => ({ ...counts }),
+  };
+}
+
+/** Execution ids are UUIDv7, so their order is that of age; nearly always the new one belongs at the end. */
+function insertInOrder(queue: Map<string, OpenExecution>, execution: OpenExecution, newest: string): void {
+  const { executionId } = execution;
+  const later = executionId > newest ? [] : [...queue.values()].filter((each) => each.executionId > executionId);
+  queue.set(executionId, execution);
+  for (const each of later) {
+    queue.delete(each.executionId);
+    queue.set(each.executionId, each);
+  }
+}

@@ -1,0 +1,108 @@
+import type { Selectable } from 'kysely';
+import type { z } from 'zod';
+import { parseDuration } from '../../protocol/durations.js';
+import { MusterError } from '../../protocol/errors.js';
+import { formatEnrollmentToken } from '../../protocol/messages/enrollment.js';
+import { type Clock, toTime } from '../../runtime/clock.js';
+import type { EnrollmentTokenView } from '../http/schemas.js';
+import type { Keyring } from '../identity/keyring.js';
+import { hashSecret, randomSecret, randomTokenId } from '../identity/secrets.js';
+import { readCursor, toPage } from '../paging.js';
+import type { EnrollmentService } from '../services.js';
+import { appendAudit } from '../store/audit.js';
+import { readLabels, readStrings } from '../store/json.js';
+import type { Tables } from '../store/schema.js';
+import type { Store } from '../store/store.js';
+
+type TokenView = Readonly<z.infer<typeof EnrollmentTokenView>>;
+
+const MAX_TOKEN_LIFE_MS = 366 * 24 * 3600 * 1000;
+
+/** The tokens that let nodes in: made, listed and deleted by people, each stored as the hash of its secret. */
+export function createEnrollmentTokens(deps: {
+  store: Store;
+  keyring: Keyring;
+  clock: Clock;
+  org: string;
+}): Pick<EnrollmentService, 'createToken' | 'listTokens' | 'deleteToken'> {
+  const { store, keyring, clock } = deps;
+  return {
+    async createToken(principal, ask) {
+      const nowMs = clock.nowMs();
+      const lifeMs = parseDuration(ask.expires_in) ?? 0;
+      if (lifeMs > MAX_TOKEN_LIFE_MS) throw new MusterError('invalid_request', 'expires_in may be a year at most');
+      const secret = randomSecret();
+      const row = {
+        id: randomTokenId(),
+        org: principal.org,
+        secret_sha256: hashSecret(secret),
+        uses_left: ask.uses,
+        expires_at: nowMs + lifeMs,
+        groups: JSON.stringify([...new Set(ask.groups)]),
+        labels: JSON.stringify(ask.labels),
+        node_id_pattern: ask.node_id_pattern ?? null,
+        created_at: nowMs,
+        created_by: principal.id,
+      };
+      await store.write(async (tx) => {
+        await tx.insertInto('enrollment_tokens').values(row).execute();
+        await appendAudit(tx, [
+          {
+            atMs: nowMs,
+            org: principal.org,
+            actor: principal.id,
+            event: 'enrollment_token_created',
+            subject: `enrollment_token:${row.id}`,
+            details: { uses: ask.uses, expires_at: row.expires_at },
+          },
+        ]);
+      });
+      const token = formatEnrollmentToken({ id: row.id, secret, root: keyring.keys.root.kid });
+      return { ...toView(row), token };
+    },
+    async listTokens(org, { limit, cursor }) {
+      const after = readCursor(cursor);
+      const [createdAt = '', id = ''] = after?.split('_') ?? [];
+      let query = store.read.selectFrom('enrollment_tokens').selectAll().where('org', '=', org);
+      if (after !== undefined) {
+        query = query.where(({ eb, and, or }) =>
+          or([
+            eb('created_at', '<', Number(createdAt)),
+            and([eb('created_at', '=', Number(createdAt)), eb('id', '<', id)]),
+          ]),
+        );
+      }
+      const rows = await query
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(limit + 1)
+        .execute();
+      return toPage(rows, { limit, keyOf: (row) => `${row.created_at}_${row.id}`, toItem: toView });
+    },
+    deleteToken: ({ org, id: actor }, id) =>
+      store.write(async (tx) => {
+        const gone = await tx
+          .deleteFrom('enrollment_tokens')
+          .where('id', '=', id)
+          .where('org', '=', org)
+          .executeTakeFirst();
+        if (gone.numDeletedRows === 0n) return false;
+        const event = 'enrollment_token_deleted';
+        await appendAudit(tx, [{ atMs: clock.nowMs(), org, actor, event, subject: `enrollment_token:${id}` }]);
+        return true;
+      }),
+  };
+}
+
+function toView(row: Selectable<Tables['enrollment_tokens']>): TokenView {
+  return {
+    id: row.id,
+    uses_left: row.uses_left,
+    expires_at: toTime(row.expires_at),
+    groups: readStrings(row.groups),
+    labels: readLabels(row.labels),
+    node_id_pattern: row.node_id_pattern,
+    created_at: toTime(row.created_at),
+    created_by: row.created_by,
+  };
+}

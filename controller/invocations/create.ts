@@ -1,0 +1,102 @@
+import { parseDuration } from '../../protocol/durations.js';
+import { MusterError } from '../../protocol/errors.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Dispatcher } from '../dispatch/dispatcher.js';
+import type { OpenExecutions } from '../dispatch/open-executions.js';
+import type { ControllerMetrics } from '../metrics.js';
+import type { Presence } from '../nodes/presence.js';
+import type { Registry } from '../nodes/registry.js';
+import { decide } from '../policy/decide.js';
+import type { InvocationService } from '../services.js';
+import { noExecutions } from '../store/invocations.js';
+import type { Store } from '../store/store.js';
+import { type Draft, draftInvocation } from './draft.js';
+import { type Plan, planInvocation } from './plan.js';
+import { type Earlier, findEarlier, storeDraft } from './store-draft.js';
+import { toInvocationView } from './views.js';
+
+export type CreateDeps = Readonly<{
+  store: Store;
+  registry: Registry;
+  presence: Presence;
+  open: OpenExecutions;
+  dispatcher: Dispatcher;
+  metrics: ControllerMetrics;
+  clock: Clock;
+  defaultExpiresIn: string;
+  maxOpenPerNode: number;
+}>;
+
+type Answer = Awaited<ReturnType<InvocationService['create']>>;
+
+/** Makes invocations: plan, decide, store in one transaction, offer. */
+export function createCreate(deps: CreateDeps): InvocationService['create'] {
+  const { store, registry, presence, clock, metrics } = deps;
+  return async (principal, ask, { idempotencyKey, bodySha256 }) => {
+    const nowMs = clock.nowMs();
+    const owner = `${principal.org}/${principal.id}`;
+    const use = idempotencyKey === undefined ? undefined : { principal: owner, key: idempotencyKey, bodySha256, nowMs };
+    const before = use === undefined ? undefined : await findEarlier(store.read, use);
+    if (before !== undefined) return repeat(before);
+
+    const defaultExpiresInMs = parseDuration(deps.defaultExpiresIn) ?? 0;
+    const plan = planInvocation(registry, { org: principal.org, ask, defaultExpiresInMs });
+    const verdict = decide(principal, plan.risk, ask.confirm);
+    if (verdict.kind === 'refused') throw new MusterError(verdict.code, verdict.detail);
+    refuseTooMany(deps, plan);
+
+    const draft = draftInvocation({ principal, ask, plan, verdict, isConnected: presence.isConnected, nowMs });
+    const raced = await store.write((tx) => storeDraft(tx, draft, use));
+    if (raced !== undefined) return repeat(raced);
+    metrics.invocationMade({ action: ask.action, risk: plan.risk, status: verdict.kind });
+    if (verdict.kind === 'denied') {
+      throw new MusterError('denied_by_policy', `${verdict.error} (invocation ${draft.row.id})`);
+    }
+    dispatch(deps, draft, plan);
+    const counts = { ...noExecutions(), total: draft.executions.length, queued: draft.executions.length };
+    return { invocation: toInvocationView(draft.row, counts), replayed: false };
+  };
+}
+
+/** @throws {MusterError} idempotency_conflict, denied_by_policy */
+function repeat(earlier: Earlier): Answer {
+  if (earlier.kind === 'refused') throw new MusterError(earlier.code, earlier.detail);
+  return { invocation: earlier.invocation, replayed: true };
+}
+
+/** @throws {MusterError} too_many_open */
+function refuseTooMany({ open, maxOpenPerNode }: CreateDeps, { targets }: Plan): void {
+  const full = targets.find(({ record }) => open.countOf(record.node) >= maxOpenPerNode);
+  if (full === undefined) return;
+  throw new MusterError('too_many_open', `${full.record.node} has ${maxOpenPerNode} open executions already`);
+}
+
+/** Hands what was just committed to the dispatcher. */
+function dispatch({ open, dispatcher }: CreateDeps, draft: Draft, plan: Plan): void {
+  const { row, executionId, executions, broadcast, timeoutMs } = draft;
+  const added = executions.map(({ target, request }) => ({
+    request,
+    execution: open.add({
+      executionId,
+      node: target.record.node,
+      invocationId: row.id,
+      expiresAtMs: row.expires_at,
+      timeoutMs,
+      checksum: target.checksum,
+      state: 'queued',
+      requestSha256: request?.sha256 ?? null,
+      offered: false,
+    }),
+  }));
+  const together = added.filter(({ request }) => broadcast !== undefined && request === broadcast);
+  if (broadcast !== undefined && plan.broadcast !== undefined) {
+    dispatcher.broadcast(
+      together.map(({ execution }) => execution),
+      plan.broadcast,
+      broadcast.payload,
+    );
+  }
+  for (const { execution, request } of added) {
+    if (broadcast === undefined || request !== broadcast) dispatcher.submit(execution, request?.payload);
+  }
+}

@@ -1,0 +1,106 @@
+import { uuidv7 } from 'uuidv7';
+import type { CreateInvocation } from '../http/schemas.js';
+import type { Decision } from '../policy/decide.js';
+import type { Principal } from '../services.js';
+import type { InvocationRow } from '../store/invocations.js';
+import type { Plan, PlannedTarget } from './plan.js';
+import { type FixedRequest, fixRequest, type RequestSource } from './request.js';
+
+/** What the policy said, when it said yes or no. */
+export type Verdict = Exclude<Decision, { kind: 'refused' }>;
+
+/** One execution to be made; its request when the octets are fixed at once, because the node is there. */
+export type DraftExecution = Readonly<{ target: PlannedTarget; request: FixedRequest | undefined }>;
+
+/** Everything of an ask that one transaction stores. */
+export type Draft = Readonly<{
+  row: InvocationRow;
+  executionId: string;
+  executions: readonly DraftExecution[];
+  broadcast: FixedRequest | undefined;
+  timeoutMs: number;
+}>;
+
+/** Turns a plan and a verdict into rows and request octets. A denied ask has no executions. */
+export function draftInvocation(from: {
+  principal: Principal;
+  ask: CreateInvocation;
+  plan: Plan;
+  verdict: Verdict;
+  isConnected: (node: string) => boolean;
+  nowMs: number;
+}): Draft {
+  const { principal, ask, plan, verdict, isConnected, nowMs } = from;
+  const executionId = uuidv7();
+  const row: InvocationRow = {
+    id: uuidv7(),
+    org: principal.org,
+    status: verdict.kind,
+    action: ask.action,
+    target: JSON.stringify(ask.target),
+    parameters: JSON.stringify(ask.parameters),
+    risk: plan.risk,
+    timeout: plan.timeout,
+    reason: ask.reason ?? null,
+    stream: ask.stream ? 1 : 0,
+    spread: ask.spread ?? null,
+    digest: plan.digest,
+    created_at: nowMs,
+    created_by: principal.id,
+    approved_by: verdict.kind === 'approved' ? verdict.by : null,
+    approved_at: verdict.kind === 'approved' ? nowMs : null,
+    expires_at: nowMs + plan.expiresInMs,
+    completed_at: verdict.kind === 'denied' ? nowMs : null,
+    error: verdict.kind === 'denied' ? verdict.error : null,
+    total: verdict.kind === 'denied' ? 0 : plan.targets.length,
+  };
+  if (verdict.kind === 'denied') return { row, executionId, executions: [], broadcast: undefined, timeoutMs: 0 };
+  const source = toSource(row, ask, executionId);
+  return { row, executionId, timeoutMs: plan.timeoutMs, ...fixWhatIsKnown(plan, source, { isConnected, nowMs }) };
+}
+
+/**
+ * One request for all when at least two nodes listen; else one for each node that listens. A node that is away gets
+ * its own when it comes, so that the request is not older than its journal; one that has never been here always does.
+ */
+function fixWhatIsKnown(
+  plan: Plan,
+  source: RequestSource,
+  { isConnected, nowMs }: { isConnected: (node: string) => boolean; nowMs: number },
+): Pick<Draft, 'executions' | 'broadcast'> {
+  const listening = plan.targets.filter(({ record }) => isConnected(record.node));
+  if (plan.broadcast !== undefined && listening.length > 1) {
+    const checksum = plan.targets[0]?.checksum ?? null;
+    const broadcast = fixRequest(source, { target: plan.broadcast, checksum, nowMs });
+    const executions = plan.targets.map((target) => ({
+      target,
+      request: target.record.journalEpoch === null && !isConnected(target.record.node) ? undefined : broadcast,
+    }));
+    return { executions, broadcast };
+  }
+  const executions = plan.targets.map((target) => {
+    const { node } = target.record;
+    const { checksum } = target;
+    return {
+      target,
+      request: isConnected(node) ? fixRequest(source, { target: { node }, checksum, nowMs }) : undefined,
+    };
+  });
+  return { executions, broadcast: undefined };
+}
+
+function toSource(row: InvocationRow, ask: CreateInvocation, executionId: string): RequestSource {
+  return {
+    invocationId: row.id,
+    executionId,
+    org: row.org,
+    action: row.action,
+    parameters: ask.parameters,
+    timeout: row.timeout,
+    stream: ask.stream,
+    spread: row.spread,
+    reason: row.reason,
+    createdBy: row.created_by,
+    expiresAtMs: row.expires_at,
+  };
+}

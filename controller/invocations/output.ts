@@ -1,0 +1,36 @@
+import type { Result } from '../../protocol/messages/result.js';
+import type { ExecutionOutput } from '../services.js';
+import type { OutputRow } from '../store/outputs.js';
+
+/**
+ * One stream of an execution, put together from its pieces, or from the result when all of it stood there.
+ * Pieces are used in the order of their offsets; after a gap nothing is used.
+ */
+export function assembleOutput(
+  stream: 'stdout' | 'stderr',
+  { pieces, result }: { pieces: readonly OutputRow[]; result: Result | undefined },
+): ExecutionOutput {
+  const truncated = result?.[`${stream}_truncated`] ?? false;
+  const total = result?.[`${stream}_bytes`];
+  const inline =
+    result === undefined ? Buffer.alloc(0) : Buffer.from(result[stream], toEncoding(result[`${stream}_encoding`]));
+  const streamed = contiguous(pieces);
+  const bytes = streamed.length >= inline.length && pieces.length > 0 ? streamed : inline;
+  return { stream, bytes, complete: total !== undefined && bytes.length === total && !truncated, truncated };
+}
+
+function contiguous(pieces: readonly OutputRow[]): Buffer {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for (const { offset, data, encoding } of [...pieces].sort((a, b) => a.offset - b.offset)) {
+    if (offset !== length) break;
+    const part = Buffer.from(data, toEncoding(encoding));
+    parts.push(part);
+    length += part.length;
+  }
+  return Buffer.concat(parts);
+}
+
+function toEncoding(encoding: string): 'utf8' | 'base64' {
+  return encoding === 'base64' ? 'base64' : 'utf8';
+}

@@ -1,0 +1,105 @@
+import { parseDuration } from '../../protocol/durations.js';
+import { sha256Hex } from '../../protocol/envelope.js';
+import { MusterError } from '../../protocol/errors.js';
+import type { Risk } from '../../protocol/messages/capabilities.js';
+import { MAX_REQUEST_WINDOW_MS, type Target } from '../../protocol/messages/request.js';
+import type { CreateInvocation } from '../http/schemas.js';
+import { checkParameters, type Offer } from '../nodes/catalogue.js';
+import type { NodeRecord, Registry } from '../nodes/registry.js';
+import { riskOf } from '../policy/risks.js';
+import { resolveTargets } from './targets.js';
+
+/** A node of a plan, and the checksum that it has to find; null for what is no hook there. */
+export type PlannedTarget = Readonly<{ record: NodeRecord; checksum: string | null }>;
+
+/** What an ask comes to, before anything is stored. */
+export type Plan = Readonly<{
+  targets: readonly PlannedTarget[];
+  risk: Risk;
+  timeout: string;
+  timeoutMs: number;
+  expiresInMs: number;
+  digest: string;
+  /** Set when one request may serve all targets that have a journal. */
+  broadcast: Exclude<Target, { node: string }> | undefined;
+}>;
+
+export const DEFAULT_TIMEOUT = '30s';
+
+/**
+ * Holds an ask against what its targets announced.
+ * @throws {MusterError} unknown_node, unknown_group, no_target, unknown_action, missing_required_parameter,
+ *   invalid_parameter, hook_changed, invalid_request
+ */
+export function planInvocation(
+  registry: Registry,
+  { org, ask, defaultExpiresInMs }: { org: string; ask: CreateInvocation; defaultExpiresInMs: number },
+): Plan {
+  const records = resolveTargets(registry, org, ask.target);
+  const offers = offersOf(records, ask.action);
+  if (offers.length === 0) throw new MusterError('unknown_action', `No target offers the action ${ask.action}`);
+  for (const offer of offers) checkParameters(offer, ask.parameters);
+
+  const targets = records.map((record) => ({ record, checksum: pinnedChecksum(record, ask.action) }));
+  const timeout = ask.timeout ?? longestTimeout(offers);
+  const spreadMs = ask.spread === undefined ? 0 : (parseDuration(ask.spread) ?? 0);
+  return {
+    targets,
+    risk: riskOf(
+      ask.action,
+      offers.map(({ kind, spec }) => ({ kind, announced: spec.risk })),
+    ),
+    timeout,
+    timeoutMs: Math.ceil((parseDuration(timeout) ?? 0) + spreadMs),
+    expiresInMs: windowOf(ask, defaultExpiresInMs),
+    digest: digestOf(ask, timeout, targets),
+    broadcast: broadcastOf(ask, targets),
+  };
+}
+
+/** Each different offer once; nodes that announce the same share the object. */
+function offersOf(records: readonly NodeRecord[], action: string): Offer[] {
+  return [...new Set(records.map(({ catalogue }) => catalogue?.get(action)))].filter((offer) => offer !== undefined);
+}
+
+/** @throws {MusterError} hook_changed */
+function pinnedChecksum({ node, catalogue, pins }: NodeRecord, action: string): string | null {
+  const offer = catalogue?.get(action);
+  if (offer?.kind !== 'hook') return null;
+  const pinned = pins.get(action);
+  if (pinned !== offer.checksum)
+    throw new MusterError('hook_changed', `The hook ${action} on ${node} is not the one that was pinned`);
+  return pinned;
+}
+
+/** The node takes the least of this and its own, so the longest definition serves all. */
+function longestTimeout(offers: readonly Offer[]): string {
+  const announced = offers.flatMap(({ spec }) => (spec.timeout === undefined ? [] : [spec.timeout]));
+  const readable = announced.filter((text) => (parseDuration(text) ?? 0) > 0);
+  return readable.reduce(
+    (a, b) => ((parseDuration(b) ?? 0) > (parseDuration(a) ?? 0) ? b : a),
+    readable[0] ?? DEFAULT_TIMEOUT,
+  );
+}
+
+function windowOf({ expires_in }: CreateInvocation, defaultMs: number): number {
+  const ms = Math.ceil(expires_in === undefined ? defaultMs : (parseDuration(expires_in) ?? 0));
+  if (ms > MAX_REQUEST_WINDOW_MS) throw new MusterError('invalid_request', 'expires_in may be 7 days (168h) at most');
+  return ms;
+}
+
+/** SHA-256 of what is asked: whoever approves names it, and so approves this and nothing else. */
+function digestOf(ask: CreateInvocation, timeout: string, targets: readonly PlannedTarget[]): string {
+  const { action, target, parameters, stream, spread = null } = ask;
+  const nodes = targets.map(({ record, checksum }) => [record.node, checksum]);
+  const sorted = Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1));
+  return sha256Hex(JSON.stringify([action, target, sorted, timeout, stream, spread, nodes]));
+}
+
+/** A hook is broadcast only when every target pins the same checksum. */
+function broadcastOf({ target }: CreateInvocation, targets: readonly PlannedTarget[]): Plan['broadcast'] {
+  const agree = targets.every(({ checksum }) => checksum === targets[0]?.checksum);
+  if (!agree || targets.length < 2) return undefined;
+  if ('fleet' in target) return { fleet: true };
+  return 'group' in target ? { group: target.group } : undefined;
+}

@@ -1,0 +1,89 @@
+import type { InvocationView } from '../http/schemas.js';
+import { appendAudit } from '../store/audit.js';
+import type { Queries } from '../store/database.js';
+import { insertExecutions, insertRequests } from '../store/executions.js';
+import { findIdempotentUse, type IdempotencyUse, insertIdempotentUse } from '../store/idempotency.js';
+import { countExecutions, insertInvocation, noExecutions } from '../store/invocations.js';
+import type { Draft } from './draft.js';
+import { toInvocationView } from './views.js';
+
+/** What came of the same Idempotency-Key before; a value, so that it does not undo its neighbours in a batch. */
+export type Earlier =
+  | Readonly<{ kind: 'same'; invocation: InvocationView }>
+  | Readonly<{ kind: 'refused'; code: 'idempotency_conflict' | 'denied_by_policy'; detail: string }>;
+
+/** The stored answer to an ask with the same key; undefined when the key is new. */
+export async function findEarlier(queries: Queries, use: IdempotencyUse): Promise<Earlier | undefined> {
+  const known = await findIdempotentUse(queries, use);
+  if (known === undefined) return undefined;
+  if (known.kind === 'other_body') {
+    return { kind: 'refused', code: 'idempotency_conflict', detail: 'This Idempotency-Key came with another body' };
+  }
+  const id = known.invocationId;
+  const row = await queries.selectFrom('invocations').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  if (row.status === 'denied') {
+    return { kind: 'refused', code: 'denied_by_policy', detail: `${row.error} (invocation ${id})` };
+  }
+  const counts = await countExecutions(queries, [id]);
+  return { kind: 'same', invocation: toInvocationView(row, counts.get(id) ?? noExecutions()) };
+}
+
+/** Stores invocation, executions, requests and audit row, unless the key was used in the meantime. */
+export async function storeDraft(
+  tx: Queries,
+  draft: Draft,
+  use: IdempotencyUse | undefined,
+): Promise<Earlier | undefined> {
+  const earlier = use === undefined ? undefined : await findEarlier(tx, use);
+  if (earlier !== undefined) return earlier;
+
+  const { row } = draft;
+  if (use !== undefined) await insertIdempotentUse(tx, use, row.id);
+  await insertInvocation(tx, row);
+  await insertRequests(tx, requestRows(draft));
+  await insertExecutions(tx, executionRows(draft));
+  await appendAudit(tx, [
+    {
+      atMs: row.created_at,
+      org: row.org,
+      actor: row.created_by,
+      event: row.status === 'denied' ? 'invocation_denied' : 'invocation_created',
+      subject: `invocation:${row.id}`,
+      details: { action: row.action, risk: row.risk, digest: row.digest, total: row.total },
+    },
+  ]);
+  return undefined;
+}
+
+function requestRows({ row, executionId, executions }: Draft) {
+  const distinct = new Map(
+    executions.flatMap(({ request }) => (request === undefined ? [] : [[request.sha256, request]])),
+  );
+  return [...distinct.values()].map(({ sha256, payload }) => ({
+    execution_id: executionId,
+    sha256,
+    payload,
+    issued_at: row.created_at,
+  }));
+}
+
+function executionRows({ row, executionId, executions, timeoutMs }: Draft) {
+  return executions.map(({ target, request }) => ({
+    execution_id: executionId,
+    node: target.record.node,
+    invocation_id: row.id,
+    status: 'queued',
+    open: 1,
+    reason: null,
+    provisional: 0,
+    unreachable: 0,
+    request_sha256: request?.sha256 ?? null,
+    checksum: target.checksum,
+    expires_at: row.expires_at,
+    timeout_ms: timeoutMs,
+    sent_at: null,
+    accepted_at: null,
+    ended_at: null,
+    error_code: null,
+  }));
+}

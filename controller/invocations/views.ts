@@ -1,0 +1,77 @@
+import type { Selectable } from 'kysely';
+import { decodeBase64Url } from '../../protocol/base64url.js';
+import { parsePayload } from '../../protocol/envelope.js';
+import { Risk } from '../../protocol/messages/capabilities.js';
+import { Parameters } from '../../protocol/messages/parameters.js';
+import { Result } from '../../protocol/messages/result.js';
+import { Selector } from '../../protocol/selectors.js';
+import { toTime } from '../../runtime/clock.js';
+import { ExecutionStatus, type ExecutionView, type InvocationView } from '../http/schemas.js';
+import type { ExecutionRow } from '../store/executions.js';
+import { type InvocationCounts, type InvocationRow, readInvocationStatus } from '../store/invocations.js';
+import type { Tables } from '../store/schema.js';
+
+/** An invocation as the API shows it. */
+export function toInvocationView(row: InvocationRow, counts: InvocationCounts): InvocationView {
+  return {
+    id: row.id,
+    status: readInvocationStatus(row),
+    action: row.action,
+    target: Selector.parse(JSON.parse(row.target)),
+    parameters: Parameters.parse(JSON.parse(row.parameters)),
+    risk: Risk.parse(row.risk),
+    timeout: row.timeout,
+    reason: row.reason,
+    created_at: toTime(row.created_at),
+    created_by: row.created_by,
+    approved_by: row.approved_by,
+    approved_at: timeOrNull(row.approved_at),
+    expires_at: toTime(row.expires_at),
+    completed_at: timeOrNull(row.completed_at),
+    digest: row.digest,
+    counts,
+    error: row.error,
+  };
+}
+
+/** The payload of a stored result: its signature was checked before it was stored. */
+export function readStoredResult(jws: string): Result {
+  return parsePayload(Result, decodeBase64Url(jws.split('.', 2)[1] ?? '') ?? Buffer.alloc(0));
+}
+
+/** An execution as the API shows it, with the fields of its result when there is one. */
+export function toExecutionView(row: ExecutionRow, stored: Selectable<Tables['results']> | undefined): ExecutionView {
+  const result = stored === undefined ? undefined : readStoredResult(stored.jws);
+  return {
+    execution_id: row.execution_id,
+    invocation_id: row.invocation_id,
+    node: row.node,
+    status: ExecutionStatus.parse(row.status),
+    reason: row.reason,
+    unreachable: row.unreachable === 1,
+    provisional: row.provisional === 1,
+    request_sha256: row.request_sha256,
+    sent_at: timeOrNull(row.sent_at),
+    accepted_at: timeOrNull(row.accepted_at),
+    finished_at: result?.finished_at ?? timeOrNull(row.ended_at),
+    received_at: timeOrNull(stored?.received_at ?? null),
+    exit_code: result?.exit_code ?? null,
+    duration: result?.duration ?? null,
+    duration_ms: result?.duration_ms ?? null,
+    stdout: result?.stdout ?? null,
+    stderr: result?.stderr ?? null,
+    stdout_encoding: result?.stdout_encoding ?? null,
+    stderr_encoding: result?.stderr_encoding ?? null,
+    stdout_bytes: result?.stdout_bytes ?? null,
+    stderr_bytes: result?.stderr_bytes ?? null,
+    stdout_truncated: result?.stdout_truncated ?? null,
+    stderr_truncated: result?.stderr_truncated ?? null,
+    error_code: result?.error_code ?? row.error_code,
+    error: result?.error ?? null,
+    launched: result?.launched ?? (row.error_code === null ? null : 'unknown'),
+  };
+}
+
+function timeOrNull(ms: number | null): string | null {
+  return ms === null ? null : toTime(ms);
+}

@@ -1,0 +1,115 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { codesOf, type ErrorCode } from '../protocol/errors.js';
+import type { Risk } from '../protocol/messages/capabilities.js';
+import { VERSION } from '../runtime/version.js';
+import { EXECUTION_STATUSES, type ExecutionStatus, type InvocationStatus } from './http/schemas.js';
+import { OPEN_STATUSES } from './invocations/completion.js';
+
+/** What the controller counts. Labels are closed sets: an action that no node offers counts as `other`. */
+export type ControllerMetrics = Readonly<{
+  invocationMade: (labels: Readonly<{ action: string; risk: Risk; status: InvocationStatus }>) => void;
+  executionEnded: (status: ExecutionStatus) => void;
+  refused: (code: ErrorCode) => void;
+  ackLatency: (seconds: number) => void;
+  executionLatency: (seconds: number) => void;
+  render: () => Promise<Readonly<{ body: string; contentType: string }>>;
+}>;
+
+/** Read when the metrics are. */
+export type MetricsSources = Readonly<{
+  openByStatus: () => Readonly<Record<(typeof OPEN_STATUSES)[number], number>>;
+  nodes: () => Readonly<{ online: number; offline: number }>;
+  brokerConnected: () => boolean;
+}>;
+
+/** Action names in the labels are capped, since nodes choose the names of hooks. */
+const MAX_ACTION_LABELS = 200;
+const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+export function createControllerMetrics(sources: MetricsSources): ControllerMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const invocations = new Counter({
+    name: 'muster_controller_invocations_total',
+    help: 'Invocations made, by the state they were made in',
+    labelNames: ['action', 'risk', 'status'],
+    registers,
+  });
+  const ended = new Counter({
+    name: 'muster_controller_executions_ended_total',
+    help: 'Executions that reached an end, also one that a late result replaced',
+    labelNames: ['status'],
+    registers,
+  });
+  for (const status of EXECUTION_STATUSES) if (!isOpen(status)) ended.inc({ status }, 0);
+  const refused = new Counter({
+    name: 'muster_controller_messages_refused_total',
+    help: 'Messages from the broker that were not believed',
+    labelNames: ['code'],
+    registers,
+  });
+  for (const code of codesOf('refusal')) refused.inc({ code }, 0);
+  const ackLatency = histogram('muster_controller_ack_latency_seconds', 'From the first offer to its ack', registers);
+  const latency = histogram(
+    'muster_controller_execution_latency_seconds',
+    'From the first offer to the stored result',
+    registers,
+  );
+  registerGauges(sources, registers);
+
+  const actions = new Set<string>();
+  return {
+    invocationMade({ action, risk, status }) {
+      if (actions.size < MAX_ACTION_LABELS) actions.add(action);
+      invocations.inc({ action: actions.has(action) ? action : 'other', risk, status });
+    },
+    executionEnded: (status) => ended.inc({ status }),
+    refused: (code) => refused.inc({ code }),
+    ackLatency: (seconds) => ackLatency.observe(seconds),
+    executionLatency: (seconds) => latency.observe(seconds),
+    render: async () => ({ body: await registry.metrics(), contentType: registry.contentType }),
+  };
+}
+
+function histogram(name: string, help: string, registers: Registry[]): Histogram {
+  return new Histogram({ name, help, buckets: LATENCY_BUCKETS, registers });
+}
+
+function registerGauges({ openByStatus, nodes, brokerConnected }: MetricsSources, registers: Registry[]): void {
+  new Gauge({
+    name: 'muster_controller_executions_open',
+    help: 'Executions that are not at their end',
+    labelNames: ['status'],
+    registers,
+    collect() {
+      for (const [status, count] of Object.entries(openByStatus())) this.set({ status }, count);
+    },
+  });
+  new Gauge({
+    name: 'muster_controller_nodes',
+    help: 'Enrolled nodes',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const [state, count] of Object.entries(nodes())) this.set({ state }, count);
+    },
+  });
+  new Gauge({
+    name: 'muster_controller_broker_connected',
+    help: '1 while there is a connection to the broker',
+    registers,
+    collect() {
+      this.set(brokerConnected() ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'muster_controller_build_info',
+    help: 'The release, as a label',
+    labelNames: ['version'],
+    registers,
+  }).set({ version: VERSION }, 1);
+}
+
+function isOpen(status: ExecutionStatus): boolean {
+  return OPEN_STATUSES.some((open) => open === status);
+}

@@ -1,0 +1,39 @@
+/**
+ * Which nodes have said hello on this connection of ours to the broker, and when each was heard last. A guess that
+ * only decides when to offer; what a node did, its signed messages say.
+ */
+export type Presence = Readonly<{
+  isConnected: (node: string) => boolean;
+  connected: (node: string, atMs: number) => void;
+  disconnected: (node: string) => void;
+  /** Our own link broke: nothing is known of anybody. */
+  forgetAll: () => void;
+  /** A verified message came. */
+  seen: (node: string, atMs: number) => void;
+  /** Milliseconds since 1970; undefined when it was not heard since this controller started. */
+  lastSeenMs: (node: string) => number | undefined;
+  readonly connectedCount: number;
+}>;
+
+export function createPresence(): Presence {
+  const connected = new Set<string>();
+  const lastSeen = new Map<string, number>();
+  return {
+    isConnected: (node) => connected.has(node),
+    connected(node, atMs) {
+      connected.add(node);
+      lastSeen.set(node, atMs);
+    },
+    disconnected: (node) => {
+      connected.delete(node);
+    },
+    forgetAll: () => connected.clear(),
+    seen: (node, atMs) => {
+      lastSeen.set(node, atMs);
+    },
+    lastSeenMs: (node) => lastSeen.get(node),
+    get connectedCount() {
+      return connected.size;
+    },
+  };
+}

@@ -1,0 +1,106 @@
+import { type KnownKey, parsePayload } from '../../protocol/envelope.js';
+import { admitKey, type VerifyKey } from '../../protocol/keys.js';
+import { Capabilities } from '../../protocol/messages/capabilities.js';
+import type { Labels } from '../../protocol/selectors.js';
+import { readLabels, readStrings } from '../store/json.js';
+import { listNodeRows, type StoredNode } from '../store/nodes.js';
+import type { Store } from '../store/store.js';
+import { type Catalogue, type CatalogueCache, createCatalogueCache } from './catalogue.js';
+
+/** What the controller knows of an enrolled node; replaced, never changed. Times are milliseconds since 1970. */
+export type NodeRecord = Readonly<{
+  node: string;
+  org: string;
+  key: VerifyKey;
+  enrolledAtMs: number;
+  labels: Labels;
+  /** Group → member since. */
+  groups: ReadonlyMap<string, number>;
+  agentVersion: string | null;
+  bootId: string | null;
+  processId: string | null;
+  connection: number;
+  formerProcesses: readonly string[];
+  lastSeenMs: number | null;
+  journalEpoch: string | null;
+  journalSeq: number;
+  welcomeSeq: number;
+  passwordExpiresAtMs: number;
+  passwordGroups: readonly string[];
+  capabilitiesSha256: string | null;
+  /** Undefined until the node has announced. */
+  catalogue: Catalogue | undefined;
+  /** Hook → the checksum that was seen first. */
+  pins: ReadonlyMap<string, string>;
+}>;
+
+/**
+ * All nodes that are not revoked, in memory: a copy of what is committed, so that a message is judged without asking
+ * the disk. Whoever writes a node to the store puts it here after the commit.
+ */
+export type Registry = Readonly<{
+  get: (node: string) => NodeRecord | undefined;
+  all: () => Iterable<NodeRecord>;
+  put: (record: NodeRecord) => void;
+  remove: (node: string) => void;
+  /** The key with this thumbprint, and which node it belongs to. */
+  keyOf: (kid: string) => (KnownKey & Readonly<{ node: string }>) | undefined;
+  catalogues: CatalogueCache;
+  readonly size: number;
+}>;
+
+/** Reads every node of the org from the store. */
+export async function loadRegistry(store: Store, org: string): Promise<Registry> {
+  const catalogues = createCatalogueCache();
+  const nodes = new Map<string, NodeRecord>();
+  const keys = new Map<string, KnownKey & { node: string }>();
+
+  function put(record: NodeRecord): void {
+    nodes.set(record.node, record);
+    const { kid, key } = record.key;
+    if (keys.get(kid)?.node !== record.node) keys.set(kid, { key, role: 'node', node: record.node });
+  }
+
+  for (const stored of await listNodeRows(store.read, org)) put(toRecord(stored, catalogues));
+  return {
+    get: (node) => nodes.get(node),
+    all: () => nodes.values(),
+    put,
+    remove(node) {
+      const record = nodes.get(node);
+      if (record !== undefined) keys.delete(record.key.kid);
+      nodes.delete(node);
+    },
+    keyOf: (kid) => keys.get(kid),
+    catalogues,
+    get size() {
+      return nodes.size;
+    },
+  };
+}
+
+function toRecord({ row, groups, pins }: StoredNode, catalogues: CatalogueCache): NodeRecord {
+  const announced = row.capabilities === null ? undefined : parsePayload(Capabilities, Buffer.from(row.capabilities));
+  return {
+    node: row.node,
+    org: row.org,
+    key: admitKey(JSON.parse(row.public_jwk)),
+    enrolledAtMs: row.enrolled_at,
+    labels: readLabels(row.labels),
+    groups: new Map(groups.map(({ group, since }) => [group, since])),
+    agentVersion: row.agent_version,
+    bootId: row.boot_id,
+    processId: row.process_id,
+    connection: row.connection,
+    formerProcesses: readStrings(row.former_processes),
+    lastSeenMs: row.last_seen_at,
+    journalEpoch: row.journal_epoch,
+    journalSeq: row.journal_seq,
+    welcomeSeq: row.welcome_seq,
+    passwordExpiresAtMs: row.password_expires_at,
+    passwordGroups: readStrings(row.password_groups),
+    capabilitiesSha256: row.capabilities_sha256,
+    catalogue: announced === undefined ? undefined : catalogues.of(announced),
+    pins: new Map(pins.map(({ hook, checksum }) => [hook, checksum])),
+  };
+}

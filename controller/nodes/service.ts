@@ -1,0 +1,110 @@
+import { MusterError } from '../../protocol/errors.js';
+import { toTime } from '../../runtime/clock.js';
+import { groupBy } from '../grouping.js';
+import type { ActionView, NodeView } from '../http/schemas.js';
+import { readCursor, toPage } from '../paging.js';
+import { riskOf } from '../policy/risks.js';
+import type { NodeService } from '../services.js';
+import type { Offer } from './catalogue.js';
+import type { Presence } from './presence.js';
+import type { NodeRecord, Registry } from './registry.js';
+
+/** What is known of nodes, from memory. */
+export function createNodeService(deps: {
+  registry: Registry;
+  presence: Presence;
+  /** How many executions of a node are open. */
+  openOn: (node: string) => number;
+}): NodeService {
+  const { registry, presence, openOn } = deps;
+
+  function view(record: NodeRecord): NodeView {
+    const { node, catalogue } = record;
+    const lastSeenMs = presence.lastSeenMs(node) ?? record.lastSeenMs;
+    const offers = [...(catalogue?.values() ?? [])];
+    return {
+      node,
+      state: lastSeenMs === null ? 'never_seen' : presence.isConnected(node) ? 'online' : 'offline',
+      agent_version: record.agentVersion,
+      groups: [...record.groups.keys()].sort(),
+      labels: record.labels,
+      enrolled_at: toTime(record.enrolledAtMs),
+      last_seen: lastSeenMs === null ? null : toTime(lastSeenMs),
+      boot_id: record.bootId,
+      process_id: record.processId,
+      builtin_actions: namesOf(offers, 'builtin'),
+      hooks: namesOf(offers, 'hook'),
+      open_executions: openOn(node),
+    };
+  }
+
+  return {
+    async list(org, { limit, cursor }) {
+      const after = readCursor(cursor) ?? '';
+      const nodes = recordsOf(registry, org).filter(({ node }) => node > after);
+      return toPage(nodes, { limit, keyOf: ({ node }) => node, toItem: view });
+    },
+    async get(org, node) {
+      const record = registry.get(node);
+      return record?.org === org ? view(record) : undefined;
+    },
+    async groups(org) {
+      const members = recordsOf(registry, org).flatMap(({ groups }) => [...groups.keys()]);
+      return [...groupBy(members, (group) => group)]
+        .map(([group, each]) => ({ group, nodes: each.length }))
+        .sort((a, b) => compare(a.group, b.group));
+    },
+    async actions(org, node) {
+      const records = recordsOf(registry, org).filter((record) => node === undefined || record.node === node);
+      if (node !== undefined && records.length === 0) throw new MusterError('unknown_node', `There is no node ${node}`);
+      return toActions(records);
+    },
+  };
+}
+
+/** One entry per name and kind; the description and parameters are those of the first node that offers it. */
+function toActions(records: readonly NodeRecord[]): ActionView[] {
+  const offered = records.flatMap(({ node, catalogue }) =>
+    [...(catalogue?.values() ?? [])].map((offer) => ({ node, offer })),
+  );
+  const byName = groupBy(offered, ({ offer }) => `${offer.spec.name} ${offer.kind}`);
+  return [...byName.values()]
+    .flatMap((group) => {
+      const first = group[0]?.offer;
+      return first === undefined ? [] : [toAction(first, group)];
+    })
+    .sort((a, b) => compare(a.name, b.name));
+}
+
+function toAction(first: Offer, offered: readonly Readonly<{ node: string; offer: Offer }>[]): ActionView {
+  const { name, description, parameters, timeout } = first.spec;
+  const shared = {
+    name,
+    kind: first.kind,
+    description,
+    risk: riskOf(
+      name,
+      offered.map(({ offer }) => ({ kind: offer.kind, announced: offer.spec.risk })),
+    ),
+    parameters,
+    timeout: timeout ?? null,
+    nodes: offered.map(({ node }) => node),
+  };
+  if (first.kind === 'builtin') return shared;
+  const byChecksum = groupBy(offered, ({ offer }) => (offer.kind === 'hook' ? offer.checksum : ''));
+  const checksums = [...byChecksum].map(([checksum, each]) => [checksum, each.map(({ node }) => node)] as const);
+  return { ...shared, checksums: Object.fromEntries(checksums), sandbox: first.spec.sandbox };
+}
+
+function recordsOf(registry: Registry, org: string): NodeRecord[] {
+  return [...registry.all()].filter((record) => record.org === org).sort((a, b) => compare(a.node, b.node));
+}
+
+function namesOf(offers: readonly Offer[], kind: Offer['kind']): string[] {
+  return offers.flatMap((offer) => (offer.kind === kind ? [offer.spec.name] : [])).sort(compare);
+}
+
+/** By code unit, as the store sorts. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

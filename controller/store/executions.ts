@@ -1,0 +1,96 @@
+import type { Insertable, Selectable, UpdateObject } from 'kysely';
+import { groupBy } from '../grouping.js';
+import type { Queries } from './database.js';
+import type { Tables } from './schema.js';
+
+export type ExecutionRow = Selectable<Tables['executions']>;
+export type NewExecution = Insertable<Tables['executions']>;
+
+/** The key of an execution. */
+export type ExecutionKey = Readonly<{ executionId: string; node: string }>;
+
+/** SQLite takes 32,766 values in a statement. */
+const ROWS_PER_INSERT = 500;
+const NODES_PER_UPDATE = 5_000;
+
+/** Adds executions, many in one statement. */
+export async function insertExecutions(tx: Queries, rows: readonly NewExecution[]): Promise<void> {
+  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
+    await tx
+      .insertInto('executions')
+      .values(rows.slice(at, at + ROWS_PER_INSERT))
+      .execute();
+  }
+}
+
+/** Fixes the octets of a request; the same octets twice are one row. */
+export async function insertRequests(tx: Queries, rows: readonly Insertable<Tables['requests']>[]): Promise<void> {
+  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
+    await tx
+      .insertInto('requests')
+      .values(rows.slice(at, at + ROWS_PER_INSERT))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+}
+
+/**
+ * Changes executions that are in one of these states; gives how many did change. One statement per execution id, so
+ * that a broadcast costs as much as one node.
+ */
+export async function moveExecutions(
+  tx: Queries,
+  keys: Iterable<ExecutionKey>,
+  { from, set }: { from: readonly string[]; set: UpdateObject<Tables, 'executions', 'executions'> },
+): Promise<number> {
+  let moved = 0;
+  for (const [executionId, group] of groupBy(keys, (key) => key.executionId)) {
+    for (let at = 0; at < group.length; at += NODES_PER_UPDATE) {
+      const nodes = group.slice(at, at + NODES_PER_UPDATE).map(({ node }) => node);
+      const { numUpdatedRows } = await tx
+        .updateTable('executions')
+        .set(set)
+        .where('execution_id', '=', executionId)
+        .where('node', 'in', nodes)
+        .where('status', 'in', from)
+        .executeTakeFirst();
+      moved += Number(numUpdatedRows);
+    }
+  }
+  return moved;
+}
+
+/** One execution; undefined when it was never asked of this node. */
+export function findExecution(
+  queries: Queries,
+  { executionId, node }: ExecutionKey,
+): Promise<ExecutionRow | undefined> {
+  return queries
+    .selectFrom('executions')
+    .selectAll()
+    .where('execution_id', '=', executionId)
+    .where('node', '=', node)
+    .executeTakeFirst();
+}
+
+/** Every execution that may still move, oldest first. */
+export function listOpenExecutions(read: Queries): Promise<ExecutionRow[]> {
+  return read
+    .selectFrom('executions')
+    .selectAll()
+    .where('open', '=', 1)
+    .orderBy('execution_id')
+    .orderBy('node')
+    .execute();
+}
+
+/** The octets of a request. @throws {Error} when they are gone, which is a bug */
+export async function findRequestPayload(read: Queries, executionId: string, sha256: string): Promise<string> {
+  const row = await read
+    .selectFrom('requests')
+    .select('payload')
+    .where('execution_id', '=', executionId)
+    .where('sha256', '=', sha256)
+    .executeTakeFirstOrThrow();
+  return row.payload;
+}

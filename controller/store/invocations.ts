@@ -1,0 +1,85 @@
+import type { Insertable, Selectable } from 'kysely';
+import type { z } from 'zod';
+import {
+  Counts,
+  EXECUTION_STATUSES,
+  ExecutionStatus,
+  InvocationStatus,
+  type InvocationStatus as Status,
+} from '../http/schemas.js';
+import { statusOf } from '../invocations/completion.js';
+import type { Queries } from './database.js';
+import type { Tables } from './schema.js';
+
+export type InvocationRow = Selectable<Tables['invocations']>;
+export type InvocationCounts = Readonly<z.infer<typeof Counts>>;
+
+/** How many executions in each state, by invocation. An invocation without executions is absent. */
+export async function countExecutions(
+  queries: Queries,
+  ids: readonly string[],
+): Promise<Map<string, InvocationCounts>> {
+  if (ids.length === 0) return new Map();
+  const rows = await queries
+    .selectFrom('executions')
+    .select(({ fn }) => ['invocation_id', 'status', fn.countAll<number>().as('n')])
+    .where('invocation_id', 'in', ids)
+    .groupBy(['invocation_id', 'status'])
+    .execute();
+  const counts = new Map<string, z.infer<typeof Counts>>();
+  for (const { invocation_id, status, n } of rows) {
+    const of = counts.get(invocation_id) ?? noExecutions();
+    of[ExecutionStatus.parse(status)] = Number(n);
+    of.total += Number(n);
+    counts.set(invocation_id, of);
+  }
+  return counts;
+}
+
+/** Counts of an invocation without executions. */
+export function noExecutions(): z.infer<typeof Counts> {
+  return Counts.parse({ total: 0, ...Object.fromEntries(EXECUTION_STATUSES.map((status) => [status, 0])) });
+}
+
+/** Adds an invocation. */
+export async function insertInvocation(tx: Queries, row: Insertable<Tables['invocations']>): Promise<void> {
+  await tx.insertInto('invocations').values(row).execute();
+}
+
+/** States that executions move an invocation between; `denied`, `cancelled` and `pending` are people's. */
+const MOVABLE: readonly Status[] = ['approved', 'executing', 'completed', 'failed', 'expired'];
+
+/**
+ * Sets each invocation to what its executions say, by compare-and-set on the states that executions may change.
+ * Gives those that are at their end now.
+ */
+export async function settleInvocations(tx: Queries, ids: readonly string[], nowMs: number): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const counts = await countExecutions(tx, ids);
+  const byStatus = new Map<string, { status: Status; error: string | null; ids: string[] }>();
+  for (const [id, of] of counts) {
+    const { status, error } = statusOf(of);
+    const key = `${status} ${error ?? ''}`;
+    const group = byStatus.get(key) ?? { status, error, ids: [] };
+    group.ids.push(id);
+    byStatus.set(key, group);
+  }
+  const ended: string[] = [];
+  for (const { status, error, ids: group } of byStatus.values()) {
+    const isEnd = status !== 'approved' && status !== 'executing';
+    await tx
+      .updateTable('invocations')
+      .set({ status, error, completed_at: isEnd ? nowMs : null })
+      .where('id', 'in', group)
+      .where('status', 'in', MOVABLE)
+      .where(({ eb, or }) => or([eb('status', '!=', status), eb('error', 'is distinct from', error)]))
+      .execute();
+    if (isEnd) ended.push(...group);
+  }
+  return ended;
+}
+
+/** An invocation's state as stored. */
+export function readInvocationStatus(row: Pick<InvocationRow, 'status'>): Status {
+  return InvocationStatus.parse(row.status);
+}

@@ -1,0 +1,62 @@
+import type { Insertable, Selectable, Updateable } from 'kysely';
+import { groupBy } from '../grouping.js';
+import type { Queries } from './database.js';
+import type { Tables } from './schema.js';
+
+export type NodeRow = Selectable<Tables['nodes']>;
+export type HookPinRow = Selectable<Tables['hook_pins']>;
+
+/** A node with what hangs on it. */
+export type StoredNode = Readonly<{
+  row: NodeRow;
+  groups: readonly Selectable<Tables['node_groups']>[];
+  pins: readonly HookPinRow[];
+}>;
+
+/** All nodes of the org that are not revoked, by id. */
+export async function listNodeRows(read: Queries, org: string): Promise<StoredNode[]> {
+  const rows = await read
+    .selectFrom('nodes')
+    .selectAll()
+    .where('org', '=', org)
+    .where('revoked_at', 'is', null)
+    .orderBy('node')
+    .execute();
+  const groups = groupBy(await read.selectFrom('node_groups').selectAll().execute(), ({ node }) => node);
+  const pins = groupBy(await read.selectFrom('hook_pins').selectAll().execute(), ({ node }) => node);
+  return rows.map((row) => ({ row, groups: groups.get(row.node) ?? [], pins: pins.get(row.node) ?? [] }));
+}
+
+/** A node by id, also a revoked one. */
+export function findNodeRow(queries: Queries, node: string): Promise<NodeRow | undefined> {
+  return queries.selectFrom('nodes').selectAll().where('node', '=', node).executeTakeFirst();
+}
+
+/** Adds a node that was just enrolled, with its groups. */
+export async function insertNode(
+  tx: Queries,
+  row: Insertable<Tables['nodes']>,
+  groups: readonly string[],
+): Promise<void> {
+  await tx.insertInto('nodes').values(row).execute();
+  if (groups.length === 0) return;
+  await tx
+    .insertInto('node_groups')
+    .values(groups.map((group) => ({ node: row.node, group, since: row.enrolled_at })))
+    .execute();
+}
+
+/** Changes columns of one node. */
+export async function updateNode(tx: Queries, node: string, changes: Updateable<Tables['nodes']>): Promise<void> {
+  await tx.updateTable('nodes').set(changes).where('node', '=', node).execute();
+}
+
+/** Pins hooks that were seen for the first time. */
+export async function insertHookPins(tx: Queries, pins: readonly HookPinRow[]): Promise<void> {
+  if (pins.length === 0) return;
+  await tx
+    .insertInto('hook_pins')
+    .values([...pins])
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}

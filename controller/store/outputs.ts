@@ -1,0 +1,55 @@
+import type { Insertable, Selectable } from 'kysely';
+import { groupBy } from '../grouping.js';
+import type { Queries } from './database.js';
+import type { ExecutionKey } from './executions.js';
+import type { Tables } from './schema.js';
+
+export type OutputRow = Selectable<Tables['outputs']>;
+
+const ROWS_PER_INSERT = 200;
+
+/** Adds pieces of output; a piece that came before stays as it was. */
+export async function insertOutputs(tx: Queries, rows: readonly Insertable<Tables['outputs']>[]): Promise<void> {
+  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
+    await tx
+      .insertInto('outputs')
+      .values(rows.slice(at, at + ROWS_PER_INSERT))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+}
+
+/** The `seq` of the first piece that is missing of `chunks`; undefined when all are held. */
+export async function firstMissingOutput(
+  queries: Queries,
+  { executionId, node }: ExecutionKey,
+  chunks: number,
+): Promise<number | undefined> {
+  const rows = await queries
+    .selectFrom('outputs')
+    .select('seq')
+    .where('execution_id', '=', executionId)
+    .where('node', '=', node)
+    .where('seq', '<', chunks)
+    .orderBy('seq')
+    .execute();
+  if (rows.length === chunks) return undefined;
+  const gap = rows.findIndex(({ seq }, index) => seq !== index);
+  return gap === -1 ? rows.length : gap;
+}
+
+/** The pieces of one stream, in order. */
+export async function listOutputs(
+  read: Queries,
+  { executionId, node }: ExecutionKey,
+  stream: 'stdout' | 'stderr',
+): Promise<OutputRow[]> {
+  const rows = await read
+    .selectFrom('outputs')
+    .selectAll()
+    .where('execution_id', '=', executionId)
+    .where('node', '=', node)
+    .orderBy('seq')
+    .execute();
+  return groupBy(rows, (row) => row.stream).get(stream) ?? [];
+}
