@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { MusterError } from '../protocol/errors.js';
+import { Id, Time } from '../protocol/ids.js';
+import { PublicJwk } from '../protocol/keys.js';
+import { writeFileAtomic } from '../runtime/atomic-file.js';
+import { errnoOf } from '../runtime/errno.js';
+
+/** What enrollment gave this node, as it lies in `identity.json` (0600). The private key lies beside it. */
+export const Identity = z.object({
+  v: z.literal(1),
+  org: Id,
+  node: Id,
+  prefix: z.string().max(128).describe('The two topic levels before the org'),
+  root: PublicJwk,
+  keys: z
+    .string()
+    .max(16 * 1024)
+    .describe('The newest muster-keys JWS seen'),
+  broker: z.object({
+    url: z.string().max(512),
+    username: z.string().max(64),
+    password: z.string().max(4096),
+    ca: z
+      .string()
+      .max(64 * 1024)
+      .optional(),
+  }),
+  enrolled_at: Time,
+});
+export type Identity = Readonly<z.infer<typeof Identity>>;
+
+/** The identity on disk, and the newest key list and password as they come. */
+export type IdentityFile = Readonly<{
+  readonly current: Identity;
+  /** Durable when it returns. */
+  update: (change: Readonly<{ keys?: string; password?: string }>) => void;
+}>;
+
+/** Stores a new identity, or loads the one that is there. */
+export function createIdentityFile(dataDir: string, identity: Identity): IdentityFile {
+  let current = identity;
+  const file = identityPath(dataDir);
+  return {
+    get current() {
+      return current;
+    },
+    update({ keys = current.keys, password = current.broker.password }) {
+      current = { ...current, keys, broker: { ...current.broker, password } };
+      save(file, current);
+    },
+  };
+}
+
+/**
+ * The stored identity; undefined before the node is enrolled.
+ * @throws {MusterError} config_invalid
+ */
+export function loadIdentity(dataDir: string): Identity | undefined {
+  const file = identityPath(dataDir);
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return Identity.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new MusterError('config_invalid', `The file ${file} is damaged; remove it and enroll the node again`, {
+      cause,
+    });
+  }
+}
+
+/** Makes the identity durable. */
+export function saveIdentity(dataDir: string, identity: Identity): void {
+  save(identityPath(dataDir), identity);
+}
+
+function save(file: string, identity: Identity): void {
+  writeFileAtomic(file, `${JSON.stringify(identity, null, 2)}\n`, 0o600);
+}
+
+function identityPath(dataDir: string): string {
+  return join(dataDir, 'identity.json');
+}

@@ -1,0 +1,88 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { codesOf, type ErrorCode } from '../protocol/errors.js';
+import { REJECTION_REASONS, type RejectionReason } from '../protocol/messages/ack.js';
+import { OUTCOMES, type Outcome } from '../protocol/messages/result.js';
+import { VERSION } from '../runtime/version.js';
+
+/** What the agent counts. `action` is always a name that the node offers, or `other`. */
+export type AgentMetrics = Readonly<{
+  registry: Registry;
+  started: () => void;
+  ended: (action: string, status: Outcome, seconds: number) => void;
+  acked: (reason: RejectionReason | '') => void;
+  refused: (code: ErrorCode) => void;
+  outbox: (results: number) => void;
+  connected: (isConnected: boolean) => void;
+  /** The closed set of `action` labels: built-ins and hooks as they are offered now. */
+  offer: (names: Iterable<string>) => void;
+}>;
+
+/** Seconds; actions take from a moment to the ten minutes of the default cap. */
+const DURATION_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 600];
+
+/** Declares the agent's metrics in a registry of their own (or in this one, which several agents of a process share). */
+export function createAgentMetrics(registry = new Registry()): AgentMetrics {
+  const registers = [registry];
+  const active = new Gauge({ name: 'muster_agent_executions_active', help: 'Executions that run now', registers });
+  const total = new Counter({
+    name: 'muster_agent_executions_total',
+    help: 'Executions that ended, by action and outcome',
+    labelNames: ['action', 'status'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'muster_agent_execution_duration_seconds',
+    help: 'How long executions ran',
+    labelNames: ['action'],
+    buckets: DURATION_BUCKETS,
+    registers,
+  });
+  const acks = new Counter({
+    name: 'muster_agent_acks_total',
+    help: 'Requests answered, by status and the reason of a rejection',
+    labelNames: ['status', 'reason'],
+    registers,
+  });
+  const refused = new Counter({
+    name: 'muster_agent_messages_refused_total',
+    help: 'Messages that were not believed or not for this node, and not answered',
+    labelNames: ['code'],
+    registers,
+  });
+  const outbox = new Gauge({ name: 'muster_agent_outbox_results', help: 'Results without a receipt', registers });
+  const connected = new Gauge({ name: 'muster_agent_connected', help: '1 while connected to the broker', registers });
+  const terminals = new Gauge({ name: 'muster_agent_terminals_open', help: 'Open terminals', registers });
+  new Gauge({
+    name: 'muster_agent_build_info',
+    help: 'Always 1; the label is the release',
+    labelNames: ['version'],
+    registers,
+  }).set({ version: VERSION }, 1);
+
+  for (const reason of REJECTION_REASONS) acks.inc({ status: 'rejected', reason }, 0);
+  acks.inc({ status: 'accepted', reason: '' }, 0);
+  for (const code of codesOf('refusal')) refused.inc({ code }, 0);
+  connected.set(0);
+  outbox.set(0);
+  terminals.set(0);
+  let offered = new Set<string>();
+
+  return {
+    registry,
+    started: () => active.inc(),
+    ended(action, status, seconds) {
+      const label = offered.has(action) ? action : 'other';
+      active.dec();
+      total.inc({ action: label, status });
+      duration.observe({ action: label }, seconds);
+    },
+    acked: (reason) => acks.inc({ status: reason === '' ? 'accepted' : 'rejected', reason }),
+    refused: (code) => refused.inc({ code }),
+    outbox: (results) => outbox.set(results),
+    connected: (isConnected) => connected.set(isConnected ? 1 : 0),
+    offer(names) {
+      offered = new Set(names);
+      for (const action of offered) for (const status of OUTCOMES) total.inc({ action, status }, 0);
+    },
+  };
+}
