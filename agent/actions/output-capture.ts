@@ -1,0 +1,104 @@
+import { isUtf8 } from 'node:buffer';
+import { type Encoding, MAX_CHUNK_BYTES, type StreamName } from '../../protocol/messages/output.js';
+import { MAX_INLINE_BYTES } from '../../protocol/messages/result.js';
+import type { OutputSink } from './action.js';
+import { createByteStore } from './byte-store.js';
+import { brokenHead, incompleteTail } from './utf8.js';
+
+/** Stands between head and tail of output that is too long to be inline; the pieces carry all of it. */
+export const CUT_MARK = '\n...[truncated]\n';
+
+/** Bytes as they go into a message: text, or base64 of what is not valid UTF-8 or would swell as JSON. */
+export type EncodedBytes = Readonly<{ data: string; encoding: Encoding }>;
+
+/** One part of a stream, at most 48 KiB, for a `muster-output` message. `offset` counts bytes. */
+export type OutputPiece = EncodedBytes & Readonly<{ stream: StreamName; offset: number; last: boolean }>;
+
+/** What was kept of a stream: bytes, SHA-256 in hex, and whether more came than was kept. */
+export type StreamSummary = Readonly<{ bytes: number; sha256: string; truncated: boolean }>;
+
+/** What an execution printed, bounded for each stream. */
+export type OutputCapture = OutputSink &
+  Readonly<{
+    summary: (stream: StreamName) => StreamSummary;
+    /** All of it, or head and tail around {@link CUT_MARK}, in at most `maxBytes` (64 KiB) before encoding. */
+    inline: (stream: StreamName, maxBytes?: number) => EncodedBytes;
+    /**
+     * The piece that begins at this offset; undefined when there is nothing to send yet. While the execution runs
+     * (`ended` false) an unfinished character waits for its rest. After the end the last piece may be empty.
+     */
+    pieceAt: (stream: StreamName, offset: number, ended: boolean) => OutputPiece | undefined;
+    /** All pieces of both streams after the end, stdout first; none of a stream that is empty. */
+    chunks: () => Iterable<OutputPiece>;
+  }>;
+
+/**
+ * Captures up to `maxBytes` of each stream and drops what comes after, so that a writer is never held up.
+ * A piece has at most `maxPieceBytes`, at least 4.
+ */
+export function createOutputCapture({
+  maxBytes,
+  maxPieceBytes = MAX_CHUNK_BYTES,
+}: {
+  maxBytes: number;
+  maxPieceBytes?: number;
+}): OutputCapture {
+  const stores = { stdout: createByteStore(maxBytes), stderr: createByteStore(maxBytes) };
+
+  const pieceAt = (stream: StreamName, offset: number, ended: boolean): OutputPiece | undefined => {
+    const store = stores[stream];
+    let bytes = store.read(offset, offset + maxPieceBytes);
+    const isRest = ended && offset + bytes.length >= store.size();
+    if (!isRest) bytes = bytes.subarray(0, bytes.length - incompleteTail(bytes));
+    if (bytes.length === 0 && !ended) return undefined;
+    return { stream, offset, ...encodeBytes(bytes), last: isRest };
+  };
+
+  return {
+    write(stream, bytes) {
+      stores[stream].append(typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
+    },
+    summary(stream) {
+      const store = stores[stream];
+      return { bytes: store.size(), sha256: store.sha256(), truncated: store.isTruncated() };
+    },
+    inline(stream, inlineBytes = MAX_INLINE_BYTES) {
+      const store = stores[stream];
+      const size = store.size();
+      if (size <= inlineBytes) return encodeBytes(store.read(0, size));
+      const half = Math.max(0, Math.floor((inlineBytes - CUT_MARK.length) / 2));
+      const head = store.read(0, half);
+      const tail = store.read(size - half, size);
+      const whole = head.subarray(0, head.length - incompleteTail(head));
+      return encodeBytes(Buffer.concat([whole, Buffer.from(CUT_MARK), tail.subarray(brokenHead(tail))]));
+    },
+    pieceAt,
+    *chunks() {
+      for (const stream of ['stdout', 'stderr'] as const) {
+        const size = stores[stream].size();
+        for (let offset = 0; offset < size; ) {
+          const piece = pieceAt(stream, offset, true);
+          if (piece === undefined) break;
+          yield piece;
+          if (piece.last) break;
+          offset += decodedLength(piece);
+        }
+      }
+    },
+  };
+}
+
+/** How many bytes a piece stands for. */
+export function decodedLength({ data, encoding }: EncodedBytes): number {
+  return Buffer.byteLength(data, encoding === 'base64' ? 'base64' : 'utf8');
+}
+
+/** Control characters take six bytes in JSON; base64 keeps every piece within the packet that its size promises. */
+function encodeBytes(bytes: Buffer): EncodedBytes {
+  if (isUtf8(bytes)) {
+    const data = bytes.toString('utf8');
+    const escaped = Buffer.byteLength(JSON.stringify(data));
+    if (escaped <= MAX_CHUNK_BYTES || escaped <= Math.ceil(bytes.length / 3) * 4) return { data, encoding: 'utf-8' };
+  }
+  return { data: bytes.toString('base64'), encoding: 'base64' };
+}
