@@ -55,7 +55,7 @@ export async function startBroker({
     const rules = createRules({ config, clients, keyOf: source.keyOf, metrics, deny, clock });
     const aedes = await startAedes(config, rules);
     stops.push(() => closeAedes(aedes, log));
-    reportClients(aedes, clients, log);
+    followClients(aedes, clients, log);
     stops.push(startSysTopics({ aedes, clients, metrics, clock }));
     const sweep = setInterval(() => endLapsed(clients, source, { deny, nowMs: clock.nowMs() }), SWEEP_MS);
     stops.push(() => clearInterval(sweep));
@@ -107,12 +107,15 @@ function serve(
   stream.once('close', () => clients.remove(client));
 }
 
-function reportClients(aedes: Aedes, clients: Clients, log: Logger): void {
+function followClients(aedes: Aedes, clients: Clients, log: Logger): void {
   aedes.on('clientReady', (client) => {
     const takenOver = clients.markReady(client) !== undefined;
     const record = clients.of(client);
     const { role } = record?.admission?.principal ?? {};
     log.info({ clientId: client.id, role, address: record?.address, takenOver }, 'client connected');
+  });
+  aedes.on('unsubscribe', (filters, client) => {
+    for (const filter of filters) clients.of(client)?.filters.delete(filter);
   });
   aedes.on('clientDisconnect', (client) => log.info({ clientId: client.id }, 'client disconnected'));
   aedes.on('clientError', (client, err) => log.debug({ clientId: client.id, err }, 'client connection broke'));

@@ -1,4 +1,5 @@
 import { connect, connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
+import type { Packet } from 'mqtt-packet';
 import { withDeadline } from '../../runtime/deadline.js';
 import type { Credential, TestScope } from './broker.js';
 
@@ -52,17 +53,23 @@ export function nextMessage(client: MqttClient): Promise<Received> {
 /** Resolves when the connection has ended. Ask before you cause it. */
 export async function whenClosed(client: MqttClient): Promise<void> {
   if (!client.connected) return;
-  await withDeadline(new Promise<void>((resolve) => client.once('close', resolve)), DEADLINE_MS, 'the end');
+  let onClose: () => void = () => undefined;
+  const closed = new Promise<void>((resolve) => {
+    onClose = resolve;
+    client.once('close', onClose);
+  });
+  await withDeadline(closed, DEADLINE_MS, 'the end of the connection').finally(() => client.off('close', onClose));
 }
 
 /** The granted QoS of each filter, 128 for those that were refused. */
 export async function grantsOf(client: MqttClient, filters: readonly string[], qos: 0 | 1 | 2 = 1): Promise<number[]> {
-  const grants = new Promise<number[]>((resolve, reject) => {
-    client.on('packetreceive', (packet) => {
+  let onPacket: (packet: Packet) => void = () => undefined;
+  const grants = new Promise<number[]>((resolve) => {
+    onPacket = (packet) => {
       if (packet.cmd === 'suback') resolve(packet.granted.map(Number));
-    });
-    client.once('close', () => reject(new Error('the connection was closed instead of a SUBACK')));
+    };
+    client.on('packetreceive', onPacket);
   });
   client.subscribe([...filters], { qos }, () => undefined);
-  return withDeadline(grants, DEADLINE_MS, 'SUBACK');
+  return withDeadline(grants, DEADLINE_MS, 'SUBACK').finally(() => client.off('packetreceive', onPacket));
 }
