@@ -1,7 +1,14 @@
 import type { ErrorCode } from '../protocol/errors.js';
 
-/** Exit codes of every `muster` process (0 is: stopped as asked). */
-export const EXIT = { failed: 1, usage: 2, unavailable: 69, notAllowed: 77, configuration: 78 } as const;
+/** Exit codes of every `muster` process (0 is: stopped as asked; 130 is: a command left by Ctrl-C). */
+export const EXIT = {
+  failed: 1,
+  usage: 2,
+  unavailable: 69,
+  notAllowed: 77,
+  configuration: 78,
+  interrupted: 130,
+} as const;
 
 /** Each code that ends a process with something else than 1. */
 const EXIT_BY_CODE: ReadonlyMap<ErrorCode, number> = new Map([
@@ -19,6 +26,7 @@ const EXIT_BY_CODE: ReadonlyMap<ErrorCode, number> = new Map([
   ['config_invalid', EXIT.configuration],
   ['data_dir_unusable', EXIT.configuration],
   ['unsafe_key', EXIT.configuration],
+  ['cancelled', EXIT.interrupted],
 ]);
 
 /** The exit code that a foreseen failure ends a process with. */

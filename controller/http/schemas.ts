@@ -22,6 +22,15 @@ export const INVOCATION_STATUSES = [
 export const InvocationStatus = z.enum(INVOCATION_STATUSES);
 export type InvocationStatus = z.infer<typeof InvocationStatus>;
 
+/** States after which an invocation changes no more. */
+export const ENDED_STATUSES: ReadonlySet<InvocationStatus> = new Set([
+  'completed',
+  'failed',
+  'denied',
+  'expired',
+  'cancelled',
+]);
+
 /** Execution states: on the way, then one of the agent's outcomes or the controller's own ends. */
 export const EXECUTION_STATUSES = ['queued', 'sent', 'accepted', 'rejected', 'expired', ...OUTCOMES] as const;
 export const ExecutionStatus = z.enum(EXECUTION_STATUSES);

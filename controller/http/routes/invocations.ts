@@ -7,9 +7,9 @@ import { DEFAULT_WAIT_SECONDS, waitPreference } from '../prefer.js';
 import {
   AskHeaders,
   CreateInvocation,
+  ENDED_STATUSES,
   InvocationAnswer,
   InvocationId,
-  type InvocationStatus,
   InvocationView,
   PageQuery,
   pageOf,
@@ -19,8 +19,6 @@ import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } fr
 
 /** An answer holds the executions while they are at most this many. */
 const MAX_INLINE_EXECUTIONS = 200;
-
-const ENDED: ReadonlySet<InvocationStatus> = new Set(['completed', 'failed', 'denied', 'expired', 'cancelled']);
 
 const WAIT_NOTE =
   '`Prefer: wait=N` (RFC 7240) holds the answer back until the invocation has ended, at most N seconds (0 to 60).';
@@ -53,7 +51,7 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
       }
       const wait = { request, reply, stopping: deps.stopping, defaultSeconds: DEFAULT_WAIT_SECONDS };
       const answer = await answerWhenDone(invocations, wait, invocation);
-      return reply.code(ENDED.has(answer.invocation.status) ? 200 : 202).send(answer);
+      return reply.code(ENDED_STATUSES.has(answer.invocation.status) ? 200 : 202).send(answer);
     },
   });
 
@@ -112,7 +110,7 @@ async function answerWhenDone(
   if (applied !== undefined) reply.header('preference-applied', applied);
 
   let latest = invocation;
-  if (seconds > 0 && !ENDED.has(invocation.status)) {
+  if (seconds > 0 && !ENDED_STATUSES.has(invocation.status)) {
     const wait = { ms: seconds * 1000, signal: whenGone(reply, stopping) };
     latest = (await invocations.whenDone(org, invocation.id, wait)) ?? invocation;
   }

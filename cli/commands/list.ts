@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import type { Io } from '../io.js';
+
+/** A command, loaded only when it is asked for, so that a short command does not wait for the libraries of a long one. */
+export type CommandEntry = Readonly<{
+  name: string;
+  summary: string;
+  load: () => Promise<(io: Io) => Command>;
+}>;
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly CommandEntry[] = [
+  { name: 'nodes', summary: 'list the nodes', load: async () => (await import('./nodes.js')).nodesCommand },
+  {
+    name: 'actions',
+    summary: 'list what the nodes offer',
+    load: async () => (await import('./actions.js')).actionsCommand,
+  },
+  { name: 'run', summary: 'run an action on nodes', load: async () => (await import('./run.js')).runCommand },
+  {
+    name: 'show',
+    summary: 'show what became of an invocation',
+    load: async () => (await import('./show.js')).showCommand,
+  },
+  {
+    name: 'invocations',
+    summary: 'list the invocations, newest first',
+    load: async () => (await import('./invocations.js')).invocationsCommand,
+  },
+  {
+    name: 'enroll-token',
+    summary: 'make, list and delete the tokens that let nodes in',
+    load: async () => (await import('./enroll-token.js')).enrollTokenCommand,
+  },
+  {
+    name: 'broker-credential',
+    summary: 'get a broker password for a monitor or a controller',
+    load: async () => (await import('./broker-credential.js')).brokerCredentialCommand,
+  },
+];

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { Command } from 'commander';
+import { z } from 'zod';
+import { ActionView, InvocationAnswer, type InvocationView, pageOf } from '../../controller/http/schemas.js';
+import { isMusterError } from '../../protocol/errors.js';
+import type { Parameters } from '../../protocol/messages/parameters.js';
+import { EXIT } from '../../runtime/exit-codes.js';
+import type { Client } from '../client.js';
+import { follow } from '../follow.js';
+import type { Io } from '../io.js';
+import { addConnectionOptions, connect, print } from '../options.js';
+import { readParameters, type TypedParameters, toParameters } from '../parameters.js';
+import { startProgress } from '../progress.js';
+import { renderOutcome } from '../report.js';
+import { toSelector } from '../target.js';
+
+const HELP = `
+Say which nodes with exactly one of --node, --group, --label and --all. Values are typed as the action
+announces them (see: muster actions). Durations are written 500ms, 30s, 10m or 24h.
+
+Examples:
+  $ muster run gather_info --node pump-7
+  $ muster run ping host=10.0.0.1 count=3 --group pumps --timeout 10s
+  $ muster run reload-config --label site=north --label tier=edge --reason "ticket 4711" --yes
+  $ muster run gather_info --all --json | jq '.executions[] | {node, status, exit_code}'
+
+Ctrl-C leaves the action running and prints its id; muster show ID tells how it ended.
+Exit code 0 when every node succeeded, else 1.`;
+
+const RunOptions = z.object({
+  node: z.array(z.string()).optional(),
+  group: z.string().optional(),
+  label: z.array(z.string()).optional(),
+  all: z.boolean().optional(),
+  timeout: z.string().optional(),
+  expiresIn: z.string().optional(),
+  reason: z.string().optional(),
+  stream: z.boolean().default(false),
+  yes: z.boolean().default(false),
+  detach: z.boolean().default(false),
+});
+type RunOptions = z.infer<typeof RunOptions>;
+
+/** `muster run ACTION [name=value…]`: asks, follows to the end and shows the outcomes. */
+export function runCommand(io: Io): Command {
+  const command = new Command('run')
+    .description('Run an action on nodes and show what each answered.')
+    .usage('<action> [name=value...] (--node <id...> | --group <id> | --label <k=v...> | --all) [options]')
+    .argument('<action>', 'name of the action')
+    .argument('[name=value...]', 'its parameters')
+    .option('--node <id...>', 'these nodes')
+    .option('--group <id>', 'the members of this group')
+    .option('--label <k=v...>', 'the nodes that carry all these labels')
+    .option('--all', 'every node')
+    .option('--timeout <duration>', 'how long it may run on a node')
+    .option('--expires-in <duration>', 'how long it may wait for a node that is away')
+    .option('--reason <text>', 'why, for the record')
+    .option('--stream', 'let the nodes send their output while it runs')
+    .option('--detach', 'print the id at once and do not wait')
+    .option('-y, --yes', 'confirm an action that changes something')
+    .addHelpText('after', HELP);
+  return addConnectionOptions(command).action(async (action: string, words: string[], options: unknown) => {
+    const typed = readParameters(words);
+    const ask = RunOptions.parse(options);
+    const target = toSelector(ask);
+    const { client, isJson } = connect(options, io);
+    const parameters = await typeParameters(client, action, typed);
+    const invocation = await create(client, { ...toBody(ask), action, target, parameters });
+    if (ask.detach) return print(io, { isJson, value: { invocation }, render: () => invocation.id });
+    await report(client, { invocation, isJson, io });
+  });
+}
+
+function toBody({ timeout, expiresIn, reason, stream, yes }: RunOptions): Readonly<Record<string, unknown>> {
+  return { timeout, expires_in: expiresIn, reason, stream, confirm: yes };
+}
+
+/** Asks without waiting, so that the id is known whatever happens next. */
+async function create(client: Client, body: Readonly<Record<string, unknown>>): Promise<InvocationView> {
+  const { invocation } = await client.call(InvocationAnswer, {
+    method: 'POST',
+    path: '/invocations',
+    body,
+    headers: { 'idempotency-key': randomUUID() },
+  });
+  return invocation;
+}
+
+/** The types come from what the nodes announce; without parameters there is nothing to ask. */
+async function typeParameters(client: Client, action: string, typed: TypedParameters): Promise<Parameters> {
+  if (typed.size === 0) return {};
+  const { items } = await client.call(pageOf(ActionView), { path: '/actions' });
+  return toParameters(typed, items.find(({ name }) => name === action)?.parameters ?? []);
+}
+
+async function report(
+  client: Client,
+  { invocation, isJson, io }: { invocation: InvocationView; isJson: boolean; io: Io },
+): Promise<void> {
+  const interrupt = new AbortController();
+  const stopListening = io.onInterrupt(() => interrupt.abort());
+  const progress = startProgress(io, invocation);
+  try {
+    const outcome = await follow(client, invocation.id, {
+      waitSeconds: progress.waitSeconds,
+      signal: interrupt.signal,
+      onState: progress.show,
+    });
+    progress.clear();
+    const text = isJson ? '' : await renderOutcome(client, outcome, io);
+    print(io, { isJson, value: outcome, render: () => text });
+    if (outcome.invocation.status !== 'completed') io.exitWith(EXIT.failed);
+  } catch (error) {
+    progress.clear();
+    io.stderr.write(`The action goes on. Look at it with: muster show ${invocation.id}\n`);
+    if (!isMusterError(error, 'cancelled')) throw error;
+    io.exitWith(EXIT.interrupted);
+  } finally {
+    stopListening();
+  }
+}

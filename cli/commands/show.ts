@@ -1,0 +1,29 @@
+import { Command } from 'commander';
+import { look } from '../follow.js';
+import type { Io } from '../io.js';
+import { addConnectionOptions, connect, print } from '../options.js';
+import { renderInvocation, renderTimings } from '../render/outcome.js';
+import { renderOutcome } from '../report.js';
+
+const HELP = `
+Examples:
+  $ muster show 0197f0c2-9f5c-7b31-8e4a-6a0d5f1c2b3d
+  $ muster show 0197f0c2-9f5c-7b31-8e4a-6a0d5f1c2b3d --json | jq '.executions[0].exit_code'`;
+
+/** `muster show ID`: an invocation, its outcomes and its timings. */
+export function showCommand(io: Io): Command {
+  const command = new Command('show')
+    .description('Show an invocation: what was asked, what each node answered, and when.')
+    .argument('<id>', 'the invocation, as muster run and muster invocations print it')
+    .addHelpText('after', HELP);
+  return addConnectionOptions(command).action(async (id: string, options: unknown) => {
+    const { client, isJson } = connect(options, io);
+    const outcome = await look(client, id);
+    const text = isJson ? '' : await renderOutcome(client, outcome, io);
+    print(io, {
+      isJson,
+      value: outcome,
+      render: () => [renderInvocation(outcome), text, renderTimings(outcome.executions, io)].join('\n'),
+    });
+  });
+}

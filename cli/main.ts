@@ -1,0 +1,21 @@
+import { errnoOf } from '../runtime/errno.js';
+import { runCommandLine } from './program.js';
+
+/** The `muster` command. */
+async function main(): Promise<void> {
+  process.stdout.on('error', (error) => {
+    if (errnoOf(error) !== 'EPIPE') throw error;
+    process.exit(0); // the reader, such as head, has seen enough
+  });
+  process.exitCode = await runCommandLine(process.argv.slice(2), {
+    env: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    onInterrupt(listener) {
+      process.on('SIGINT', listener);
+      return () => process.off('SIGINT', listener);
+    },
+  });
+}
+
+await main();

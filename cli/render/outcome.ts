@@ -1,0 +1,135 @@
+import type { ExecutionView } from '../../controller/http/schemas.js';
+import { formatDuration } from '../../protocol/durations.js';
+import { describeSelector } from '../../protocol/selectors.js';
+import type { Outcome } from '../follow.js';
+import { colorsFor, type Io } from '../io.js';
+import { inlineOutput, type StreamText } from '../whole-output.js';
+import { escapeOutput, escapeText } from './escape.js';
+import { executionCell, noteOf } from './status.js';
+import { renderTable } from './table.js';
+
+type Streams = Readonly<Record<'stdout' | 'stderr', StreamText>>;
+
+/** Executions that ended alike: same status, exit code, reason and output. */
+type Group = Readonly<{ first: ExecutionView; nodes: readonly string[] }>;
+
+/** How many node names stand in a heading. */
+const SHOWN_NODES = 8;
+
+/** The end of one execution on one node: its output as it was printed, then how it ended. */
+export function renderSingle(execution: ExecutionView, streams: Streams, io: Pick<Io, 'stdout' | 'env'>): string {
+  const { node, status } = execution;
+  const details = [
+    status === 'rejected' ? undefined : exitOf(execution),
+    durationOf(execution),
+    noteOf(execution) === '' ? undefined : escapeText(noteOf(execution)),
+  ].filter((part) => part !== undefined);
+  const line = [`${escapeText(node)}: ${paint(execution, io)}`, ...details].join(', ');
+  return `${renderStreams(streams, '')}${line}\n`;
+}
+
+/** The end of many executions: like results once, with the nodes that gave them, then one line per node. */
+export function renderMany({ executions, invocation }: Outcome, io: Pick<Io, 'stdout' | 'env'>): string {
+  const groups = groupAlike(executions).filter(({ first }) => hasOutput(first));
+  const head = ['NODE', 'STATUS', 'EXIT', 'DURATION', 'NOTE'];
+  const rows = executions.map((execution) => [
+    execution.node,
+    executionCell(execution.status),
+    execution.exit_code === null || execution.exit_code < 0 ? '-' : String(execution.exit_code),
+    durationOf(execution) ?? '-',
+    noteOf(execution),
+  ]);
+  const { success, total } = invocation.counts;
+  return [
+    ...groups.map((group) => renderGroup(group, io)),
+    renderTable(head, rows, io),
+    `${success} of ${total} succeeded\n`,
+  ].join('\n');
+}
+
+/** What was asked, by whom and when: the head of `muster show`. */
+export function renderInvocation({ invocation }: Outcome): string {
+  const { id, status, action, target, parameters, reason, error } = invocation;
+  const asked = Object.entries(parameters).map(([name, value]) => `${name}=${value}`);
+  const fields: readonly (readonly [string, string | null])[] = [
+    ['invocation', id],
+    ['status', status],
+    ['action', [action, ...asked].join(' ')],
+    ['target', describeSelector(target)],
+    ['risk', invocation.risk],
+    ['reason', reason],
+    ['error', error],
+    ['asked', `${invocation.created_at} by ${invocation.created_by}`],
+    ['approved', invocation.approved_at && `${invocation.approved_at} by ${invocation.approved_by ?? 'nobody'}`],
+    ['expires', invocation.expires_at],
+    ['ended', invocation.completed_at],
+  ];
+  return fields
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `${`${name}:`.padEnd(12)}${escapeText(value ?? '')}\n`)
+    .join('');
+}
+
+/** When each execution was offered, accepted, finished and its result stored. */
+export function renderTimings(executions: readonly ExecutionView[], io: Pick<Io, 'stdout' | 'env'>): string {
+  const head = ['NODE', 'SENT', 'ACCEPTED', 'FINISHED', 'STORED'];
+  const rows = executions.map(({ node, sent_at, accepted_at, finished_at, received_at }) => [
+    node,
+    ...[sent_at, accepted_at, finished_at, received_at].map((time) => time ?? '-'),
+  ]);
+  return renderTable(head, rows, io);
+}
+
+/** Groups in the order of their size, the largest first. */
+export function groupAlike(executions: readonly ExecutionView[]): Group[] {
+  const groups = new Map<string, { first: ExecutionView; nodes: string[] }>();
+  for (const execution of executions) {
+    const { status, reason, exit_code, error_code, stdout, stderr, stdout_bytes, stderr_bytes } = execution;
+    const key = JSON.stringify([status, reason, exit_code, error_code, stdout, stderr, stdout_bytes, stderr_bytes]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { first: execution, nodes: [execution.node] });
+    else group.nodes.push(execution.node);
+  }
+  return [...groups.values()].sort((a, b) => b.nodes.length - a.nodes.length);
+}
+
+function renderGroup({ first, nodes }: Group, io: Pick<Io, 'stdout' | 'env'>): string {
+  const shown = nodes.slice(0, SHOWN_NODES).map(escapeText).join(', ');
+  const more = nodes.length > SHOWN_NODES ? ` and ${nodes.length - SHOWN_NODES} more` : '';
+  const heading = [`${shown}${more}: ${paint(first, io)}`, exitOf(first)]
+    .filter((part) => part !== undefined)
+    .join(', ');
+  return `${heading}\n${renderStreams(inlineOutput(first), '  ')}`;
+}
+
+function renderStreams({ stdout, stderr }: Streams, indent: string): string {
+  return [renderStream('stdout', stdout, indent), renderStream('stderr', stderr, indent)].join('');
+}
+
+function renderStream(name: string, { text, bytes, isText, isWhole }: StreamText, indent: string): string {
+  if (bytes === 0) return '';
+  if (!isText) return `${indent}[${name}: ${bytes} bytes that are not text]\n`;
+  const lines = escapeOutput(text).replace(/\n$/, '').split('\n');
+  const cut = isWhole ? '' : `${indent}[${name}: not all of ${bytes} bytes are shown]\n`;
+  return `${lines.map((line) => `${indent}${line}\n`).join('')}${cut}`;
+}
+
+function hasOutput(execution: ExecutionView): boolean {
+  return (execution.stdout_bytes ?? 0) + (execution.stderr_bytes ?? 0) > 0;
+}
+
+function paint({ status }: ExecutionView, io: Pick<Io, 'stdout' | 'env'>): string {
+  const cell = executionCell(status);
+  if (typeof cell === 'string') return cell;
+  const colors = colorsFor(io);
+  return { good: colors.green, bad: colors.red, dim: colors.dim }[cell.tone](cell.text);
+}
+
+function exitOf({ exit_code }: ExecutionView): string | undefined {
+  return exit_code === null || exit_code < 0 ? undefined : `exit code ${exit_code}`;
+}
+
+function durationOf({ duration, duration_ms }: ExecutionView): string | undefined {
+  if (duration_ms !== null) return formatDuration(duration_ms);
+  return duration === null ? undefined : escapeText(duration);
+}

@@ -1,0 +1,32 @@
+import {
+  ENDED_STATUSES,
+  type ExecutionStatus,
+  type ExecutionView,
+  type InvocationStatus,
+} from '../../controller/http/schemas.js';
+import type { Cell } from './table.js';
+
+const OPEN: ReadonlySet<ExecutionStatus> = new Set(['queued', 'sent', 'accepted']);
+
+export function invocationCell(status: InvocationStatus): Cell {
+  if (!ENDED_STATUSES.has(status)) return { text: status, tone: 'dim' };
+  return { text: status, tone: status === 'completed' ? 'good' : 'bad' };
+}
+
+export function executionCell(status: ExecutionStatus): Cell {
+  if (OPEN.has(status)) return { text: status, tone: 'dim' };
+  return { text: status, tone: status === 'success' ? 'good' : 'bad' };
+}
+
+/** What there is to say of an execution beside its status and exit code; empty when there is nothing. */
+export function noteOf(execution: ExecutionView): string {
+  const { status, reason, error_code, error, launched, provisional, unreachable } = execution;
+  const parts = [
+    status === 'rejected' ? reason : null,
+    error_code === null ? null : `${error_code}${error === null ? '' : `: ${error}`}`,
+    launched === null ? null : `launched: ${launched}`,
+    provisional ? 'concluded by the controller' : null,
+    unreachable ? 'no answer from the node yet' : null,
+  ];
+  return parts.filter((part) => part !== null).join(', ');
+}
