@@ -171,10 +171,20 @@ export const FLEET_ROWS: readonly RowSpec[] = [
       {
         kind: 'timeseries',
         title: 'Invocations',
-        description: 'Invocations per second by the state that they reached.',
+        description: 'Invocations per second by action: what people and programs ask for.',
         unit: 'ops',
         width: 12,
-        queries: [{ expr: `sum by (status) (${rate('muster_controller_invocations_total')})`, legend: '{{status}}' }],
+        queries: [{ expr: `sum by (action) (${rate('muster_controller_invocations_total')})`, legend: '{{action}}' }],
+      },
+      {
+        kind: 'timeseries',
+        title: 'Ends',
+        description: 'Executions per second that reached an end in the store, by status: outcomes, rejected, expired.',
+        unit: 'ops',
+        width: 12,
+        queries: [
+          { expr: `sum by (status) (${rate('muster_controller_executions_ended_total')})`, legend: '{{status}}' },
+        ],
       },
       {
         kind: 'timeseries',
@@ -187,8 +197,18 @@ export const FLEET_ROWS: readonly RowSpec[] = [
       },
       {
         kind: 'timeseries',
+        title: 'Messages refused by the controller',
+        description: 'Messages of nodes that were not believed, per second by code.',
+        unit: 'ops',
+        width: 12,
+        queries: [
+          { expr: `sum by (code) (${rate('muster_controller_messages_refused_total')}) > 0`, legend: '{{code}}' },
+        ],
+      },
+      {
+        kind: 'timeseries',
         title: 'Time to ack',
-        description: 'Time from the offer of a request to the ack of its node.',
+        description: 'Time from the first offer of a request to the ack of its node.',
         unit: 's',
         width: 12,
         queries: percentiles('muster_controller_ack_latency_seconds'),
@@ -196,7 +216,7 @@ export const FLEET_ROWS: readonly RowSpec[] = [
       {
         kind: 'timeseries',
         title: 'Time to result',
-        description: 'Time from the ask to the stored result.',
+        description: 'Time from the first offer of a request to the stored result.',
         unit: 's',
         width: 12,
         queries: percentiles('muster_controller_execution_latency_seconds'),

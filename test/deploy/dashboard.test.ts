@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { createAgentMetrics } from '../../agent/metrics.js';
+import { createBrokerMetrics } from '../../broker/metrics.js';
+import { createControllerMetrics } from '../../controller/metrics.js';
 import { renderFleetDashboard } from '../../deploy/grafana/build-dashboard.js';
 import { FLEET_ROWS } from '../../deploy/grafana/panels.js';
 
@@ -80,6 +83,24 @@ test('each query is held to the chosen part and instance, and counters appear as
       if (!/_(total|bucket)$/.test(name ?? '')) continue;
       assert.match(expr, new RegExp(`(rate|increase)\\(${name}\\{[^}]*\\}\\[\\$__rate_interval\\]\\)`), expr);
     }
+  }
+});
+
+test('each metric of the dashboard and of the alerts is one that a part exposes', async () => {
+  const broker = await createBrokerMetrics({ clients: () => 0 }).render();
+  const controller = await createControllerMetrics({
+    openByStatus: () => ({ queued: 0, sent: 0, accepted: 0 }),
+    nodes: () => ({ online: 0, offline: 0 }),
+    brokerConnected: () => true,
+  }).render();
+  const agent = await createAgentMetrics().registry.metrics();
+  const exposed = new Set(
+    [...`${broker.body}${controller.body}${agent}`.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name),
+  );
+
+  const rules = readFileSync(new URL('../prometheus/rules.yml', GRAFANA), 'utf8');
+  for (const [name] of `${JSON.stringify(QUERIES)}${rules}`.matchAll(/\bmuster_(agent|broker|controller)_\w+/g)) {
+    assert.ok(exposed.has(name.replace(/_bucket$/, '')), `no part exposes ${name}`);
   }
 });
 
