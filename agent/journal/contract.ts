@@ -1,0 +1,54 @@
+import type { EntryState } from './records.js';
+
+/** What the journal knows of one execution. */
+export type JournalEntry = Readonly<{
+  id: string;
+  /** Of the request octets; undefined for a cancel that came before its request. */
+  sha256: string | undefined;
+  expiresMs: number;
+  state: EntryState;
+  /** True once the action's program was started; survives a crash as far as the disk knows. */
+  launched: boolean;
+  /** Why it was cancelled; undefined when it was not. */
+  cancelled: string | undefined;
+  receipted: boolean;
+}>;
+
+/**
+ * The durable record of what this node has started. `find` sees a change at once; a promise resolves when the change
+ * is on disk. Every write may throw {MusterError} storage_failed: then nothing of it counts.
+ */
+export type Journal = Readonly<{
+  /** Starts on disk, for hello. */
+  readonly seq: number;
+  /** `now` of the welcome that began this journal; undefined before it. */
+  readonly epochMs: number | undefined;
+  readonly welcomeSeq: number;
+  find: (id: string) => JournalEntry | undefined;
+  /** `starting`: accepted and starting in one write, for what starts at once. */
+  accept: (
+    request: Readonly<{ id: string; sha256: string; octets: Buffer; expiresMs: number; starting: boolean }>,
+  ) => Promise<void>;
+  starting: (id: string) => Promise<void>;
+  /** The program runs. Not waited for: a crash before it is on disk reports `launched: unknown`. */
+  launched: (id: string) => void;
+  /** Also for an id that was never seen: a tombstone, so that its late request does not start. */
+  cancel: (cancel: Readonly<{ id: string; reason: string; expiresMs: number }>) => Promise<void>;
+  /** `output`: the `muster-output` payloads that belong to the result, kept beside the journal for `resend`. */
+  finish: (id: string, result: Buffer, output: readonly Buffer[]) => Promise<void>;
+  receipt: (ids: readonly string[]) => Promise<void>;
+  /** Request octets of an entry that has not finished. */
+  requestOf: (id: string) => Buffer | undefined;
+  /** Result octets of an entry that has finished. */
+  resultOf: (id: string) => Buffer | undefined;
+  /** Output payloads of a finished entry, by seq. */
+  outputOf: (id: string) => readonly Buffer[];
+  /** Finished and without a receipt, oldest first. */
+  unreceipted: () => readonly string[];
+  /** Accepted or starting when the journal was opened: what a crash left open. */
+  leftOpen: () => readonly JournalEntry[];
+  /** Takes the first welcome of this journal: later requests issued before `nowMs` are refused. */
+  beginEpoch: (nowMs: number) => Promise<void>;
+  welcomed: (seq: number, nowMs: number) => Promise<void>;
+  close: () => Promise<void>;
+}>;
