@@ -35,3 +35,13 @@ export function print(
 ): void {
   printLine(io, isJson ? toJson(value) : render().trimEnd());
 }
+
+/** Gathers an option that may be repeated. It takes one value at a time, so that it never swallows the words after it. */
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
+/** The same for node ids, which may also be separated by commas. */
+export function collectNodes(value: string, before: readonly string[] = []): string[] {
+  return [...before, ...value.split(',')];
+}

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { EnrollmentTokenCreated, EnrollmentTokenView } from '../../controller/http/schemas.js';
 import { parseLabel } from '../../protocol/selectors.js';
 import type { Io } from '../io.js';
-import { addConnectionOptions, connect, print } from '../options.js';
+import { addConnectionOptions, collect, connect, print } from '../options.js';
 import { escapeText } from '../render/escape.js';
 import { renderTable } from '../render/table.js';
 
@@ -38,8 +38,8 @@ function createTokenCommand(io: Io): Command {
     .description('Make a token. It is printed this once; only its hash is kept.')
     .option('--uses <n>', 'how many nodes it lets in', parseUses, 1)
     .option('--expires-in <duration>', 'how long it lives', '1h')
-    .option('--group <id...>', 'groups that its nodes join')
-    .option('--label <k=v...>', 'labels that its nodes carry')
+    .option('--group <id>', 'group that its nodes join; repeat it for more', collect)
+    .option('--label <k=v>', 'label that its nodes carry; repeat it for more', collect)
     .option('--node-id-pattern <glob>', 'node ids that it allows, such as pump-*');
   return addConnectionOptions(command).action(async (options: unknown) => {
     const { client, isJson } = connect(options, io);

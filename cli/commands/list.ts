@@ -37,4 +37,5 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'get a broker password for a monitor or a controller',
     load: async () => (await import('./broker-credential.js')).brokerCredentialCommand,
   },
+  { name: 'broker', summary: 'run the MQTT broker', load: async () => (await import('./broker.js')).brokerCommand },
 ];

@@ -8,7 +8,7 @@ import { EXIT } from '../../runtime/exit-codes.js';
 import type { Client } from '../client.js';
 import { follow } from '../follow.js';
 import type { Io } from '../io.js';
-import { addConnectionOptions, connect, print } from '../options.js';
+import { addConnectionOptions, collect, collectNodes, connect, print } from '../options.js';
 import { readParameters, type TypedParameters, toParameters } from '../parameters.js';
 import { startProgress } from '../progress.js';
 import { renderOutcome } from '../report.js';
@@ -20,6 +20,7 @@ announces them (see: muster actions). Durations are written 500ms, 30s, 10m or 2
 
 Examples:
   $ muster run gather_info --node pump-7
+  $ muster run gather_info --node pump-7,pump-8
   $ muster run ping host=10.0.0.1 count=3 --group pumps --timeout 10s
   $ muster run reload-config --label site=north --label tier=edge --reason "ticket 4711" --yes
   $ muster run gather_info --all --json | jq '.executions[] | {node, status, exit_code}'
@@ -45,12 +46,12 @@ type RunOptions = z.infer<typeof RunOptions>;
 export function runCommand(io: Io): Command {
   const command = new Command('run')
     .description('Run an action on nodes and show what each answered.')
-    .usage('<action> [name=value...] (--node <id...> | --group <id> | --label <k=v...> | --all) [options]')
+    .usage('<action> [name=value...] (--node <id> | --group <id> | --label <k=v> | --all) [options]')
     .argument('<action>', 'name of the action')
     .argument('[name=value...]', 'its parameters')
-    .option('--node <id...>', 'these nodes')
+    .option('--node <id>', 'this node; repeat it or use commas for more', collectNodes)
     .option('--group <id>', 'the members of this group')
-    .option('--label <k=v...>', 'the nodes that carry all these labels')
+    .option('--label <k=v>', 'the nodes that carry this label; repeat it for more', collect)
     .option('--all', 'every node')
     .option('--timeout <duration>', 'how long it may run on a node')
     .option('--expires-in <duration>', 'how long it may wait for a node that is away')
