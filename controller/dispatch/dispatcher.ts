@@ -120,6 +120,7 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     execution.offered = true;
     execution.notBeforeMs = monotonicMs + spreadBackoffMs(execution.attempts, { ...OFFER_BACKOFF, random });
     execution.attempts += 1;
+    execution.firstOfferedMs ??= monotonicMs;
     execution.unansweredSinceMs ??= monotonicMs;
   }
 

@@ -20,6 +20,8 @@ export type OpenExecution = {
   attempts: number;
   /** Not offered before this, monotonic milliseconds. */
   notBeforeMs: number;
+  /** When it was first offered, monotonic. */
+  firstOfferedMs: number | undefined;
   /** When the first of the offers that nobody answered went out, monotonic; undefined when none is unanswered. */
   unansweredSinceMs: number | undefined;
   unreachable: boolean;
@@ -112,6 +114,7 @@ export function createOpenExecutions(): OpenExecutions {
         acceptedAtMs: null,
         attempts: 0,
         notBeforeMs: 0,
+        firstOfferedMs: undefined,
         unansweredSinceMs: undefined,
         unreachable: false,
         lostAtMs: undefined,

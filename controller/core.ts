@@ -1,0 +1,128 @@
+import type { Clock } from '../runtime/clock.js';
+import type { Logger } from '../runtime/logger.js';
+import { createRefusals } from '../runtime/refusals.js';
+import { type BrokerLink, createBrokerLink } from './broker-link.js';
+import type { ControllerConfig } from './config.js';
+import { createAnnouncer } from './dispatch/announcer.js';
+import { createControls } from './dispatch/controls.js';
+import { createDispatcher } from './dispatch/dispatcher.js';
+import { loadOpenExecutions } from './dispatch/load-open.js';
+import { createMarks } from './dispatch/marks.js';
+import { sweep } from './dispatch/sweeper.js';
+import { createEnrollmentService } from './enrollment/service.js';
+import { createInvocationEvents } from './events/invocation-events.js';
+import { principalOf } from './identity/api-tokens.js';
+import { createBrokerCredentials } from './identity/broker-credentials.js';
+import type { Keyring } from './identity/keyring.js';
+import { createEvidenceStore } from './ingest/evidence.js';
+import { createIngest, type Ingest } from './ingest/ingest.js';
+import { createMissingOutput } from './ingest/missing-output.js';
+import { createObjections } from './ingest/objections.js';
+import { createReceipts } from './ingest/receipts.js';
+import { createInvocationService } from './invocations/service.js';
+import { createControllerMetrics } from './metrics.js';
+import { createPresence, type Presence } from './nodes/presence.js';
+import { loadRegistry } from './nodes/registry.js';
+import { createNodeService } from './nodes/service.js';
+import type { Services } from './services.js';
+import { deleteOldIdempotentUses } from './store/idempotency.js';
+import type { Store } from './store/store.js';
+
+/** The controller without its listeners: services for callers, ingest for the broker, and what happens by the clock. */
+export type Core = Readonly<{
+  services: Services;
+  ingest: Ingest;
+  link: BrokerLink;
+  presence: Presence;
+  /** The broker is connected: asks who is there. */
+  connected: () => void;
+  /** Offers, announcements and requests for missing output that are due; called twice a second. */
+  tick: () => void;
+  /** Ends what is past its time; called each second. */
+  sweep: () => Promise<void>;
+  /** Forgets what is too old to matter; called each hour. */
+  tidy: () => Promise<void>;
+  /** Stores what was taken and sends the receipts that wait. */
+  drain: () => Promise<void>;
+}>;
+
+export type CoreDeps = Readonly<{
+  store: Store;
+  keyring: Keyring;
+  config: ControllerConfig;
+  /** PEM of the broker's CA, handed to nodes. */
+  brokerCa: string | undefined;
+  clock: Clock;
+  log: Logger;
+  random?: () => number;
+}>;
+
+/** Wires the parts. Nothing is sent before the link is started. */
+export async function createCore({
+  store,
+  keyring,
+  config,
+  brokerCa,
+  clock,
+  log,
+  random = Math.random,
+}: CoreDeps): Promise<Core> {
+  const { org, prefix } = config;
+  const registry = await loadRegistry(store, org);
+  const open = await loadOpenExecutions(store, clock);
+  const presence = createPresence();
+  const link = createBrokerLink();
+  const events = createInvocationEvents();
+  const marks = createMarks({ store, clock, log });
+  const metrics = createControllerMetrics({
+    openByStatus: open.countByState,
+    nodes: () => ({ online: presence.connectedCount, offline: registry.size - presence.connectedCount }),
+    brokerConnected: () => link.connected,
+  });
+  const shared = { store, keyring, registry, presence, open, link, marks, events, metrics, clock, log, org, random };
+  const dispatcher = createDispatcher(shared);
+  const controls = createControls(shared);
+  const refusals = createRefusals({ log, clock, count: metrics.refused });
+  const objections = createObjections({ ...shared, refusals });
+  const receipts = createReceipts({ ...shared, controls });
+  const missingOutput = createMissingOutput({ ...shared, controls, receipts });
+  const evidence = createEvidenceStore({ ...shared, dispatcher, missingOutput, objections });
+  const announcer = createAnnouncer({ ...shared, controls });
+  const ingest = createIngest({
+    ...shared,
+    ...{ dispatcher, controls, missingOutput, evidence, objections },
+    maxPacketBytes: config.max_packet_bytes,
+    candidates: new Map(),
+    named: new Map(),
+    welcomes: new Map(),
+    nonces: new Map(),
+  });
+
+  const brokerUrl = config.public_broker_url ?? config.broker_url;
+  const limits = { defaultExpiresIn: config.default_expires_in, maxOpenPerNode: config.max_open_per_node };
+  const services: Services = {
+    org,
+    authenticate: (bearer) => principalOf(store, bearer),
+    nodes: createNodeService({ registry, presence, openOn: open.countOf }),
+    invocations: createInvocationService({ ...shared, dispatcher, ...limits }),
+    enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
+    brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),
+    notReady: () => (link.connected ? undefined : 'There is no connection to the broker'),
+    metrics: metrics.render,
+  };
+  return {
+    ...{ services, ingest, link, presence },
+    connected: announcer.connected,
+    tick() {
+      dispatcher.tick();
+      announcer.tick();
+      missingOutput.tick();
+    },
+    sweep: () => sweep(shared),
+    tidy: () => store.write((tx) => deleteOldIdempotentUses(tx, clock.nowMs())),
+    async drain() {
+      await ingest.drained();
+      receipts.stop();
+    },
+  };
+}

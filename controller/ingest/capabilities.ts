@@ -1,0 +1,87 @@
+import { sha256Hex } from '../../protocol/envelope.js';
+import { Capabilities } from '../../protocol/messages/capabilities.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Logger } from '../../runtime/logger.js';
+import type { IncomingMessage } from '../../runtime/mqtt-session.js';
+import type { Controls } from '../dispatch/controls.js';
+import type { NodeRecord } from '../nodes/registry.js';
+import { appendAudit } from '../store/audit.js';
+import { insertHookPins, updateNode } from '../store/nodes.js';
+import type { Store } from '../store/store.js';
+import { type Judge, openNodeMessage } from './open-message.js';
+
+/** Capabilities that no hello has named yet. */
+export type Candidate = Readonly<{ sha256: string; payload: string; value: Capabilities }>;
+
+export type CapabilityDeps = Judge &
+  Readonly<{
+    store: Store;
+    controls: Controls;
+    clock: Clock;
+    log: Logger;
+    /** By node: the newest announcement, and what its last hello named. */
+    candidates: Map<string, Candidate>;
+    named: Map<string, string>;
+  }>;
+
+/**
+ * Takes an announcement. It carries no time, so a replayed one looks like a new one: it is used only once a hello
+ * names its hash, and that hello is asked for when it was not the last one.
+ * @throws {MusterError} a refusal of openNodeMessage
+ */
+export async function takeCapabilities(deps: CapabilityDeps, message: IncomingMessage): Promise<void> {
+  const { record, payload, value } = openNodeMessage(deps, message, {
+    typ: 'muster-capabilities',
+    schema: Capabilities,
+  });
+  const { node } = record;
+  const sha256 = sha256Hex(payload);
+  if (record.capabilitiesSha256 === sha256) return;
+  deps.candidates.set(node, { sha256, payload: payload.toString('utf8'), value });
+  if (deps.named.get(node) === sha256) return adoptCandidate(deps, node, sha256);
+  await deps.controls.send(node, { kind: 'announce', capabilities: false });
+}
+
+/** Uses the announcement that a hello names, if it is here already. */
+export async function adoptCandidate(deps: CapabilityDeps, node: string, namedSha256: string | null): Promise<void> {
+  const { store, registry, clock, log, org, candidates, named } = deps;
+  if (namedSha256 === null) named.delete(node);
+  else named.set(node, namedSha256);
+  const candidate = candidates.get(node);
+  const record = registry.get(node);
+  if (record === undefined || candidate === undefined || candidate.sha256 !== namedSha256) return;
+  candidates.delete(node);
+
+  const nowMs = clock.nowMs();
+  const pins = newPins(record, candidate.value);
+  await store.write(async (tx) => {
+    await updateNode(tx, node, { capabilities: candidate.payload, capabilities_sha256: candidate.sha256 });
+    await insertHookPins(
+      tx,
+      pins.map(([hook, checksum]) => ({ node, hook, checksum, pinned_at: nowMs })),
+    );
+    const base = { atMs: nowMs, org, actor: `node:${node}` };
+    await appendAudit(tx, [
+      { ...base, event: 'capabilities_changed', subject: `node:${node}`, details: { sha256: candidate.sha256 } },
+      ...pins.map(([hook, checksum]) => ({
+        ...base,
+        event: 'hook_pinned',
+        subject: `hook:${node}/${hook}`,
+        details: { checksum },
+      })),
+    ]);
+  });
+  const current = registry.get(node) ?? record;
+  registry.put({
+    ...current,
+    capabilitiesSha256: candidate.sha256,
+    catalogue: registry.catalogues.of(candidate.value),
+    pins: new Map([...current.pins, ...pins]),
+  });
+  log.info({ node, hooks: candidate.value.hooks.length }, 'capabilities changed');
+}
+
+/** Hooks that are seen for the first time; a changed one keeps its pin until a person accepts the change. */
+function newPins({ pins }: NodeRecord, { hooks }: Capabilities): [string, string][] {
+  return hooks.flatMap(({ name, checksum }): [string, string][] => (pins.has(name) ? [] : [[name, checksum]]));
+}

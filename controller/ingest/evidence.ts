@@ -1,0 +1,119 @@
+import type { Output } from '../../protocol/messages/output.js';
+import type { Result } from '../../protocol/messages/result.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Logger } from '../../runtime/logger.js';
+import type { Dispatcher } from '../dispatch/dispatcher.js';
+import type { Marks } from '../dispatch/marks.js';
+import type { OpenExecutions } from '../dispatch/open-executions.js';
+import type { InvocationEvents } from '../events/invocation-events.js';
+import type { ControllerMetrics } from '../metrics.js';
+import type { Store } from '../store/store.js';
+import type { MissingOutput } from './missing-output.js';
+import type { Objections } from './objections.js';
+import { type Judged, storeEvidence } from './store-evidence.js';
+
+/** A verified result or piece of output, as it waits to be stored. */
+export type Evidence =
+  | Readonly<{ kind: 'result'; node: string; result: Result; payloadSha256: string; jws: string }>
+  | Readonly<{ kind: 'output'; node: string; output: Output }>;
+
+export type EvidenceDeps = Readonly<{
+  store: Store;
+  open: OpenExecutions;
+  marks: Marks;
+  dispatcher: Dispatcher;
+  events: InvocationEvents;
+  metrics: ControllerMetrics;
+  missingOutput: MissingOutput;
+  objections: Objections;
+  clock: Clock;
+  log: Logger;
+  org: string;
+}>;
+
+/** Stores results and output in batches, one transaction each, then answers. */
+export type EvidenceStore = Readonly<{
+  /** A returned promise holds back whoever sends too fast, until there is room. */
+  add: (evidence: Evidence) => void | Promise<void>;
+  /** Resolves when all that was added is stored. */
+  drained: () => Promise<void>;
+}>;
+
+const MAX_BATCH = 500;
+const MAX_WAITING = 2_000;
+
+export function createEvidenceStore(deps: EvidenceDeps): EvidenceStore {
+  let waiting: Evidence[] = [];
+  let running: Promise<void> | undefined;
+  const held: (() => void)[] = [];
+
+  async function run(): Promise<void> {
+    while (waiting.length > 0) {
+      // Taken when the commit begins, so that whatever came with the same read of the socket shares it.
+      let batch: readonly Evidence[] | undefined;
+      try {
+        const stored = await deps.store.write((tx) => {
+          batch ??= take();
+          return storeEvidence(tx, deps, batch);
+        });
+        answer(deps, stored.judged);
+        deps.events.ended(stored.ended);
+      } catch (err) {
+        batch ??= take();
+        deps.log.error({ err, count: batch.length }, 'results not stored, nodes send them again');
+      }
+      for (const release of held.splice(0)) release();
+    }
+    running = undefined;
+  }
+
+  function take(): readonly Evidence[] {
+    const batch = waiting.slice(0, MAX_BATCH);
+    waiting = waiting.slice(MAX_BATCH);
+    return batch;
+  }
+
+  return {
+    add(evidence) {
+      waiting.push(evidence);
+      running ??= run();
+      return waiting.length < MAX_WAITING ? undefined : new Promise((release) => held.push(release));
+    },
+    async drained() {
+      await running;
+    },
+  };
+}
+
+/** What follows from a commit: executions are closed, receipts sent, lies told of. */
+function answer(deps: EvidenceDeps, judged: readonly Judged[]): void {
+  const { open, marks, dispatcher, metrics, missingOutput, objections, clock } = deps;
+  const output: string[] = [];
+  for (const { evidence, verdict } of judged) {
+    const { node } = evidence;
+    if (verdict !== 'stored' && verdict !== 'duplicate') {
+      objections.note(verdict, { node, executionId: executionIdOf(evidence) });
+      continue;
+    }
+    if (evidence.kind === 'output') {
+      output.push(`${evidence.output.execution_id}/${node}`);
+      continue;
+    }
+    const { execution_id: executionId, chunks, status } = evidence.result;
+    missingOutput.resultStored({ executionId, node, chunks });
+    const execution = open.get(executionId, node);
+    if (verdict === 'duplicate' || execution === undefined) continue;
+    open.remove(execution);
+    marks.drop(execution);
+    metrics.executionEnded(status);
+    if (execution.firstOfferedMs !== undefined) {
+      metrics.executionLatency((clock.monotonicMs() - execution.firstOfferedMs) / 1000);
+    }
+    dispatcher.ended(node);
+  }
+  missingOutput.outputStored(output);
+}
+
+function executionIdOf(evidence: Evidence): string {
+  return evidence.kind === 'result' ? evidence.result.execution_id : evidence.output.execution_id;
+}

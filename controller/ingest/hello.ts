@@ -1,0 +1,179 @@
+import { MAX_BROKER_TOKEN_SECONDS } from '../../protocol/broker-token.js';
+import { MusterError } from '../../protocol/errors.js';
+import { Hello } from '../../protocol/messages/hello.js';
+import { toTime } from '../../runtime/clock.js';
+import type { Logger } from '../../runtime/logger.js';
+import type { IncomingMessage } from '../../runtime/mqtt-session.js';
+import type { Controls, SentControl } from '../dispatch/controls.js';
+import { issueBrokerPassword } from '../identity/broker-credentials.js';
+import type { Keyring } from '../identity/keyring.js';
+import type { Presence } from '../nodes/presence.js';
+import type { NodeRecord } from '../nodes/registry.js';
+import { appendAudit } from '../store/audit.js';
+import { updateNode } from '../store/nodes.js';
+import { findResult } from '../store/results.js';
+import { type AckDeps, takeAccepted } from './acks.js';
+import { adoptCandidate, type CapabilityDeps } from './capabilities.js';
+import { endOldEpoch, hasLostJournal } from './journal-lost.js';
+import type { MissingOutput } from './missing-output.js';
+import { openNodeMessage } from './open-message.js';
+
+export type HelloDeps = AckDeps &
+  CapabilityDeps &
+  Readonly<{
+    controls: Controls;
+    keyring: Keyring;
+    presence: Presence;
+    missingOutput: MissingOutput;
+    /** The newest welcome of each node, by which its reply is known. */
+    welcomes: Map<string, SentControl>;
+    /** The newest nonces of each node: a welcome answers each once. */
+    nonces: Map<string, readonly string[]>;
+    log: Logger;
+  }>;
+
+const MAX_FORMER_PROCESSES = 16;
+const MAX_NONCES = 8;
+const MAX_LISTED = 500;
+/** A new password when less than half of its life is left. */
+const PASSWORD_RENEWAL_MS = (MAX_BROKER_TOKEN_SECONDS * 1000) / 2;
+
+/**
+ * Answers a hello with a welcome and offers what is open. The node's row, with the number of the welcome, is committed
+ * before the welcome goes out.
+ * @throws {MusterError} a refusal of openNodeMessage, stale, replayed
+ */
+export async function takeHello(deps: HelloDeps, message: IncomingMessage): Promise<void> {
+  const { record, value: hello } = openNodeMessage(deps, message, { typ: 'muster-hello', schema: Hello });
+  refuseOld(deps, record, hello);
+  const lost = hasLostJournal(record, hello);
+  const { next, password } = meet(deps, record, hello);
+  await remember(deps, { record, next, hello, lost });
+  if (lost) await endOldEpoch(deps, record.node);
+
+  await adoptCandidate(deps, record.node, hello.capabilities_sha256);
+  await welcome(deps, { hello, password });
+  deps.presence.connected(record.node, deps.clock.nowMs());
+  await catchUp(deps, hello);
+  deps.dispatcher.welcomed(record.node);
+}
+
+/** @throws {MusterError} stale, replayed */
+function refuseOld({ nonces }: HelloDeps, record: NodeRecord, { node, process_id, connection, nonce }: Hello): void {
+  const isFormer = record.formerProcesses.includes(process_id);
+  if (isFormer || (process_id === record.processId && connection < record.connection)) {
+    throw new MusterError('stale', 'the hello is from an earlier connection or process');
+  }
+  const seen = nonces.get(node) ?? [];
+  if (seen.includes(nonce)) throw new MusterError('replayed', 'this hello was answered before');
+  nonces.set(node, [...seen, nonce].slice(-MAX_NONCES));
+}
+
+/** What the node is from now on, and its new password when it is time for one. */
+function meet(
+  { clock, keyring, org }: HelloDeps,
+  record: NodeRecord,
+  hello: Hello,
+): { next: NodeRecord; password: string | undefined } {
+  const nowMs = clock.nowMs();
+  const groups = [...record.groups.keys()];
+  const hasNewGroups = groups.join() !== record.passwordGroups.join();
+  const renewed =
+    hasNewGroups || record.passwordExpiresAtMs - nowMs < PASSWORD_RENEWAL_MS
+      ? issueBrokerPassword(keyring, { role: 'node', id: record.node, org, groups }, nowMs)
+      : undefined;
+  const isNewProcess = record.processId !== null && record.processId !== hello.process_id;
+  const formerProcesses = isNewProcess ? [...record.formerProcesses, record.processId] : record.formerProcesses;
+  const sameJournal = hello.journal_epoch !== null && !hasLostJournal(record, hello);
+  const next: NodeRecord = {
+    ...record,
+    agentVersion: hello.agent_version,
+    bootId: hello.boot_id,
+    processId: hello.process_id,
+    connection: hello.connection,
+    formerProcesses: formerProcesses.slice(-MAX_FORMER_PROCESSES).filter((id) => id !== null),
+    lastSeenMs: nowMs,
+    journalEpoch: hello.journal_epoch,
+    journalSeq: sameJournal ? Math.max(record.journalSeq, hello.journal_seq) : hello.journal_seq,
+    welcomeSeq: Math.max(record.welcomeSeq, hello.last_welcome_seq) + 1,
+    passwordExpiresAtMs: renewed?.expiresAtMs ?? record.passwordExpiresAtMs,
+    passwordGroups: groups,
+  };
+  return { next, password: renewed?.password };
+}
+
+async function remember(
+  { store, registry, clock, org, log }: HelloDeps,
+  { record, next, hello, lost }: { record: NodeRecord; next: NodeRecord; hello: Hello; lost: boolean },
+): Promise<void> {
+  const { node } = record;
+  const isRestored = hello.last_welcome_seq > record.welcomeSeq;
+  if (lost) log.warn({ node }, 'node lost its journal');
+  if (isRestored) log.error({ node }, 'node has seen a later welcome: was the store restored from an older copy?');
+  const events = [...(lost ? ['journal_lost'] : []), ...(isRestored ? ['store_older_than_node'] : [])];
+  await store.write(async (tx) => {
+    await updateNode(tx, node, toColumns(next, hello));
+    await appendAudit(
+      tx,
+      events.map((event) => ({ atMs: clock.nowMs(), org, actor: `node:${node}`, event, subject: `node:${node}` })),
+    );
+  });
+  registry.put(next);
+}
+
+function toColumns(next: NodeRecord, hello: Hello) {
+  return {
+    agent_version: next.agentVersion,
+    boot_id: next.bootId,
+    process_id: next.processId,
+    connection: next.connection,
+    former_processes: JSON.stringify(next.formerProcesses),
+    started_at: hello.started_at,
+    last_seen_at: next.lastSeenMs,
+    journal_epoch: next.journalEpoch,
+    journal_seq: next.journalSeq,
+    welcome_seq: next.welcomeSeq,
+    keys_version: hello.keys_version,
+    password_expires_at: next.passwordExpiresAtMs,
+    password_groups: JSON.stringify(next.passwordGroups),
+  };
+}
+
+async function welcome(
+  deps: HelloDeps,
+  { hello, password }: { hello: Hello; password: string | undefined },
+): Promise<void> {
+  const { registry, controls, keyring, clock, open, welcomes } = deps;
+  const record = registry.get(hello.node);
+  if (record === undefined) return;
+  const { list } = keyring.keys;
+  const sent = await controls.send(record.node, {
+    kind: 'welcome',
+    nonce: hello.nonce,
+    now: toTime(clock.nowMs()),
+    welcome_seq: record.welcomeSeq,
+    journal_seq: record.journalSeq,
+    enrolled_at: toTime(record.enrolledAtMs),
+    groups: [...record.groups].map(([id, sinceMs]) => ({ id, since: toTime(sinceMs) })),
+    labels: record.labels,
+    wanted: [...open.of(record.node).accepted.keys()].slice(0, MAX_LISTED),
+    cancelled: [],
+    announce: record.capabilitiesSha256 === null || record.capabilitiesSha256 !== hello.capabilities_sha256,
+    ...(hello.keys_version < list.version ? { keys: list.jws } : {}),
+    ...(password === undefined ? {} : { password }),
+  });
+  welcomes.set(record.node, sent);
+}
+
+/** What the node holds stops the offers or is receipted, without waiting for it to be said again. */
+async function catchUp(deps: HelloDeps, { node, running, unreceipted }: Hello): Promise<void> {
+  const { open, store, missingOutput } = deps;
+  for (const executionId of [...running, ...unreceipted]) {
+    const execution = open.get(executionId, node);
+    if (execution?.requestSha256 != null && execution.offered) takeAccepted(deps, execution, execution.requestSha256);
+  }
+  for (const executionId of unreceipted) {
+    const stored = await findResult(store.read, { executionId, node });
+    if (stored !== undefined) missingOutput.resultStored({ executionId, node, chunks: stored.chunks });
+  }
+}

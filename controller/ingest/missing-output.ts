@@ -1,0 +1,81 @@
+import type { Clock } from '../../runtime/clock.js';
+import type { Logger } from '../../runtime/logger.js';
+import type { Controls } from '../dispatch/controls.js';
+import type { Presence } from '../nodes/presence.js';
+import type { Registry } from '../nodes/registry.js';
+import { firstMissingOutput } from '../store/outputs.js';
+import type { Store } from '../store/store.js';
+import type { Receipts } from './receipts.js';
+
+/** A result is receipted once all its pieces of output are stored; what is missing is asked for again. */
+export type MissingOutput = Readonly<{
+  /** The result is stored and has so many pieces. */
+  resultStored: (of: Readonly<{ executionId: string; node: string; chunks: number }>) => void;
+  /** Pieces of these executions were stored. */
+  outputStored: (keys: Iterable<string>) => void;
+  /** Asks for what has been missing for long; called twice a second. */
+  tick: () => void;
+}>;
+
+type Awaited = { readonly executionId: string; readonly node: string; readonly chunks: number; askAtMs: number };
+
+const ASK_AFTER_MS = 5_000;
+const ASK_AGAIN_MS = 30_000;
+/** Beyond this many the oldest is let go: its node sends the result again. */
+const MAX_AWAITED = 10_000;
+
+export function createMissingOutput(deps: {
+  store: Store;
+  receipts: Receipts;
+  controls: Controls;
+  registry: Registry;
+  presence: Presence;
+  clock: Clock;
+  log: Logger;
+}): MissingOutput {
+  const { store, receipts, controls, registry, presence, clock, log } = deps;
+  const awaited = new Map<string, Awaited>();
+
+  function look(key: string, each: Awaited): void {
+    firstMissingOutput(store.read, each, each.chunks).then(
+      (missing) => {
+        if (missing !== undefined || !awaited.delete(key)) return;
+        receipts.add(each.node, each.executionId);
+      },
+      (err: unknown) => log.error({ err }, 'pieces of output not counted'),
+    );
+  }
+
+  async function ask({ executionId, node, chunks }: Awaited): Promise<void> {
+    const processId = registry.get(node)?.processId ?? null;
+    const missing = await firstMissingOutput(store.read, { executionId, node }, chunks);
+    if (processId === null || missing === undefined || !presence.isConnected(node)) return;
+    await controls.send(node, { kind: 'resend', process_id: processId, execution_id: executionId, from_seq: missing });
+  }
+
+  return {
+    resultStored({ executionId, node, chunks }) {
+      if (chunks === 0) return receipts.add(node, executionId);
+      const key = `${executionId}/${node}`;
+      const each = { executionId, node, chunks, askAtMs: clock.monotonicMs() + ASK_AFTER_MS };
+      awaited.set(key, each);
+      const oldest = awaited.size > MAX_AWAITED ? awaited.keys().next().value : undefined;
+      if (oldest !== undefined) awaited.delete(oldest);
+      look(key, each);
+    },
+    outputStored(keys) {
+      for (const key of new Set(keys)) {
+        const each = awaited.get(key);
+        if (each !== undefined) look(key, each);
+      }
+    },
+    tick() {
+      const nowMs = clock.monotonicMs();
+      for (const each of awaited.values()) {
+        if (each.askAtMs > nowMs) continue;
+        each.askAtMs = nowMs + ASK_AGAIN_MS;
+        ask(each).catch((err: unknown) => log.debug({ err, node: each.node }, 'resend not asked for'));
+      }
+    },
+  };
+}

@@ -1,0 +1,156 @@
+import { sql } from 'kysely';
+import { groupBy } from '../grouping.js';
+import { EXECUTION_STATUSES } from '../http/schemas.js';
+import { appendAudit } from '../store/audit.js';
+import type { Queries } from '../store/database.js';
+import { findExecution, moveExecutions } from '../store/executions.js';
+import { settleInvocations } from '../store/invocations.js';
+import { insertOutputs } from '../store/outputs.js';
+import { findResult, insertResults } from '../store/results.js';
+import type { Evidence, EvidenceDeps } from './evidence.js';
+
+type ResultEvidence = Extract<Evidence, { kind: 'result' }>;
+type OutputEvidence = Extract<Evidence, { kind: 'output' }>;
+
+/** What became of one piece of evidence. */
+export type Judged = Readonly<{
+  evidence: Evidence;
+  verdict: 'stored' | 'duplicate' | 'unknown_execution' | 'wrong_request' | 'conflicting_result';
+}>;
+
+type Deps = Pick<EvidenceDeps, 'open' | 'clock' | 'org'>;
+
+/** The execution that evidence is about, as far as it matters here. */
+type Known = Readonly<{ invocationId: string; requestSha256: string | null }>;
+
+/** No execution prints more pieces than this: 4,096 of 48 KiB. */
+const MAX_CHUNKS = 4_096;
+
+/** Stores a batch in the transaction that it is given, and says what became of each piece. */
+export async function storeEvidence(
+  tx: Queries,
+  deps: Deps,
+  batch: readonly Evidence[],
+): Promise<{ judged: Judged[]; ended: string[] }> {
+  const known = await findKnown(tx, deps, batch);
+  const judged: Judged[] = [];
+  const results: ResultEvidence[] = [];
+  const outputs: OutputEvidence[] = [];
+  for (const evidence of batch) {
+    const execution = known.get(keyOf(evidence));
+    if (evidence.kind === 'output') {
+      if (execution === undefined || evidence.output.seq >= MAX_CHUNKS) {
+        judged.push({ evidence, verdict: 'unknown_execution' });
+      } else outputs.push(evidence);
+    } else if (execution === undefined) judged.push({ evidence, verdict: 'unknown_execution' });
+    else if (execution.requestSha256 !== evidence.result.request_sha256) {
+      judged.push({ evidence, verdict: 'wrong_request' });
+    } else results.push(evidence);
+  }
+  await insertOutputs(tx, outputs.map(toOutputRow));
+  for (const evidence of outputs) judged.push({ evidence, verdict: 'stored' });
+  const { added, verdicts } = await addResults(tx, deps, results);
+  judged.push(...verdicts);
+  const ended = await endExecutions(tx, deps, { added, known });
+  return { judged, ended };
+}
+
+/** From memory while it is open; from the store for what came late or twice. */
+async function findKnown(tx: Queries, { open }: Deps, batch: readonly Evidence[]): Promise<ReadonlyMap<string, Known>> {
+  const known = new Map<string, Known>();
+  for (const evidence of batch) {
+    const key = keyOf(evidence);
+    if (known.has(key)) continue;
+    const { node } = evidence;
+    const executionId = executionIdOf(evidence);
+    const inMemory = open.get(executionId, node);
+    if (inMemory !== undefined) known.set(key, inMemory);
+    else {
+      const row = await findExecution(tx, { executionId, node });
+      if (row !== undefined) known.set(key, { invocationId: row.invocation_id, requestSha256: row.request_sha256 });
+    }
+  }
+  return known;
+}
+
+/** The first result for an execution stays; one with the same octets is a repetition, any other a conflict. */
+async function addResults(
+  tx: Queries,
+  { clock }: Deps,
+  results: readonly ResultEvidence[],
+): Promise<{ added: ResultEvidence[]; verdicts: Judged[] }> {
+  const firsts = new Map<string, ResultEvidence>();
+  for (const each of results) if (!firsts.has(keyOf(each))) firsts.set(keyOf(each), each);
+  const nowMs = clock.nowMs();
+  const inserted = await insertResults(
+    tx,
+    [...firsts.values()].map(({ node, result, payloadSha256, jws }) => ({
+      execution_id: result.execution_id,
+      node,
+      status: result.status,
+      payload_sha256: payloadSha256,
+      jws,
+      chunks: result.chunks,
+      received_at: nowMs,
+    })),
+  );
+  const added = [...firsts].flatMap(([key, each]) => (inserted.has(key) ? [each] : []));
+  const verdicts: Judged[] = added.map((evidence) => ({ evidence, verdict: 'stored' }));
+  for (const evidence of results) {
+    const key = keyOf(evidence);
+    const first = firsts.get(key);
+    if (first === evidence && inserted.has(key)) continue;
+    const stored = inserted.has(key)
+      ? first?.payloadSha256
+      : (await findResult(tx, { executionId: evidence.result.execution_id, node: evidence.node }))?.payload_sha256;
+    verdicts.push({ evidence, verdict: stored === evidence.payloadSha256 ? 'duplicate' : 'conflicting_result' });
+  }
+  return { added, verdicts };
+}
+
+/** A signed result replaces whatever the controller had concluded by itself. */
+async function endExecutions(
+  tx: Queries,
+  { clock, org }: Deps,
+  { added, known }: { added: readonly ResultEvidence[]; known: ReadonlyMap<string, Known> },
+): Promise<string[]> {
+  const nowMs = clock.nowMs();
+  const heard = {
+    accepted_at: sql<number>`coalesce(accepted_at, ${nowMs})`,
+    sent_at: sql<number>`coalesce(sent_at, ${nowMs})`,
+  };
+  for (const [status, group] of groupBy(added, ({ result }) => result.status)) {
+    const keys = group.map(({ node, result }) => ({ node, executionId: result.execution_id }));
+    const cleared = { open: 0, provisional: 0, unreachable: 0, reason: null, error_code: null };
+    await moveExecutions(tx, keys, {
+      from: EXECUTION_STATUSES,
+      set: { status, ...cleared, ...heard, ended_at: nowMs },
+    });
+  }
+  await appendAudit(
+    tx,
+    added.map(({ node, result, payloadSha256 }) => ({
+      atMs: nowMs,
+      org,
+      actor: `node:${node}`,
+      event: 'execution_ended',
+      subject: `execution:${result.execution_id}/${node}`,
+      details: { status: result.status, result_sha256: payloadSha256 },
+    })),
+  );
+  const invocationIds = added.flatMap((each) => known.get(keyOf(each))?.invocationId ?? []);
+  return settleInvocations(tx, [...new Set(invocationIds)], nowMs);
+}
+
+function toOutputRow({ node, output }: OutputEvidence) {
+  const { execution_id, seq, stream, offset, data, encoding, last } = output;
+  return { execution_id, node, seq, stream, offset, data, encoding, last: last ? 1 : 0 };
+}
+
+function executionIdOf(evidence: Evidence): string {
+  return evidence.kind === 'result' ? evidence.result.execution_id : evidence.output.execution_id;
+}
+
+function keyOf(evidence: Evidence): string {
+  return `${executionIdOf(evidence)}/${evidence.node}`;
+}
