@@ -51,13 +51,21 @@ function retainedFor(
 ): AedesPublishPacket[] {
   const exact = retained.get(filter);
   if (exact !== undefined) return [exact];
-  if (filter === `${scope.prefix}/${scope.org}/#`) return [...retained.values()];
-  const found = parseFilter(scope, filter);
-  if (found === undefined || !filter.includes('+') || !TOPICS[found.kind].retain) return [];
+  if (!mayMatchRetained(scope, filter)) return [];
   const levels = filter.split('/');
   return [...retained].flatMap(([topic, packet]) => (fits(levels, topic.split('/')) ? [packet] : []));
 }
 
+/** Whether a filter with wildcards may match anything that is ever retained: status, and the broker's own counters. */
+function mayMatchRetained(scope: TopicScope, filter: string): boolean {
+  if (filter.startsWith('$SYS/') || filter === `${scope.prefix}/${scope.org}/#`) return true;
+  const found = parseFilter(scope, filter);
+  return found !== undefined && filter.includes('+') && TOPICS[found.kind].retain;
+}
+
 function fits(filter: readonly string[], topic: readonly string[]): boolean {
-  return filter.length === topic.length && filter.every((level, index) => level === '+' || level === topic[index]);
+  const isOpen = filter.at(-1) === '#';
+  const fixed = isOpen ? filter.slice(0, -1) : filter;
+  const lengthFits = isOpen ? topic.length >= fixed.length : topic.length === fixed.length;
+  return lengthFits && fixed.every((level, index) => level === '+' || level === topic[index]);
 }

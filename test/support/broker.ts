@@ -45,13 +45,21 @@ export async function startTestBroker(
     clock = SYSTEM_CLOCK,
     log = createLogger('broker', { level: 'silent' }),
     keys,
-  }: { config?: Readonly<Record<string, unknown>>; clock?: Clock; log?: Logger; keys?: KeySource } = {},
+    keysFrom,
+  }: {
+    config?: Readonly<Record<string, unknown>>;
+    clock?: Clock;
+    log?: Logger;
+    keys?: KeySource;
+    /** Makes the source of keys from the controller's, when a test needs another than the one key. */
+    keysFrom?: (controller: KeyPair) => KeySource;
+  } = {},
 ): Promise<TestBroker> {
   const root = generateKeyPair();
   const controller = generateKeyPair();
   const keyOf = (kid: string): KnownKey | undefined =>
     kid === controller.public.kid ? { key: controller.public.key, role: 'controller' } : undefined;
-  const source = keys ?? { keyOf, notReady: () => undefined, stop: () => undefined };
+  const source = keys ?? keysFrom?.(controller) ?? { keyOf, notReady: () => undefined, stop: () => undefined };
   let config = BrokerConfig.parse({ port: 0, metrics_port: 0, ...settings });
   let running: RunningBroker | undefined = await startBroker({ config, log, clock, keys: source });
   const { port, metricsPort, tlsPort, wsPort } = running;
