@@ -1,0 +1,18 @@
+import { asyncApiDocument } from './asyncapi.js';
+import { errorsPage } from './errors.js';
+import { MESSAGE_NAMES, messageSchema } from './schemas.js';
+import { fillTopicsPage } from './topics.js';
+
+/** Every generated file: path below the repository → text. `read` gives the text of a file that is filled in. */
+export async function generatedFiles(read: (path: string) => string): Promise<ReadonlyMap<string, string>> {
+  const files = new Map<string, string>();
+  for (const name of MESSAGE_NAMES) files.set(`docs/reference/schemas/${name}.json`, toJson(messageSchema(name)));
+  files.set('docs/reference/asyncapi.json', toJson(asyncApiDocument()));
+  files.set('docs/reference/errors.md', errorsPage());
+  files.set('topics.md', fillTopicsPage(read('topics.md')));
+  return files;
+}
+
+function toJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
