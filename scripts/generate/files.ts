@@ -1,3 +1,4 @@
+import { renderFleetDashboard } from '../../deploy/grafana/build-dashboard.js';
 import { asyncApiDocument } from './asyncapi.js';
 import { errorsPage } from './errors.js';
 import { MESSAGE_NAMES, messageSchema } from './schemas.js';
@@ -9,6 +10,7 @@ export async function generatedFiles(read: (path: string) => string): Promise<Re
   for (const name of MESSAGE_NAMES) files.set(`docs/reference/schemas/${name}.json`, toJson(messageSchema(name)));
   files.set('docs/reference/asyncapi.json', toJson(asyncApiDocument()));
   files.set('docs/reference/errors.md', errorsPage());
+  files.set('deploy/grafana/dashboards/fleet.json', renderFleetDashboard());
   files.set('topics.md', fillTopicsPage(read('topics.md')));
   return files;
 }
