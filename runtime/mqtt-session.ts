@@ -26,7 +26,7 @@ export type MqttSessionOptions = Readonly<{
   credentials: () => Readonly<{ username: string; password: string }>;
   /** What the broker publishes for us when the connection breaks; asked anew at each connect. */
   will?: (connection: number) => Readonly<{ kind: TopicKind; levels: TopicLevels; body: string }>;
-  /** The Topic Filters to subscribe on each connect, at most 8. */
+  /** The Topic Filters to subscribe on each connect. */
   filters: () => readonly string[];
   /** Called once all filters are granted. `connection` counts from 1. */
   onConnect: (connection: number) => void;
@@ -57,6 +57,8 @@ export type MqttSession = Readonly<{
   stop: () => Promise<void>;
 }>;
 
+/** Some brokers take no more in one packet. */
+const MAX_FILTERS_PER_SUBSCRIBE = 8;
 const CONNECT_TIMEOUT_MS = 10_000;
 const PUBLISH_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 2_000;
@@ -219,10 +221,11 @@ function clientOptions(options: MqttSessionOptions, attempt: number): IClientOpt
 }
 
 async function subscribe(client: MqttClient, filters: readonly string[]): Promise<void> {
-  if (filters.length === 0) return;
-  const granted = await client.subscribeAsync([...filters], { qos: 1 });
-  const denied = granted.find(({ qos }) => qos > 1);
-  if (denied !== undefined) throw new MusterError('forbidden', `The broker denies ${denied.topic}`);
+  for (let at = 0; at < filters.length; at += MAX_FILTERS_PER_SUBSCRIBE) {
+    const granted = await client.subscribeAsync(filters.slice(at, at + MAX_FILTERS_PER_SUBSCRIBE), { qos: 1 });
+    const denied = granted.find(({ qos }) => qos > 1);
+    if (denied !== undefined) throw new MusterError('forbidden', `The broker denies ${denied.topic}`);
+  }
 }
 
 function publishOn(
