@@ -31,7 +31,10 @@ export type MqttSessionOptions = Readonly<{
   /** Called once all filters are granted. `connection` counts from 1. */
   onConnect: (connection: number) => void;
   onDisconnect?: (reason: string) => void;
-  /** A returned promise holds back the next message until it settles: back-pressure for whoever sends too fast. */
+  /**
+   * A returned promise holds back the next message until it settles: back-pressure for whoever sends too fast. It also
+   * holds back acknowledgements and pings, so it must be short and must never wait for a publish of this session.
+   */
   onMessage: (message: IncomingMessage) => void | Promise<void>;
   /** A topic that is none of ours. */
   onForeignTopic?: (topic: string) => void;

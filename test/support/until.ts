@@ -4,12 +4,16 @@ import { setTimeout as wait } from 'node:timers/promises';
 export async function until<T>(
   condition: () => T | Promise<T>,
   { what, deadlineMs = 10_000 }: { what: string; deadlineMs?: number },
-): Promise<NonNullable<T>> {
+): Promise<Exclude<T, false | null | undefined>> {
   const endMs = performance.now() + deadlineMs;
   for (;;) {
     const value = await condition();
-    if (value !== undefined && value !== null && value !== false) return value;
+    if (isThere(value)) return value;
     if (performance.now() > endMs) throw new Error(`not within ${deadlineMs} ms: ${what}`);
     await wait(10);
   }
+}
+
+function isThere<T>(value: T): value is Exclude<T, false | null | undefined> {
+  return value !== undefined && value !== null && value !== false;
 }

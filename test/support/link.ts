@@ -1,0 +1,46 @@
+import { connect, createServer, type Socket } from 'node:net';
+import { listen } from '../../runtime/listen.js';
+import type { TestScope } from './broker.js';
+
+/** A link to a broker that a test can disturb. */
+export type Link = Readonly<{
+  url: string;
+  /** From now on nothing that the broker says comes through; what the client says still does. */
+  mute: () => void;
+  /** Ends every connection without a word, as when the power fails. */
+  cut: () => void;
+}>;
+
+/** Passes bytes between clients and a broker on this machine. */
+export async function startLink(t: TestScope, brokerPort: number): Promise<Link> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  const cut = (): void => {
+    for (const pair of pairs) for (const socket of pair) socket.destroy();
+    pairs.clear();
+  };
+  const server = createServer((client) => {
+    const broker = connect({ port: brokerPort, host: '127.0.0.1', noDelay: true });
+    for (const socket of [client, broker]) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        client.destroy();
+        broker.destroy();
+      });
+    }
+    client.setNoDelay(true).pipe(broker);
+    broker.pipe(client);
+    pairs.add([client, broker]);
+  });
+  const port = await listen(server, { host: '127.0.0.1', port: 0, what: 'a link' });
+  t.after(() => {
+    cut();
+    return new Promise((closed) => server.close(closed));
+  });
+  return {
+    url: `mqtt://127.0.0.1:${port}`,
+    cut,
+    mute: () => {
+      for (const [client, broker] of pairs) broker.unpipe(client).resume();
+    },
+  };
+}
