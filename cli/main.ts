@@ -1,6 +1,8 @@
 import { errnoOf } from '../runtime/errno.js';
 import { runCommandLine } from './program.js';
 
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
 /** The `muster` command. */
 async function main(): Promise<void> {
   process.stdout.on('error', (error) => {
@@ -12,8 +14,10 @@ async function main(): Promise<void> {
     stdout: process.stdout,
     stderr: process.stderr,
     onInterrupt(listener) {
-      process.on('SIGINT', listener);
-      return () => process.off('SIGINT', listener);
+      for (const signal of STOP_SIGNALS) process.on(signal, listener);
+      return () => {
+        for (const signal of STOP_SIGNALS) process.off(signal, listener);
+      };
     },
   });
 }
