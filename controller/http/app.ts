@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
-import fastify, { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+  type RouteOptions,
+} from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { sha256Hex } from '../../protocol/envelope.js';
@@ -42,18 +48,20 @@ export async function createApp({
 }): Promise<Readonly<{ app: App; rules: readonly RouteRule[] }>> {
   const app = createInstance(log);
   const methods = createMethodTable();
-  const rules: { methods: string[]; url: string; rule: Rule | undefined }[] = [];
-  app.addHook('onRoute', ({ method, url, config }) => {
-    const all = [method].flat();
-    methods.add(url, all);
-    rules.push({ methods: all, url, rule: config?.rule });
+  const routes: RouteOptions[] = [];
+  app.addHook('onRoute', (route) => {
+    methods.add(route.url, [route.method].flat());
+    routes.push(route);
   });
   addHooks(app, { services, log, clock });
   addFailures(app, methods);
   await addDocumentation(app);
   addRoutes(app, { services, stopping });
   await app.ready();
-  return { app, rules };
+  return {
+    app,
+    rules: routes.map(({ method, url, config }) => ({ methods: [method].flat(), url, rule: config?.rule })),
+  };
 }
 
 function createInstance(log: Logger): App {
@@ -69,7 +77,10 @@ function createInstance(log: Logger): App {
     genReqId: () => randomUUID(),
     return503OnClosing: false,
     routerOptions: { maxParamLength: 128 },
-    frameworkErrors: (error, request, reply) => sendFailure(error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      addCommonHeaders(request, reply); // these come before the first hook
+      sendFailure(error, request, reply);
+    },
     clientErrorHandler: refuseUnreadable,
   }).withTypeProvider<ZodTypeProvider>();
 }
@@ -84,7 +95,7 @@ function addHooks(app: App, { services, log, clock }: { services: Services; log:
   const startedMs = new WeakMap<object, number>();
   app.addHook('onRequest', async (request, reply) => {
     startedMs.set(request, clock.monotonicMs());
-    reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id });
+    addCommonHeaders(request, reply);
     if (request.is404) return;
     const { rule } = request.routeOptions.config;
     request.principal = await admit(services, { rule, header: request.headers.authorization });
@@ -103,6 +114,10 @@ function addHooks(app: App, { services, log, clock }: { services: Services; log:
     request.bodySha256 = sha256Hex(body);
     return parseJsonBody(body);
   });
+}
+
+function addCommonHeaders({ id }: FastifyRequest, reply: FastifyReply): void {
+  reply.headers({ ...SECURITY_HEADERS, 'x-request-id': id });
 }
 
 function addFailures(app: App, methods: MethodTable): void {

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createApp } from '../../../controller/http/app.js';
+import { mayCall, ROLES } from '../../../controller/http/rules.js';
+import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
+import { createLogger } from '../../../runtime/logger.js';
+import { assertProblem, startTestHttp } from '../../support/http.js';
+import { createScriptedServices, tokenOf } from '../../support/scripted-services.js';
+
+/** Who may call what, by hand: a changed rule has to be changed here too. */
+const EXPECTED = {
+  'GET /api/v1/nodes': 'viewer',
+  'GET /api/v1/nodes/:node': 'viewer',
+  'GET /api/v1/groups': 'viewer',
+  'GET /api/v1/actions': 'viewer',
+  'POST /api/v1/invocations': 'operator',
+  'GET /api/v1/invocations': 'viewer',
+  'GET /api/v1/invocations/:id': 'viewer',
+  'GET /api/v1/invocations/:id/executions': 'viewer',
+  'GET /api/v1/invocations/:id/executions/:node': 'viewer',
+  'GET /api/v1/invocations/:id/executions/:node/output': 'viewer',
+  'POST /api/v1/enrollment-tokens': 'admin',
+  'GET /api/v1/enrollment-tokens': 'admin',
+  'DELETE /api/v1/enrollment-tokens/:id': 'admin',
+  'POST /api/v1/enroll': 'public',
+  'GET /api/v1/nonce': 'public',
+  'POST /api/v1/renew': 'public',
+  'GET /api/v1/me': 'viewer',
+  'POST /api/v1/broker-credentials': 'admin',
+  'GET /healthz': 'public',
+  'GET /readyz': 'public',
+  'GET /metrics': 'public',
+  'GET /openapi.json': 'public',
+} as const;
+
+test('every route has the rule that it should, and none is without one', async (t) => {
+  const { services } = createScriptedServices();
+  const log = createLogger('controller', { level: 'silent' });
+  const { app, rules } = await createApp({ services, stopping: AbortSignal.abort(), log, clock: SYSTEM_CLOCK });
+  t.after(() => app.close());
+
+  const found = rules
+    .flatMap(({ methods, url, rule }) => methods.map((method) => [`${method} ${url}`, rule] as const))
+    .filter(([name]) => !name.startsWith('HEAD ') && !name.startsWith('GET /docs'));
+
+  assert.deepEqual(Object.fromEntries(found), EXPECTED);
+  assert.deepEqual(
+    rules.filter(({ rule }) => rule === undefined),
+    [],
+  );
+});
+
+test('a role may do what the roles before it may, and no more', () => {
+  for (const [at, rule] of ROLES.entries()) {
+    for (const [index, role] of ROLES.entries()) assert.equal(mayCall(rule, role), index >= at, `${role} on ${rule}`);
+    assert.equal(mayCall('public', rule), true);
+  }
+});
+
+test('every route that is not public answers 401 without a token and 403 below its role', async (t) => {
+  const { url } = await startTestHttp(t, createScriptedServices().services);
+
+  for (const [name, rule] of Object.entries(EXPECTED)) {
+    if (rule === 'public') continue;
+    const [method = '', pattern = ''] = name.split(' ');
+    const address = `${url}${pattern.replace(':node', 'pump-1').replace(':id', '018f2a10-0000-7000-8000-000000000000')}`;
+    await assertProblem(await fetch(address, { method }), 401, 'unauthenticated');
+    const below = ROLES[ROLES.indexOf(rule) - 1];
+    if (below === undefined) continue;
+    const answer = await fetch(address, { method, headers: { authorization: `Bearer ${tokenOf(below)}` } });
+    const { detail } = await assertProblem(answer, 403, 'forbidden');
+    assert.equal(detail, `This needs the role ${rule}; yours is ${below}`);
+  }
+});
+
+test('only a bearer token of a sane shape is looked up', async (t) => {
+  const scripted = createScriptedServices();
+  const asked: string[] = [];
+  const { url } = await startTestHttp(t, {
+    ...scripted.services,
+    authenticate: async (bearer) => {
+      asked.push(bearer);
+      return scripted.services.authenticate(bearer);
+    },
+  });
+  const statusFor = async (authorization: string): Promise<number> =>
+    (await fetch(`${url}/api/v1/me`, { headers: { authorization } })).status;
+
+  assert.equal(await statusFor('Basic b3duZXI6c2VjcmV0'), 401);
+  assert.equal(await statusFor('Bearer'), 401);
+  assert.equal(await statusFor(`Bearer ${tokenOf('owner')} x`), 401);
+  assert.equal(await statusFor(`Bearer ${'x'.repeat(513)}`), 401);
+  assert.deepEqual(asked, []);
+  assert.equal(await statusFor('Bearer mst_nobody_x'), 401);
+  assert.equal(await statusFor(`bearer ${tokenOf('owner')}`), 200);
+});

@@ -1,0 +1,133 @@
+import {
+  Counts,
+  type CreateInvocation,
+  EXECUTION_STATUSES,
+  type InvocationView,
+} from '../../controller/http/schemas.js';
+import type { Role, Services } from '../../controller/services.js';
+import { MusterError } from '../../protocol/errors.js';
+
+/** Services that keep everything in memory and do as a test says: the HTTP face gets them as it gets the real ones. */
+export type ScriptedServices = Readonly<{
+  services: Services;
+  /** Every invocation that was created, in order. */
+  created: InvocationView[];
+  /** How many calls wait for an invocation to end. */
+  waiting: () => number;
+  /** Ends an invocation with this status and tells who waits. */
+  end: (id: string, status: InvocationView['status']) => void;
+}>;
+
+/** The bearer token that stands for a role. */
+export function tokenOf(role: Role): string {
+  return `mst_${role}_secret`;
+}
+
+const ROLES: readonly Role[] = ['viewer', 'operator', 'admin', 'owner'];
+const EMPTY_PAGE = { items: [], next_cursor: null };
+
+export function createScriptedServices({
+  notReady,
+  outputOf,
+  onCreate,
+}: {
+  notReady?: () => string | undefined;
+  outputOf?: Services['invocations']['outputOf'];
+  /** Called before an ask is stored; may throw. */
+  onCreate?: (ask: CreateInvocation, request: Readonly<{ bodySha256: string }>) => void;
+} = {}): ScriptedServices {
+  const created: InvocationView[] = [];
+  const waiters = new Set<() => void>();
+  const find = (id: string): InvocationView | undefined => created.find((each) => each.id === id);
+
+  const services: Services = {
+    org: 'default',
+    async authenticate(bearer) {
+      const role = ROLES.find((each) => tokenOf(each) === bearer);
+      return role === undefined ? undefined : { id: `the-${role}`, org: 'default', role };
+    },
+    nodes: {
+      list: async () => EMPTY_PAGE,
+      get: async () => undefined,
+      groups: async () => [{ group: 'pumps', nodes: 2 }],
+      actions: async (_org, node) => {
+        if (node !== undefined) throw new MusterError('unknown_node', `No node ${node} is enrolled`);
+        return [];
+      },
+    },
+    invocations: {
+      async create({ id }, ask, request) {
+        onCreate?.(ask, request);
+        const invocation = exampleInvocation(created.length, ask, id);
+        created.push(invocation);
+        return { invocation, replayed: false };
+      },
+      get: async (_org, id) => find(id),
+      list: async () => ({ items: created, next_cursor: null }),
+      executions: async (_org, id) => (find(id) === undefined ? undefined : EMPTY_PAGE),
+      execution: async () => undefined,
+      outputOf: outputOf ?? (async () => undefined),
+      whenDone: (_org, id, { ms, signal }) =>
+        new Promise((resolve) => {
+          const finish = (): void => {
+            clearTimeout(timer);
+            signal?.removeEventListener('abort', finish);
+            waiters.delete(finish);
+            resolve(find(id));
+          };
+          const timer = setTimeout(finish, ms);
+          signal?.addEventListener('abort', finish);
+          waiters.add(finish);
+          if (signal?.aborted) finish();
+        }),
+    },
+    enrollment: {
+      createToken: async () => Promise.reject(new MusterError('storage_failed', 'SQLITE_FULL at /secret/muster.db')),
+      listTokens: async () => EMPTY_PAGE,
+      deleteToken: async (_principal, id) => id === 'known0token',
+      enroll: async () => Promise.reject(new MusterError('enrollment_token_invalid', 'The token is unknown')),
+      nonce: () => ({ nonce: '018f2a10-0000-4000-8000-000000000000', expires_at: '2026-01-01T00:01:00.000Z' }),
+      renew: async () => Promise.reject(new Error('a fault at /secret/place: SELECT * FROM nodes')),
+    },
+    brokerCredentials: { issue: async () => Promise.reject(new MusterError('overloaded', 'Too many writes')) },
+    notReady: notReady ?? (() => undefined),
+    metrics: async () => ({ body: 'muster_controller_nodes 0\n', contentType: 'text/plain; version=0.0.4' }),
+  };
+
+  return {
+    services,
+    created,
+    waiting: () => waiters.size,
+    end(id, status) {
+      const at = created.findIndex((each) => each.id === id);
+      const before = created[at];
+      if (before === undefined) throw new Error(`no invocation ${id}`);
+      created[at] = { ...before, status, completed_at: '2026-01-01T00:00:01.000Z' };
+      for (const wake of [...waiters]) wake();
+    },
+  };
+}
+
+/** An invocation as the API shows it, `executing`. */
+export function exampleInvocation(index: number, ask: CreateInvocation, createdBy = 'owner'): InvocationView {
+  const none = Object.fromEntries(EXECUTION_STATUSES.map((status) => [status, 0]));
+  return {
+    id: `018f2a10-0000-7000-8000-${String(index).padStart(12, '0')}`,
+    status: 'executing',
+    action: ask.action,
+    target: ask.target,
+    parameters: ask.parameters,
+    risk: 'read',
+    timeout: ask.timeout ?? '30s',
+    reason: ask.reason ?? null,
+    created_at: '2026-01-01T00:00:00.000Z',
+    created_by: createdBy,
+    approved_by: null,
+    approved_at: null,
+    expires_at: '2026-01-02T00:00:00.000Z',
+    completed_at: null,
+    digest: '0'.repeat(64),
+    counts: Counts.parse({ ...none, accepted: 1, total: 1 }),
+    error: null,
+  };
+}
