@@ -10,6 +10,8 @@ export type Part<S extends Sections> = Readonly<{
   help: string;
   /** The keys of the section called like the part become `--key`, those of others `--section-key`. */
   sections: S;
+  /** Shorter names for settings of the part's own section. */
+  shortcuts?: Readonly<Record<string, string>>;
   /** The settings that follow from the directory of the installation. */
   inDataDir: (dataDir: string) => Readonly<Record<string, string>>;
 }>;
@@ -28,12 +30,19 @@ export function partCommand<S extends Sections>(
     .option('--config <file>', 'YAML file with the settings')
     .option('--data <dir>', 'directory of the installation (MUSTER_DATA)')
     .addHelpText('after', part.help);
+  /** Which setting each option is, by the name that commander gives it. */
   const keys = new Map<string, readonly [section: string, key: string]>();
+  const add = (flag: string, about: string, setting: readonly [section: string, key: string]): void => {
+    const option = new Option(`--${flag} <value>`, about);
+    keys.set(option.attributeName(), setting);
+    command.addOption(option);
+  };
+  for (const [flag, key] of Object.entries(part.shortcuts ?? {})) {
+    add(flag, `Short for --${flagOf(part.name, part.name, key)}`, [part.name, key]);
+  }
   for (const [section, schema] of Object.entries(part.sections)) {
     for (const [key, field] of Object.entries(schema.shape)) {
-      const option = new Option(`--${flagOf(part.name, section, key)} <value>`, describe(field));
-      keys.set(option.attributeName(), [section, key]);
-      command.addOption(option);
+      add(flagOf(part.name, section, key), describe(field), [section, key]);
     }
   }
   return command.action(async (options: Readonly<Record<string, unknown>>) => {

@@ -38,4 +38,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./broker-credential.js')).brokerCredentialCommand,
   },
   { name: 'broker', summary: 'run the MQTT broker', load: async () => (await import('./broker.js')).brokerCommand },
+  {
+    name: 'controller',
+    summary: 'run the controller',
+    load: async () => (await import('./controller.js')).controllerCommand,
+  },
+  { name: 'agent', summary: 'run the agent of this node', load: async () => (await import('./agent.js')).agentCommand },
 ];

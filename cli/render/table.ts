@@ -24,7 +24,7 @@ export function renderTable(
   const widths = fit(natural, io.stdout.isTTY === true ? io.stdout.columns : undefined);
   const table = new Table({
     head: head.map((title) => colors.bold(title)),
-    colWidths: widths.map((width, column) => width + (column === widths.length - 1 ? 0 : GAP)),
+    colWidths: widths.map((width) => width + GAP),
     chars: NO_LINES,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': GAP },
   });
