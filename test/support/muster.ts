@@ -1,0 +1,67 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { writeConnection } from '../../cli/installation.js';
+import { ensureOwnerToken } from '../../controller/identity/api-tokens.js';
+import type { TestScope } from './broker.js';
+import type { CommandEnd } from './commands.js';
+import { startTestCore, type TestCore } from './core.js';
+import { startTestHttp } from './http.js';
+import { type AgentScript, type ScriptedAgent, startScriptedAgent } from './scripted-agent.js';
+import { temporaryDirectory } from './temporary-directory.js';
+
+const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+
+type Env = Readonly<Record<string, string>>;
+
+/** The command as a process that runs; nothing of our own environment but PATH and HOME reaches it. */
+export function spawnMuster(t: TestScope, args: readonly string[], env: Env = {}): ChildProcess {
+  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+  });
+  t.after(() => child.kill('SIGKILL'));
+  return child;
+}
+
+/** How the command ended, and what it printed. */
+export async function endOf(child: ChildProcess): Promise<CommandEnd> {
+  const texts = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
+      texts[name] += text;
+    });
+  }
+  return new Promise((ended) => child.once('close', (exitCode) => ended({ exitCode, ...texts })));
+}
+
+/** Runs `muster` with these arguments to its end. */
+export function runMuster(t: TestScope, args: readonly string[], env: Env = {}): Promise<CommandEnd> {
+  return endOf(spawnMuster(t, args, env));
+}
+
+/** A controller with a broker, and the directory in which the command finds it. */
+export type TestController = Readonly<{
+  core: TestCore;
+  url: string;
+  token: string;
+  dataDir: string;
+  /** Runs `muster` against it. */
+  muster: (...args: string[]) => Promise<CommandEnd>;
+  /** Enrolls and connects a node that a test speaks for. */
+  startAgent: (node: string, script?: AgentScript) => Promise<ScriptedAgent>;
+}>;
+
+export async function startTestController(t: TestScope): Promise<TestController> {
+  const core = await startTestCore(t);
+  const { services } = core.core;
+  const { url } = await startTestHttp(t, services);
+  const token = await ensureOwnerToken(core.store, 'default', Date.now());
+  if (token === undefined) throw new Error('the store has a token already');
+  const dataDir = temporaryDirectory(t);
+  writeConnection(dataDir, { url, token });
+  return {
+    ...{ core, url, token, dataDir },
+    muster: (...args) => runMuster(t, args, { MUSTER_DATA: dataDir }),
+    startAgent: (node, script = {}) => startScriptedAgent(t, { services, brokerUrl: core.brokerUrl, node, script }),
+  };
+}
