@@ -112,8 +112,8 @@ export function startMqttSession(options: MqttSessionOptions): MqttSession {
       );
     });
     current.on('close', () => {
-      if (client !== current) return;
       clearTimeout(steadyTimer);
+      if (client !== current) return;
       client = undefined;
       const wasConnected = connected;
       connected = false;

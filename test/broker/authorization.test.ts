@@ -111,6 +111,7 @@ for (const principal of PRINCIPALS) {
     t.after(() => new Promise<void>((closed) => aedes.close(closed)));
     const stream = new PassThrough();
     const client = aedes.handle(stream);
+    t.after(() => client.close());
     clients.add(client, { address: '', guard: guardStream(stream, { onViolation: () => undefined }) });
     const record = clients.of(client);
     if (record !== undefined) record.admission = { principal, expiresAtMs: 0, kid: '' };

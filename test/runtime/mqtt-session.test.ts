@@ -277,3 +277,15 @@ test('a connected session knows its local address', async (t) => {
 
   assert.equal(session.localAddress, '127.0.0.1');
 });
+
+test('a stopped session leaves no timer behind', async (t) => {
+  const broker = await startTestBroker(t);
+  const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+  const before = timers();
+  const { session } = startSession(t, broker);
+  await whenConnected(session);
+
+  await session.stop();
+
+  await until(() => timers() <= before, { what: 'the timers of the session are gone' });
+});

@@ -9,7 +9,7 @@ const DEADLINE_MS = 10_000;
 export type RawMqtt = Readonly<{
   socket: Socket;
   send: (packet: Packet | Uint8Array) => void;
-  /** The next packet of this kind; those before it are dropped. */
+  /** The next packet of this kind; those before it are dropped. Rejects when the connection ends first. */
   next: (cmd: Packet['cmd']) => Promise<Packet>;
   /** Resolves when the peer has ended the connection. */
   closed: Promise<void>;
@@ -29,6 +29,7 @@ export async function openRaw(t: TestScope, port: number): Promise<RawMqtt> {
   socket.on('data', (chunk) => parse.parse(chunk));
   socket.on('error', () => undefined);
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  void closed.then(() => wake());
   await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
 
   const take = async (cmd: Packet['cmd']): Promise<Packet> => {
@@ -36,6 +37,7 @@ export async function openRaw(t: TestScope, port: number): Promise<RawMqtt> {
       const packet = packets.shift();
       if (packet?.cmd === cmd) return packet;
       if (packet === undefined) {
+        if (socket.destroyed) throw new Error(`the connection ended before ${cmd} came`);
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
