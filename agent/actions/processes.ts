@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Logger } from '../../runtime/logger.js';
-import type { ActionEnd, OutputSink } from './action.js';
+import type { OutputSink } from './action.js';
 import type { Enclosure, Isolation } from './isolation.js';
 import { startKeeper } from './keeper.js';
 import { signalGroup } from './process-group.js';
@@ -24,6 +24,12 @@ export type Program = Readonly<{
   marker?: string;
 }>;
 
+/** How a program ended, or why it was not started: `ENOENT`, `EACCES`, `ECANCELED` when the signal came first … */
+export type ProgramEnd =
+  | Readonly<{ kind: 'exited'; exitCode: number }>
+  | Readonly<{ kind: 'signaled'; signal: NodeJS.Signals }>
+  | Readonly<{ kind: 'not_started'; errno: string }>;
+
 /** What a run needs from its surroundings. */
 export type ProgramContext = Readonly<{
   signal: AbortSignal;
@@ -37,9 +43,9 @@ export type ProgramContext = Readonly<{
  * SIGKILL goes to all that is left after the grace. What it leaves behind when it ends by itself is killed too. It
  * never waits longer than the grace and 2 s for somebody who holds the pipes.
  */
-export async function runProgram(program: Program, context: ProgramContext): Promise<ActionEnd> {
+export async function runProgram(program: Program, context: ProgramContext): Promise<ProgramEnd> {
   const { execa } = await import('execa'); // loaded with the first program: small devices count the memory
-  if (context.signal.aborted) return { kind: 'error', code: 'cancelled', message: 'It was ended before it started.' };
+  if (context.signal.aborted) return { kind: 'not_started', errno: 'ECANCELED' };
   const enclosure = context.isolation.enclose(program.marker);
   try {
     const child = enclosure.start(() =>
@@ -56,7 +62,8 @@ export async function runProgram(program: Program, context: ProgramContext): Pro
         }),
       ),
     );
-    if (child.pid === undefined) return startFailed(program.file, (await child).code);
+    // ENOENT comes as an event, NUL or too much in the environment as an exception in spawn: execa makes both a result.
+    if (child.pid === undefined) return { kind: 'not_started', errno: (await child).code ?? 'unknown' };
     const keeper = startKeeper(execa, child.pid, enclosure.killFile);
     try {
       return await accompany({ leader: child.pid, child, enclosure, graceMs: program.graceMs }, context);
@@ -79,7 +86,7 @@ type Child = Readonly<{
 async function accompany(
   { leader, child, enclosure, graceMs }: { leader: number; child: Child; enclosure: Enclosure; graceMs: number },
   { signal, output, log }: ProgramContext,
-): Promise<ActionEnd> {
+): Promise<ProgramEnd> {
   const exited = whenExited(child);
   child.stdout.on('data', (bytes: Buffer) => output.write('stdout', bytes));
   child.stderr.on('data', (bytes: Buffer) => output.write('stderr', bytes));
@@ -95,7 +102,7 @@ async function accompany(
 }
 
 /** By `exit`, not `close`: that waits for everybody who holds a pipe. */
-function whenExited(child: Child): Promise<ActionEnd> {
+function whenExited(child: Child): Promise<ProgramEnd> {
   return new Promise((resolve) => {
     child.once('exit', (exitCode, signal) => {
       if (signal === null) resolve({ kind: 'exited', exitCode: exitCode ?? 0 });
@@ -119,9 +126,4 @@ function withPrivateUmask<T>(spawn: () => T): T {
   } finally {
     process.umask(before);
   }
-}
-
-/** ENOENT comes as an event, NUL or too much in the environment as an exception in `spawn`: execa makes both a result. */
-function startFailed(file: string, errno = 'unknown error'): ActionEnd {
-  return { kind: 'error', code: 'start_failed', message: `${file} was not started: ${errno}.` };
 }

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { ActionEnd } from '../../../agent/actions/action.js';
 import { detectIsolation, type Isolation } from '../../../agent/actions/isolation.js';
 import { createOutputCapture, type OutputCapture } from '../../../agent/actions/output-capture.js';
 import { createProcessGroupIsolation } from '../../../agent/actions/process-group.js';
-import { type Program, runProgram } from '../../../agent/actions/processes.js';
+import { type Program, type ProgramEnd, runProgram } from '../../../agent/actions/processes.js';
 import { createLogger } from '../../../runtime/logger.js';
 import type { TestScope } from '../../support/broker.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
@@ -150,7 +149,7 @@ test('a program has exactly the environment that it is given, no stdin, no descr
   assert.equal(statSync(join(directory, 'file')).mode & 0o777, 0o600);
 });
 
-test('a program that is not there, a NUL in the environment and an environment that is too large are start_failed', async (t) => {
+test('a program that is not there, a NUL in the environment and an environment that is too large are not started', async (t) => {
   const directory = temporaryDirectory(t);
   const programs: Partial<Program>[] = [
     { file: join(directory, 'missing') },
@@ -167,7 +166,7 @@ test('a program that is not there, a NUL in the environment and an environment t
         { signal: new AbortController().signal, output: createOutputCapture({ maxBytes: 1024 }), isolation, log },
       );
 
-      assert.equal(end.kind === 'error' && end.code, 'start_failed', JSON.stringify(end));
+      assert.equal(end.kind, 'not_started', JSON.stringify(program).slice(0, 100));
     }
   }
 });
@@ -185,7 +184,7 @@ test('a program whose signal has fired before is not started', async (t) => {
     },
   );
 
-  assert.equal(end.kind === 'error' && end.code, 'cancelled');
+  assert.deepEqual(end, { kind: 'not_started', errno: 'ECANCELED' });
   assert.equal(existsSync(join(directory, 'ran')), false);
 });
 
@@ -195,7 +194,7 @@ async function run(
   isolation: Isolation,
   script: string,
   { abortOn, graceMs = 500 }: { abortOn?: 'ready'; graceMs?: number } = {},
-): Promise<{ end: ActionEnd; output: OutputCapture; directory: string }> {
+): Promise<{ end: ProgramEnd; output: OutputCapture; directory: string }> {
   const directory = temporaryDirectory(t);
   const abort = new AbortController();
   const output = createOutputCapture({ maxBytes: 1024 * 1024 });

@@ -1,0 +1,138 @@
+import { parseDuration } from '../../../protocol/durations.js';
+import type { ErrorCode } from '../../../protocol/errors.js';
+import { errnoOf } from '../../../runtime/errno.js';
+import type { Logger } from '../../../runtime/logger.js';
+import type { Action, ActionContext, ActionEnd } from '../action.js';
+import type { Isolation } from '../isolation.js';
+import { type ProgramEnd, runProgram } from '../processes.js';
+import { type Hook, isHookName } from './discover.js';
+import { executionMarker, hookEnvironment } from './environment.js';
+import { type FileFault, hashHook, isSameChecksum, MAX_HOOK_BYTES, readOwnedFile } from './hook-file.js';
+import { makePrivateCopy, type PrivateCopy } from './private-copy.js';
+import { sandboxProgram } from './sandbox.js';
+
+/** Between SIGTERM and SIGKILL (P-42). */
+const GRACE_MS = 500;
+
+/** Decides whether a hook's bytes are those that the controller expects (P-57). The default compares SHA-256 (P-58). */
+export type HookVerifier = (
+  hook: Readonly<{ nodeId: string; file: string; content: Buffer; checksum: string }>,
+) => Promise<boolean>;
+
+/** What every hook of an agent shares. */
+export type HookHost = Readonly<{
+  nodeId: string;
+  /** `agent.hooks_env_prefix`. */
+  envPrefix: string;
+  agentEnv: Readonly<Record<string, string | undefined>>;
+  /** The agent's data directory; private copies live below it while they run. */
+  dataDir: string;
+  isolation: Isolation;
+  log: Logger;
+  verify?: HookVerifier;
+}>;
+
+/** The action that runs this hook. */
+export function createHookAction({ spec, file }: Hook, host: HookHost): Action {
+  const timeoutMs = parseDuration(spec.timeout ?? '');
+  return {
+    name: spec.name,
+    description: spec.description,
+    risk: spec.risk ?? 'write',
+    parameters: spec.parameters,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    run: (context) => runHook({ spec, file }, host, context),
+  };
+}
+
+/** Checks in the order of P-6, then runs a private copy of the very bytes that were checked. */
+async function runHook({ spec, file }: Hook, host: HookHost, context: ActionContext): Promise<ActionEnd> {
+  const { name } = spec;
+  if (!isHookName(name)) return failure('hook_not_found', `${name} cannot be the name of a hook.`);
+
+  const read = await readOwnedFile(file, { maxBytes: MAX_HOOK_BYTES, isExecutable: true });
+  if (read.kind === 'refused') return fileFailure(name, read.fault);
+
+  const mismatch = await checkIntegrity({ name, file, content: read.content, checksum: context.checksum }, host);
+  if (mismatch !== undefined) return mismatch;
+
+  const environment = hookEnvironment({
+    prefix: host.envPrefix,
+    nodeId: host.nodeId,
+    executionId: context.executionId,
+    parameters: context.parameters,
+    agentEnv: host.agentEnv,
+  });
+  if (environment.kind === 'invalid') return failure('invalid_parameter', environment.message);
+
+  return runCopy({ name, content: read.content, sandbox: spec.sandbox, env: environment.env }, host, context);
+}
+
+async function checkIntegrity(
+  {
+    name,
+    file,
+    content,
+    checksum = '',
+  }: { name: string; file: string; content: Buffer; checksum?: string | undefined },
+  { nodeId, verify = verifyChecksum, log }: HookHost,
+): Promise<ActionEnd | undefined> {
+  if (checksum === '') return failure('integrity_check_failed', `The expected checksum of ${name} is required.`);
+  if (await verify({ nodeId, file, content, checksum })) return undefined;
+  const actual = hashHook(content);
+  log.error({ hook: name, expected: checksum, actual }, 'hook integrity check failed');
+  return failure('integrity_check_failed', `The SHA-256 of ${name} is ${actual}, but the request says ${checksum}.`);
+}
+
+const verifyChecksum: HookVerifier = async ({ content, checksum }) => isSameChecksum(hashHook(content), checksum);
+
+async function runCopy(
+  hook: { name: string; content: Buffer; sandbox: string; env: Readonly<Record<string, string>> },
+  host: HookHost,
+  context: ActionContext,
+): Promise<ActionEnd> {
+  let copy: PrivateCopy;
+  try {
+    copy = await makePrivateCopy(hook, host);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    return failure('start_failed', `The private copy of ${hook.name} could not be made: ${errno}.`);
+  }
+  try {
+    const marker = executionMarker(host.envPrefix, context.executionId);
+    const program = { file: copy.file, args: [], cwd: copy.cwd, env: hook.env, graceMs: GRACE_MS, marker };
+    const sandboxed = await sandboxProgram(hook.sandbox, { program, hiddenDirectory: host.dataDir }, host);
+    if (sandboxed.kind === 'unavailable') return failure('sandbox_unavailable', sandboxed.message);
+    const { signal, output } = context;
+    return toActionEnd(hook.name, await runProgram(sandboxed.program, { ...host, signal, output }));
+  } finally {
+    await copy.remove();
+  }
+}
+
+function toActionEnd(name: string, end: ProgramEnd): ActionEnd {
+  if (end.kind !== 'not_started') return end;
+  switch (end.errno) {
+    case 'ECANCELED':
+      return failure('cancelled', `${name} was ended before it started.`);
+    case 'ENOENT':
+      return failure('start_failed', `The interpreter that the first line of ${name} names is not on the node.`);
+    case 'EACCES':
+      return failure(
+        'start_failed',
+        `The copy of ${name} may not be executed: agent.data_dir must not be mounted noexec, and the interpreter that its first line names must be executable.`,
+      );
+    default:
+      return failure('start_failed', `${name} could not be started: ${end.errno}.`);
+  }
+}
+
+function fileFailure(name: string, fault: FileFault): ActionEnd {
+  if (fault === 'missing') return failure('hook_not_found', `The file of ${name} is gone.`);
+  return failure('hook_not_executable', `The file of ${name} is not taken: ${fault.replaceAll('_', ' ')}.`);
+}
+
+function failure(code: ErrorCode, message: string): ActionEnd {
+  return { kind: 'error', code, message };
+}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ActionEnd } from '../../agent/actions/action.js';
+import { discoverHooks } from '../../agent/actions/hooks/discover.js';
+import { createHookAction, type HookHost } from '../../agent/actions/hooks/run-hook.js';
+import { createOutputCapture } from '../../agent/actions/output-capture.js';
+import { createProcessGroupIsolation } from '../../agent/actions/process-group.js';
+import type { ParameterValue } from '../../protocol/messages/parameters.js';
+import { createLogger } from '../../runtime/logger.js';
+import type { TestScope } from './broker.js';
+import { temporaryDirectory } from './temporary-directory.js';
+
+export const EXECUTION_ID = '0193a000-0000-7000-8000-000000000001';
+
+/** Writes a file with exactly this mode, whatever the umask; gives its path and its SHA-256 in hex. */
+export function writeHook(
+  directory: string,
+  name: string,
+  content: string,
+  mode = 0o755,
+): { file: string; checksum: string } {
+  const file = join(directory, name);
+  writeFileSync(file, content);
+  chmodSync(file, mode);
+  return { file, checksum: createHash('sha256').update(content).digest('hex') };
+}
+
+/** What `runHook` differs in from a plain run of an unchanged hook. */
+export type HookRun = Readonly<{
+  name?: string;
+  sidecar?: Readonly<Record<string, unknown>>;
+  parameters?: Readonly<Record<string, ParameterValue>>;
+  /** Null sends none. */
+  checksum?: string | null;
+  host?: Partial<HookHost>;
+  /** Called with the path of the hook between its discovery and its run. */
+  meanwhile?: (file: string) => void;
+  signal?: AbortSignal;
+}>;
+
+/** Writes a hook, discovers it and runs it as a request with its checksum would. */
+export async function runHook(
+  t: TestScope,
+  script: string,
+  { name = 'hook.sh', sidecar, parameters = {}, checksum, host = {}, meanwhile, signal }: HookRun = {},
+): Promise<{ end: ActionEnd; stdout: string; stderr: string; dataDir: string }> {
+  const directory = temporaryDirectory(t);
+  const dataDir = temporaryDirectory(t);
+  const log = createLogger('agent', { level: 'silent' });
+  const written = writeHook(directory, name, script);
+  if (sidecar !== undefined) writeHook(directory, `${name}.json`, JSON.stringify(sidecar), 0o644);
+  const [hook] = await discoverHooks(directory, log);
+  if (hook === undefined) throw new Error('the hook was not found');
+  const action = createHookAction(hook, {
+    nodeId: 'pump-7',
+    envPrefix: 'MUSTER_',
+    agentEnv: process.env,
+    dataDir,
+    isolation: createProcessGroupIsolation(),
+    log,
+    ...host,
+  });
+  const output = createOutputCapture({ maxBytes: 1024 * 1024 });
+  meanwhile?.(written.file);
+
+  const end = await action.run({
+    executionId: EXECUTION_ID,
+    parameters: new Map(Object.entries(parameters)),
+    ...(checksum === null ? {} : { checksum: checksum ?? written.checksum }),
+    timeoutMs: 30_000,
+    signal: signal ?? new AbortController().signal,
+    output,
+  });
+  return { end, stdout: output.inline('stdout').data, stderr: output.inline('stderr').data, dataDir };
+}
