@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { startHookWatch } from '../../../../agent/actions/hooks/watch.js';
+import { createLogger } from '../../../../runtime/logger.js';
+import { assertRejectsCode } from '../../../support/assert-code.js';
+import type { TestScope } from '../../../support/broker.js';
+import { writeHook } from '../../../support/hooks.js';
+import { temporaryDirectory } from '../../../support/temporary-directory.js';
+import { until } from '../../../support/until.js';
+
+const log = createLogger('agent', { level: 'silent' });
+
+/** Longer than any deadline: what is seen is seen by an event. */
+const NEVER_MS = 2 ** 30;
+
+test('a hook that is added, changed, made executable or removed is told by an event', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeHook(directory, 'first', 'one');
+  const seen = await watching(t, directory, NEVER_MS);
+  assert.deepEqual(seen(), ['first']);
+
+  writeHook(directory, 'second', 'two', 0o644);
+  writeHook(directory, 'third', 'three');
+  await until(() => seen().join() === 'first,third', { what: 'added' });
+  chmodSync(join(directory, 'second'), 0o755);
+  await until(() => seen().join() === 'first,second,third', { what: 'made executable' });
+  rmSync(join(directory, 'first'));
+  await until(() => seen().join() === 'second,third', { what: 'removed' });
+});
+
+test('a directory that appears later, vanishes and comes back is followed', async (t) => {
+  const directory = join(temporaryDirectory(t), 'hooks');
+  const seen = await watching(t, directory, 20);
+  assert.deepEqual(seen(), []);
+
+  mkdirSync(directory);
+  writeHook(directory, 'first', 'one');
+  await until(() => seen().join() === 'first', { what: 'appeared' });
+  rmSync(directory, { recursive: true });
+  await until(() => seen().length === 0, { what: 'vanished' });
+  mkdirSync(directory);
+  writeHook(directory, 'second', 'two');
+  await until(() => seen().join() === 'second', { what: 'came back' });
+});
+
+test('another directory that takes the name is heard from then on', async (t) => {
+  const parent = temporaryDirectory(t);
+  const directory = join(parent, 'hooks');
+  mkdirSync(directory);
+  mkdirSync(join(parent, 'other'));
+  writeHook(join(parent, 'other'), 'other', 'one');
+  const seen = await watching(t, directory, 20);
+
+  renameSync(directory, join(parent, 'old'));
+  renameSync(join(parent, 'other'), directory);
+
+  await until(() => seen().join() === 'other', { what: 'replaced' });
+});
+
+test('what changes nothing in the list is not told', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeHook(directory, 'first', 'one');
+  let told = 0;
+  const watch = await startHookWatch({ directory, log, rescanMs: NEVER_MS, onChange: () => (told += 1) });
+  t.after(watch.stop);
+
+  writeHook(directory, 'first', 'one');
+  writeHook(directory, 'unrelated.txt', 'x', 0o644);
+  writeHook(directory, 'last', 'two');
+
+  await until(() => told === 2, { what: 'the last is told' });
+});
+
+test('nothing is told after the stop', async (t) => {
+  const directory = temporaryDirectory(t);
+  const seen: string[] = [];
+  const watch = await startHookWatch({ directory, log, rescanMs: 1, onChange: () => seen.push('told') });
+  writeHook(directory, 'first', 'one');
+
+  await watch.stop();
+  const atStop = seen.length;
+  writeHook(directory, 'second', 'two');
+
+  await (await startHookWatch({ directory, log, onChange: () => {} })).stop();
+  assert.equal(seen.length, atStop);
+});
+
+test('S-P-59: a hooks directory that cannot be read fails the start', async (t) => {
+  const { file } = writeHook(temporaryDirectory(t), 'file', '');
+
+  await assertRejectsCode(startHookWatch({ directory: file, log, onChange: () => {} }), 'config_invalid');
+});
+
+async function watching(t: TestScope, directory: string, rescanMs: number): Promise<() => string[]> {
+  let names: string[] = [];
+  const watch = await startHookWatch({
+    directory,
+    log,
+    rescanMs,
+    onChange: (hooks) => {
+      names = hooks.map(({ spec }) => spec.name);
+    },
+  });
+  t.after(watch.stop);
+  return () => names;
+}
