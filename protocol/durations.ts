@@ -54,3 +54,10 @@ export const TimeoutDuration = z
   .max(64)
   .refine((text) => (parseDuration(text) ?? 1) > 0, 'must not be zero or negative')
   .describe('Duration; empty or unreadable means the cap of the node');
+
+/** A duration that must be readable and may be zero: what is too short is said by the setting it stands in. */
+export const DurationText = z
+  .string()
+  .max(64)
+  .refine((text) => parseDuration(text) !== undefined, 'must be a duration, such as 30s')
+  .describe('Duration such as 300ms, 30s or 10m');

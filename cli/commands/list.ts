@@ -10,6 +10,11 @@ export type CommandEntry = Readonly<{
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'up',
+    summary: 'run broker, controller and one agent on this machine',
+    load: async () => (await import('./up.js')).upCommand,
+  },
   { name: 'nodes', summary: 'list the nodes', load: async () => (await import('./nodes.js')).nodesCommand },
   {
     name: 'actions',

@@ -1,0 +1,103 @@
+import { formatDuration } from '../../protocol/durations.js';
+import type { Logger } from '../../runtime/logger.js';
+import type { ActionsConfig } from '../actions-config.js';
+import type { Action } from './action.js';
+import { builtins } from './builtins/list.js';
+import { createNodeInfo } from './builtins/node-info.js';
+import { buildCapabilities, describeBinary } from './capabilities.js';
+import { createHookAction } from './hooks/run-hook.js';
+import { startHookWatch } from './hooks/watch.js';
+import { detectIsolation } from './isolation.js';
+import { createRegistry } from './registry.js';
+
+/** A JWS in a packet leaves this share of it to the payload. */
+const PAYLOAD_SHARE = 0.7;
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** What the node can do, kept up to date with its hooks directory. */
+export type Actions = Readonly<{
+  find: (name: string) => Action | undefined;
+  names: () => readonly string[];
+  /** The payload octets of `muster-capabilities`; the same octets until something changes. */
+  capabilities: () => Buffer;
+  stop: () => Promise<void>;
+}>;
+
+export type ActionsOptions = Readonly<{
+  org: string;
+  node: string;
+  dataDir: string;
+  limits: ActionsConfig;
+  envPrefix: string;
+  meshInterface: string | undefined;
+  localAddress: () => string | undefined;
+  maxPacketBytes: number;
+  /** The hooks are others than before. */
+  onChange: () => void;
+  log: Logger;
+}>;
+
+/**
+ * Registers the built-ins, finds the hooks and watches them.
+ * @throws {MusterError} config_invalid when the hooks directory is there and cannot be read
+ */
+export async function startActions(options: ActionsOptions): Promise<Actions> {
+  const { org, node, dataDir, limits, envPrefix, maxPacketBytes, onChange, log } = options;
+  const isolation = detectIsolation(log);
+  const path = process.env.PATH ?? DEFAULT_PATH;
+  const info = createNodeInfo({
+    nodeId: node,
+    meshInterface: options.meshInterface,
+    brokerLocalAddress: options.localAddress,
+    path,
+    isolation,
+    log,
+  });
+  const registry = createRegistry({
+    builtins: builtins({ node: info, path, isolation, log }),
+    toAction: (hook) =>
+      createHookAction(hook, { nodeId: node, envPrefix, agentEnv: process.env, dataDir, isolation, log }),
+  });
+  const binary = await describeBinary(process.argv[1] ?? process.execPath);
+  const describe = (): Buffer =>
+    Buffer.from(
+      JSON.stringify(
+        buildCapabilities({
+          node,
+          org,
+          registry,
+          binary,
+          limits: {
+            max_concurrent: limits.maxConcurrent,
+            max_action_timeout: formatDuration(limits.maxActionTimeoutMs),
+            max_output_bytes: limits.maxOutputBytes,
+            process_isolation: isolation.limit,
+          },
+          maxBytes: Math.floor(maxPacketBytes * PAYLOAD_SHARE),
+        }),
+      ),
+    );
+  let described = describe();
+  let isStarted = false;
+  const watch = await startHookWatch({
+    directory: limits.hooksDir,
+    log,
+    onChange(hooks) {
+      registry.setHooks(hooks);
+      described = describe();
+      log.info({ hooks: hooks.length }, 'hooks changed');
+      if (isStarted) onChange();
+    },
+  });
+  isStarted = true;
+  return {
+    find: registry.find,
+    names() {
+      const { builtins: own, hooks } = registry.describe();
+      return [...own, ...hooks].map(({ name }) => name);
+    },
+    capabilities: () => described,
+    stop: watch.stop,
+  };
+}

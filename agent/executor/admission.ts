@@ -1,0 +1,77 @@
+import type { RejectionReason } from '../../protocol/messages/ack.js';
+import type { Request } from '../../protocol/messages/request.js';
+import type { Action } from '../actions/action.js';
+import type { JournalEntry } from '../journal/contract.js';
+
+/** A request's clock may run ahead of ours by this much. */
+const EARLY_MS = 120_000;
+
+/** What a node knows of itself from the last welcome. `nowMs` is the corrected time. */
+export type Standing = Readonly<{
+  nowMs: number;
+  enrolledAtMs: number;
+  /** Since when this node is a member, by group. */
+  groups: ReadonlyMap<string, number>;
+}>;
+
+/** What decides about a request. `standing` is undefined before this process has had a welcome. */
+export type AdmissionState = Readonly<{
+  enabled: boolean;
+  shuttingDown: boolean;
+  entry: JournalEntry | undefined;
+  standing: Standing | undefined;
+  epochMs: number | undefined;
+  active: number;
+  maxConcurrent: number;
+  find: (name: string) => Action | undefined;
+}>;
+
+/** Run it, answer with a rejection, or answer as the first time. `reused`: the id came with other content. */
+export type Admission =
+  | Readonly<{ kind: 'run'; action: Action }>
+  | Readonly<{ kind: 'rejected'; reason: RejectionReason; reused?: true }>
+  | Readonly<{ kind: 'repeat' }>;
+
+/**
+ * What to do with a verified request. Pure; the order of the checks is part of the contract: disabled, shutting down,
+ * duplicate, window, capacity, known name (P-3, P-26…P-30, P-53).
+ */
+export function admit(request: Request, sha256: string, state: AdmissionState): Admission {
+  if (!state.enabled) return { kind: 'rejected', reason: 'actions_disabled' };
+  if (state.shuttingDown) return { kind: 'rejected', reason: 'shutting_down' };
+  if (state.entry !== undefined) return admitKnown(state.entry, sha256);
+  const outside = outsideWindow(request, state);
+  if (outside !== undefined) return { kind: 'rejected', reason: outside };
+  if (request.spread === undefined && state.active >= state.maxConcurrent) {
+    return { kind: 'rejected', reason: 'max_concurrent_reached' };
+  }
+  const action = state.find(request.action); // a Map: the name comes from the wire
+  return action === undefined ? { kind: 'rejected', reason: 'unknown_action' } : { kind: 'run', action };
+}
+
+/** Whether the request's time is over by the corrected clock; asked again when it starts. */
+export function isExpired({ expires_at }: Request, nowMs: number): boolean {
+  return nowMs >= Date.parse(expires_at);
+}
+
+function admitKnown(entry: JournalEntry, sha256: string): Admission {
+  if (entry.state === 'tombstone') return { kind: 'rejected', reason: 'cancelled' };
+  if (entry.sha256 !== sha256) return { kind: 'rejected', reason: 'duplicate_execution_id', reused: true };
+  return entry.state === 'finished' ? { kind: 'repeat' } : { kind: 'rejected', reason: 'duplicate_execution_id' };
+}
+
+function outsideWindow(request: Request, { standing, epochMs }: AdmissionState): RejectionReason | undefined {
+  if (standing === undefined || epochMs === undefined) return 'not_yet_valid';
+  const issuedMs = Date.parse(request.issued_at);
+  if (standing.nowMs < issuedMs - EARLY_MS) return 'not_yet_valid';
+  if (isExpired(request, standing.nowMs)) return 'expired';
+  if (issuedMs < epochMs) return 'before_epoch';
+  return isMember(request, standing) ? undefined : 'wrong_target';
+}
+
+/** A broadcast counts for the nodes that were members by `roster_at`; a node's own request for that node. */
+export function isMember({ target, roster_at }: Request, { enrolledAtMs, groups }: Standing): boolean {
+  if ('node' in target) return true;
+  const since = 'group' in target ? groups.get(target.group) : enrolledAtMs;
+  return since !== undefined && roster_at !== undefined && since <= Date.parse(roster_at);
+}

@@ -1,0 +1,314 @@
+import { parsePayload } from '../../protocol/envelope.js';
+import { isMusterError } from '../../protocol/errors.js';
+import type { RejectionReason } from '../../protocol/messages/ack.js';
+import { Request } from '../../protocol/messages/request.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Logger } from '../../runtime/logger.js';
+import type { Action } from '../actions/action.js';
+import { createOutputCapture } from '../actions/output-capture.js';
+import type { ActionsConfig } from '../actions-config.js';
+import type { Journal } from '../journal/contract.js';
+import type { AgentMetrics } from '../metrics.js';
+import { admit, isExpired, type Standing } from './admission.js';
+import { outputPayloads, startOutputStream } from './output-stream.js';
+import { type ExecutionEnd, errorEnd, runAction, timeoutOf } from './run-action.js';
+import { createSpreadQueue } from './spread-queue.js';
+import { inlineLimit, type Speaker, subjectOf, toResult } from './to-result.js';
+
+/** What the controller is told; the production reporter publishes signed messages (P-55, P-56). */
+export type Reporter = Readonly<{
+  /** @throws {MusterError} when it did not reach the broker; the execution goes on (P-105) */
+  ack: (ack: Readonly<{ executionId: string; requestSha256: string; reason: RejectionReason | '' }>) => Promise<void>;
+  output: (payload: Buffer) => void;
+  /** A result is in the journal and has to reach the controller. */
+  result: (executionId: string) => void;
+}>;
+
+export type ExecutorDeps = Readonly<{
+  limits: ActionsConfig;
+  maxPacketBytes: number;
+  speaker: Speaker;
+  /** Built-ins shadow hooks (P-29). */
+  find: (name: string) => Action | undefined;
+  journal: Journal;
+  reporter: Reporter;
+  /** What the last welcome of this process said; undefined before it. */
+  standing: () => Standing | undefined;
+  metrics: Pick<AgentMetrics, 'started' | 'ended' | 'acked'>;
+  clock: Clock;
+  /** Child logger with `component: "actions"` (P-19, P-115). */
+  log: Logger;
+  random: () => number;
+}>;
+
+/** A verified request with its payload octets and their SHA-256. */
+export type ReceivedRequest = Readonly<{ request: Request; octets: Buffer; sha256: string }>;
+
+/** Takes requests, runs them and records how they ended (P-18…P-25). */
+export type Executor = Readonly<{
+  /** Answers and, if accepted, starts a request; resolves when it is answered. */
+  execute: (received: ReceivedRequest) => Promise<void>;
+  /** Ends a running execution, or keeps one from starting. Durable when it resolves. */
+  cancel: (cancel: Readonly<{ id: string; reason: string; expiresMs: number }>) => Promise<void>;
+  /** Ends what a crash left open, and takes up again what was only waiting. */
+  recover: () => Promise<void>;
+  /** Output messages of a running execution that streams. */
+  liveOutput: (id: string) => readonly Buffer[];
+  running: () => readonly string[];
+  activeCount: () => number;
+  /** Refuses new requests, waits up to `drainMs` (or until `hurry`), then cancels; resolves when all have ended. */
+  shutdown: (drainMs: number, hurry: AbortSignal) => Promise<void>;
+}>;
+
+type Running = Readonly<{ cancel: AbortController; done: Promise<void>; payloads: () => readonly Buffer[] }>;
+
+/** An executor that runs nothing yet. */
+export function createExecutor(deps: ExecutorDeps): Executor {
+  const { limits, journal, reporter, metrics, clock, log, speaker } = deps;
+  const running = new Map<string, Running>();
+  let shuttingDown = false;
+  const spread = createSpreadQueue({
+    clock,
+    random: deps.random,
+    hasSlot: () => running.size < limits.maxConcurrent && !shuttingDown,
+    start: (waiting) => void startWaiting(waiting),
+  });
+
+  async function execute(received: ReceivedRequest): Promise<void> {
+    const { request, octets, sha256 } = received;
+    const { execution_id: id } = request;
+    log.info({ execution_id: id, action: request.action }, 'action request received');
+    const admission = admit(request, sha256, {
+      enabled: limits.enabled,
+      shuttingDown,
+      entry: journal.find(id),
+      standing: deps.standing(),
+      epochMs: journal.epochMs,
+      active: running.size,
+      maxConcurrent: limits.maxConcurrent,
+      find: deps.find,
+    });
+    if (admission.kind === 'rejected') {
+      if (admission.reused) log.warn({ execution_id: id, event: 'id_reused' }, 'execution id came with other content');
+      return reject(received, admission.reason);
+    }
+    if (admission.kind === 'repeat') {
+      await ack(received, '');
+      if (journal.find(id)?.receipted === false) reporter.result(id);
+      return;
+    }
+    const waits = request.spread !== undefined && !('node' in request.target);
+    const entry = { id, sha256, octets, expiresMs: Date.parse(request.expires_at), starting: !waits };
+    const slot = waits ? undefined : takeSlot(id); // before the first await: two deliveries in one tick run once
+    try {
+      await journal.accept(entry);
+    } catch (error) {
+      if (!isMusterError(error, 'storage_failed')) throw error;
+      slot?.free();
+      return reject(received, 'storage_failed');
+    }
+    const acked = ack(received, ''); // on its way before the start, so before the result; its PUBACK is not waited for
+    if (slot === undefined) spread.add(received);
+    else slot.run(received, admission.action);
+    await acked;
+  }
+
+  function takeSlot(id: string): { run: (received: ReceivedRequest, action: Action) => void; free: () => void } {
+    const cancel = new AbortController();
+    let payloads: readonly Buffer[] = [];
+    let finished: () => void = () => undefined;
+    const done = new Promise<void>((resolve) => {
+      finished = resolve;
+    });
+    running.set(id, { cancel, done, payloads: () => payloads });
+    const free = (): void => {
+      running.delete(id);
+      finished();
+      spread.slotFreed();
+    };
+    return {
+      free,
+      run(received, action) {
+        void perform(received, action, {
+          stop: cancel.signal,
+          streaming: (live) => {
+            payloads = live;
+          },
+        }).finally(free);
+      },
+    };
+  }
+
+  async function startWaiting(received: ReceivedRequest): Promise<void> {
+    const { execution_id: id } = received.request;
+    const entry = journal.find(id);
+    if (entry === undefined || entry.state !== 'accepted') return;
+    const action = deps.find(received.request.action);
+    if (action === undefined) return conclude(received, errorEnd('hook_not_found', 'The action is no longer offered.'));
+    const slot = takeSlot(id);
+    try {
+      await journal.starting(id);
+    } catch (error) {
+      slot.free();
+      if (!isMusterError(error, 'storage_failed')) throw error;
+      return spread.add(received);
+    }
+    slot.run(received, action);
+  }
+
+  async function perform(
+    { request, sha256 }: ReceivedRequest,
+    action: Action,
+    { stop, streaming }: { stop: AbortSignal; streaming: (payloads: readonly Buffer[]) => void },
+  ): Promise<void> {
+    const { execution_id: id } = request;
+    const capture = createOutputCapture({ maxBytes: limits.maxOutputBytes });
+    const stream = request.stream
+      ? startOutputStream({ executionId: id, capture, speaker, publish: reporter.output })
+      : undefined;
+    if (stream !== undefined) streaming(stream.payloads);
+    metrics.started();
+    const standing = deps.standing();
+    const end =
+      standing !== undefined && isExpired(request, standing.nowMs)
+        ? { ...errorEnd('expired', 'Its time was over before it could start.'), launched: 'no' as const }
+        : await runAction(
+            {
+              request,
+              action,
+              timeoutMs: timeoutOf(request, action, limits.maxActionTimeoutMs),
+              output: capture,
+              stop,
+            },
+            { clock, log: log.child({ execution_id: id }), launched: () => journal.launched(id) },
+          );
+    stream?.finish();
+    const inlineBytes = inlineLimit(deps.maxPacketBytes);
+    const isWhole = (['stdout', 'stderr'] as const).every((name) => capture.summary(name).bytes <= inlineBytes);
+    const payloads = stream?.payloads ?? (isWhole ? [] : outputPayloads(id, capture, speaker));
+    if (stream === undefined) for (const payload of payloads) reporter.output(payload);
+    const result = toResult(subjectOf(request, sha256), end, {
+      speaker,
+      capture,
+      inlineBytes,
+      chunks: payloads.length,
+      finishedAtMs: finishedAt(),
+    });
+    metrics.ended(request.action, end.status, end.durationMs / 1000);
+    log.info({ execution_id: id, status: end.status, duration: result.duration }, 'action finished');
+    await record(id, Buffer.from(JSON.stringify(result)), payloads);
+  }
+
+  /** Ends an execution that does not run. */
+  async function conclude({ request, sha256 }: ReceivedRequest, end: ExecutionEnd): Promise<void> {
+    const capture = createOutputCapture({ maxBytes: 1024 });
+    const result = toResult(subjectOf(request, sha256), end, {
+      speaker,
+      capture,
+      inlineBytes: 1024,
+      chunks: 0,
+      finishedAtMs: finishedAt(),
+    });
+    log.info({ execution_id: request.execution_id, status: end.status, duration: result.duration }, 'action finished');
+    await record(request.execution_id, Buffer.from(JSON.stringify(result)), []);
+  }
+
+  /** A disk that is full for a while must not lose an outcome: the result is held and written when there is room. */
+  async function record(id: string, result: Buffer, payloads: readonly Buffer[]): Promise<void> {
+    for (let waitMs = 1000; ; waitMs = Math.min(60_000, waitMs * 2)) {
+      try {
+        await journal.finish(id, result, payloads);
+        return reporter.result(id);
+      } catch (error) {
+        if (!isMusterError(error, 'storage_failed')) throw error;
+        log.error({ execution_id: id, waitMs }, 'result not stored, trying again');
+        await new Promise((later) => setTimeout(later, waitMs));
+      }
+    }
+  }
+
+  async function ack({ request, sha256 }: ReceivedRequest, reason: RejectionReason | ''): Promise<void> {
+    metrics.acked(reason);
+    try {
+      await reporter.ack({ executionId: request.execution_id, requestSha256: sha256, reason });
+    } catch (error) {
+      if (!isMusterError(error)) throw error;
+      log.warn({ execution_id: request.execution_id, error: error.message }, 'ack not sent');
+    }
+  }
+
+  function reject(received: ReceivedRequest, reason: RejectionReason): Promise<void> {
+    const { execution_id, action } = received.request;
+    log.warn({ execution_id, action, reason }, reason === 'actions_disabled' ? 'actions disabled' : 'action rejected');
+    return ack(received, reason);
+  }
+
+  function finishedAt(): number {
+    return deps.standing()?.nowMs ?? clock.nowMs();
+  }
+
+  return {
+    execute,
+    async cancel({ id, reason, expiresMs }) {
+      await journal.cancel({ id, reason, expiresMs });
+      running.get(id)?.cancel.abort();
+      const waiting = spread.remove(id);
+      if (waiting !== undefined)
+        await conclude(waiting, { status: 'cancelled', exitCode: -1, durationMs: 0, launched: 'no' });
+    },
+    recover: () => recoverOpen({ journal, conclude, resume: spread.add, log }),
+    liveOutput: (id) => running.get(id)?.payloads() ?? [],
+    running: () => [...running.keys(), ...spread.waiting()],
+    activeCount: () => running.size,
+    async shutdown(drainMs, hurry) {
+      shuttingDown = true;
+      spread.stop();
+      const drained = Promise.all([...running.values()].map(({ done }) => done));
+      await untilEither(drained, drainMs, hurry);
+      for (const { cancel } of running.values()) cancel.abort();
+      await drained;
+    },
+  };
+}
+
+/** What a crash left open: what had not started and still may is taken up again, everything else is interrupted. */
+async function recoverOpen({
+  journal,
+  conclude,
+  resume,
+  log,
+}: {
+  journal: Journal;
+  conclude: (received: ReceivedRequest, end: ExecutionEnd) => Promise<void>;
+  resume: (received: ReceivedRequest) => void;
+  log: Logger;
+}): Promise<void> {
+  for (const { id, sha256, state, launched, cancelled } of journal.leftOpen()) {
+    const octets = journal.requestOf(id);
+    if (octets === undefined || sha256 === undefined) continue;
+    const received = { request: parsePayload(Request, octets), octets, sha256 };
+    if (cancelled !== undefined && state === 'accepted') {
+      await conclude(received, { status: 'cancelled', exitCode: -1, durationMs: 0, launched: 'no' });
+    } else if (state === 'accepted' && received.request.spread !== undefined) {
+      resume(received);
+    } else {
+      log.warn({ execution_id: id }, 'execution was interrupted');
+      const end = errorEnd('interrupted', 'The agent ended while the action was under way.');
+      await conclude(received, { ...end, launched: state === 'accepted' ? 'no' : launched ? 'yes' : 'unknown' });
+    }
+  }
+}
+
+function untilEither(work: Promise<unknown>, ms: number, hurry: AbortSignal): Promise<void> {
+  return new Promise((over) => {
+    const timer = setTimeout(done, ms);
+    hurry.addEventListener('abort', done, { once: true });
+    work.then(done, done);
+    if (hurry.aborted) done();
+    function done(): void {
+      clearTimeout(timer);
+      hurry.removeEventListener('abort', done);
+      over();
+    }
+  });
+}

@@ -1,0 +1,111 @@
+import { formatDuration, parseDuration } from '../../protocol/durations.js';
+import type { Request } from '../../protocol/messages/request.js';
+import type { Outcome } from '../../protocol/messages/result.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Logger } from '../../runtime/logger.js';
+import type { Action, ActionEnd, OutputSink } from '../actions/action.js';
+import { checkParameters } from './parameters.js';
+
+/** Why a running action was told to end. */
+export type EndCause = 'timeout' | 'cancelled';
+
+/** How an execution ended, without its output. Durations in milliseconds. */
+export type ExecutionEnd = Readonly<{
+  status: Outcome;
+  exitCode: number;
+  durationMs: number;
+  errorCode?: string;
+  error?: string;
+  launched?: 'yes' | 'no' | 'unknown';
+}>;
+
+/**
+ * The time-out of an execution in milliseconds: the least of the request's, the action's and the cap. Text that cannot
+ * be read means the cap (P-33).
+ */
+export function timeoutOf(request: Request, action: Action, capMs: number): number {
+  const asked = parseDuration(request.timeout);
+  return Math.min(capMs, action.timeoutMs ?? capMs, asked !== undefined && asked > 0 ? asked : capMs);
+}
+
+/**
+ * Runs one action to its end. It is told to end through its signal, by the time-out or by `stop`; a failure of any
+ * kind is an end, never an exception (P-106).
+ */
+export async function runAction(
+  {
+    request,
+    action,
+    timeoutMs,
+    output,
+    stop,
+  }: Readonly<{ request: Request; action: Action; timeoutMs: number; output: OutputSink; stop: AbortSignal }>,
+  { clock, log, launched }: Readonly<{ clock: Clock; log: Logger; launched: () => void }>,
+): Promise<ExecutionEnd> {
+  const startMs = clock.monotonicMs();
+  const since = (): number => Math.max(0, clock.monotonicMs() - startMs);
+  const checked = checkParameters(action.parameters, request.parameters);
+  if (!checked.ok) return errorEnd(checked.code, checked.message, since());
+  if (stop.aborted) return { status: 'cancelled', exitCode: -1, durationMs: since(), launched: 'no' };
+
+  const ending = new AbortController();
+  let cause: EndCause | undefined;
+  const end = (why: EndCause): void => {
+    cause ??= why;
+    ending.abort();
+  };
+  const onStop = (): void => end('cancelled');
+  const timer = setTimeout(() => end('timeout'), timeoutMs);
+  stop.addEventListener('abort', onStop, { once: true });
+  try {
+    launched();
+    const ended = await action.run({
+      executionId: request.execution_id,
+      parameters: checked.values,
+      ...(request.checksum === undefined ? {} : { checksum: request.checksum }),
+      timeoutMs,
+      signal: ending.signal,
+      output,
+    });
+    return cause === undefined ? toEnd(ended, since()) : stoppedEnd(cause, { timeoutMs, durationMs: since() });
+  } catch (err) {
+    log.error({ err }, 'action failed unforeseen');
+    return errorEnd(
+      'internal',
+      'The action failed in a way that was not foreseen; the log of the agent says more.',
+      since(),
+    );
+  } finally {
+    clearTimeout(timer);
+    stop.removeEventListener('abort', onStop);
+  }
+}
+
+/** An end with `error_code`. */
+export function errorEnd(errorCode: string, error: string, durationMs = 0): ExecutionEnd {
+  return { status: 'error', exitCode: -1, durationMs, errorCode, error };
+}
+
+function toEnd(end: ActionEnd, durationMs: number): ExecutionEnd {
+  switch (end.kind) {
+    case 'exited':
+      return { status: end.exitCode === 0 ? 'success' : 'failed', exitCode: end.exitCode, durationMs };
+    case 'signaled':
+      return { status: 'failed', exitCode: -1, durationMs, error: `It was ended from outside by ${end.signal}.` };
+    case 'error':
+      return errorEnd(end.code, end.message, durationMs);
+  }
+}
+
+function stoppedEnd(
+  cause: EndCause,
+  { timeoutMs, durationMs }: { timeoutMs: number; durationMs: number },
+): ExecutionEnd {
+  if (cause === 'cancelled') return { status: 'cancelled', exitCode: -1, durationMs, launched: 'yes' };
+  return {
+    status: 'timeout',
+    exitCode: -1,
+    durationMs,
+    error: `It was ended after its time-out of ${formatDuration(timeoutMs)}.`,
+  };
+}

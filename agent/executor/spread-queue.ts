@@ -1,0 +1,59 @@
+import { parseDuration } from '../../protocol/durations.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { ReceivedRequest } from './executor.js';
+
+/** Accepted requests that wait a random part of their `spread` and hold no slot meanwhile. */
+export type SpreadQueue = Readonly<{
+  add: (received: ReceivedRequest) => void;
+  /** Takes one out; undefined when it does not wait here. */
+  remove: (id: string) => ReceivedRequest | undefined;
+  waiting: () => readonly string[];
+  /** Starts what is due and waits only for a slot. */
+  slotFreed: () => void;
+  stop: () => void;
+}>;
+
+/** `start` is called when a request is due and a slot is free. */
+export function createSpreadQueue({
+  clock,
+  random,
+  hasSlot,
+  start,
+}: {
+  clock: Clock;
+  random: () => number;
+  hasSlot: () => boolean;
+  start: (received: ReceivedRequest) => void;
+}): SpreadQueue {
+  /** By execution id; `dueMs` is on the monotonic clock. */
+  const waiting = new Map<string, { received: ReceivedRequest; dueMs: number; timer: NodeJS.Timeout }>();
+  const startDue = (): void => {
+    for (const [id, { received, dueMs, timer }] of waiting) {
+      if (dueMs > clock.monotonicMs() || !hasSlot()) continue;
+      clearTimeout(timer);
+      waiting.delete(id);
+      start(received);
+    }
+  };
+  return {
+    add(received) {
+      const waitMs = random() * (parseDuration(received.request.spread ?? '') ?? 0);
+      waiting.set(received.request.execution_id, {
+        received,
+        dueMs: clock.monotonicMs() + waitMs,
+        timer: setTimeout(startDue, waitMs + 1),
+      });
+    },
+    remove(id) {
+      const found = waiting.get(id);
+      clearTimeout(found?.timer);
+      waiting.delete(id);
+      return found?.received;
+    },
+    waiting: () => [...waiting.keys()],
+    slotFreed: startDue,
+    stop() {
+      for (const { timer } of waiting.values()) clearTimeout(timer);
+    },
+  };
+}

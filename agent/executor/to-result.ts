@@ -1,0 +1,97 @@
+import { formatDuration } from '../../protocol/durations.js';
+import type { Output } from '../../protocol/messages/output.js';
+import type { Request, TriggeredBy } from '../../protocol/messages/request.js';
+import { MAX_INLINE_BYTES, type Result } from '../../protocol/messages/result.js';
+import { toTime } from '../../runtime/clock.js';
+import type { OutputCapture, OutputPiece } from '../actions/output-capture.js';
+import type { ExecutionEnd } from './run-action.js';
+
+/** Who speaks: what stands in everything that an agent says of an execution. */
+export type Speaker = Readonly<{ org: string; node: string; bootId: string; processId: string }>;
+
+/** What an execution answers: the ids, and what came with the request. */
+export type Subject = Readonly<{ executionId: string; requestSha256: string; triggeredBy?: TriggeredBy }>;
+
+/** A packet keeps this much for what is not output: headers, `triggered_by`, the error. */
+const PACKET_RESERVE_BYTES = 16 * 1024;
+
+/** The ids of a request, for its result. */
+export function subjectOf({ execution_id, triggered_by }: Request, requestSha256: string): Subject {
+  return {
+    executionId: execution_id,
+    requestSha256,
+    ...(triggered_by === undefined ? {} : { triggeredBy: triggered_by }),
+  };
+}
+
+/** How many bytes of a stream may stand in the result, so that base64 in JSON in a JWS fits the packet, twice. */
+export function inlineLimit(maxPacketBytes: number): number {
+  return Math.min(MAX_INLINE_BYTES, Math.floor(((maxPacketBytes - PACKET_RESERVE_BYTES) * 9) / 32));
+}
+
+/** The result's payload (P-36, P-92). `chunks` is how many output messages belong to it. */
+export function toResult(
+  subject: Subject,
+  end: ExecutionEnd,
+  {
+    speaker,
+    capture,
+    inlineBytes,
+    chunks,
+    finishedAtMs,
+  }: { speaker: Speaker; capture: OutputCapture; inlineBytes: number; chunks: number; finishedAtMs: number },
+): Result {
+  const stdout = capture.inline('stdout', inlineBytes);
+  const stderr = capture.inline('stderr', inlineBytes);
+  const out = capture.summary('stdout');
+  const err = capture.summary('stderr');
+  return {
+    v: 1,
+    execution_id: subject.executionId,
+    node: speaker.node,
+    org: speaker.org,
+    boot_id: speaker.bootId,
+    process_id: speaker.processId,
+    request_sha256: subject.requestSha256,
+    status: end.status,
+    exit_code: end.exitCode,
+    stdout: stdout.data,
+    stderr: stderr.data,
+    stdout_encoding: stdout.encoding,
+    stderr_encoding: stderr.encoding,
+    stdout_bytes: out.bytes,
+    stderr_bytes: err.bytes,
+    stdout_sha256: out.sha256,
+    stderr_sha256: err.sha256,
+    stdout_truncated: out.truncated,
+    stderr_truncated: err.truncated,
+    chunks,
+    duration: formatDuration(end.durationMs),
+    duration_ms: Math.round(end.durationMs * 1000) / 1000,
+    finished_at: toTime(finishedAtMs),
+    ...(end.errorCode === undefined ? {} : { error_code: end.errorCode }),
+    ...(end.error === undefined ? {} : { error: end.error.slice(0, 4096) }),
+    ...(end.launched === undefined ? {} : { launched: end.launched }),
+    ...(subject.triggeredBy === undefined ? {} : { triggered_by: subject.triggeredBy }),
+  };
+}
+
+/** An output message's payload. */
+export function toOutput(
+  piece: OutputPiece,
+  { executionId, seq, speaker }: { executionId: string; seq: number; speaker: Speaker },
+): Output {
+  const { stream, offset, data, encoding, last } = piece;
+  return {
+    v: 1,
+    execution_id: executionId,
+    node: speaker.node,
+    org: speaker.org,
+    seq,
+    stream,
+    offset,
+    data,
+    encoding,
+    last,
+  };
+}

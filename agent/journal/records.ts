@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { MusterError } from '../../protocol/errors.js';
+import { ExecutionId, Sha256Hex } from '../../protocol/ids.js';
+
+const Milliseconds = z.number().min(0);
+const Count = z.int().min(0);
+
+/** Where an execution stands. `tombstone`: cancelled before its request came. */
+export const EntryState = z.enum(['tombstone', 'accepted', 'starting', 'finished']);
+export type EntryState = z.infer<typeof EntryState>;
+
+/**
+ * What the journal file holds, one JSON line per record. `octets` counts the raw bytes that follow the line: the
+ * payload of a request or a result.
+ */
+export const JournalRecord = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('journal').describe('The first record: whose journal it is'),
+    v: z.literal(1),
+    machine: z.string().max(128),
+    org: z.string().max(128),
+    node: z.string().max(128),
+  }),
+  z.object({
+    kind: z.literal('standing').describe('The counters that hello tells'),
+    seq: Count,
+    epoch_ms: Milliseconds.nullable(),
+    welcome_seq: Count,
+    welcome_ms: Milliseconds,
+  }),
+  z.object({
+    kind: z.literal('accepted'),
+    id: ExecutionId,
+    sha256: Sha256Hex,
+    expires_ms: Milliseconds,
+    starting: z.boolean().describe('True: accepted and starting in one'),
+    octets: Count,
+  }),
+  z.object({ kind: z.literal('starting'), id: ExecutionId }),
+  z.object({ kind: z.literal('launched'), id: ExecutionId }),
+  z.object({ kind: z.literal('cancelled'), id: ExecutionId, reason: z.string().max(1024), expires_ms: Milliseconds }),
+  z.object({ kind: z.literal('finished'), id: ExecutionId, at_ms: Milliseconds, spill_bytes: Count, octets: Count }),
+  z.object({ kind: z.literal('receipted'), ids: z.array(ExecutionId).max(1000) }),
+  z.object({
+    kind: z.literal('entry').describe('All that is known of one execution, written by a compaction'),
+    id: ExecutionId,
+    sha256: Sha256Hex.nullable(),
+    expires_ms: Milliseconds,
+    state: EntryState,
+    launched: z.boolean(),
+    cancelled: z.string().max(1024).nullable(),
+    receipted: z.boolean(),
+    at_ms: Milliseconds,
+    spill_bytes: Count,
+    octets: Count.describe('Of the result when it is kept, else of the request'),
+  }),
+]);
+export type JournalRecord = Readonly<z.infer<typeof JournalRecord>>;
+
+/** A record with its place in the file: `offset` is where its octets begin. */
+export type PlacedRecord = Readonly<{ record: JournalRecord; offset: number; octets: number }>;
+
+const NEWLINE = 0x0a;
+
+/** The bytes of a record: a JSON line, then its octets and a newline. No byte of the line is zero. */
+export function encodeRecord(record: JournalRecord, octets?: Buffer): Buffer[] {
+  const line = Buffer.from(`${JSON.stringify(record)}\n`);
+  return octets === undefined ? [line] : [line, octets, Buffer.from('\n')];
+}
+
+/**
+ * The records of a frame whose body begins at `bodyOffset` of the file.
+ * @throws {MusterError} payload_malformed: written by another release, since the frame itself is intact
+ */
+export function decodeRecords(body: Buffer, bodyOffset: number): PlacedRecord[] {
+  const records: PlacedRecord[] = [];
+  for (let at = 0; at < body.length; ) {
+    const lineEnd = body.indexOf(NEWLINE, at);
+    const record = parseRecord(body.subarray(at, lineEnd === -1 ? body.length : lineEnd));
+    const octets = 'octets' in record ? record.octets : 0;
+    const start = lineEnd + 1;
+    records.push({ record, offset: bodyOffset + start, octets });
+    at = 'octets' in record ? start + octets + 1 : start;
+    if (lineEnd === -1 || at > body.length) throw new MusterError('payload_malformed', 'a journal record is cut off');
+  }
+  return records;
+}
+
+function parseRecord(line: Buffer): JournalRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(line.toString('utf8'));
+  } catch (cause) {
+    throw new MusterError('payload_malformed', 'a journal record is not JSON', { cause });
+  }
+  const parsed = JournalRecord.safeParse(value);
+  if (!parsed.success) throw new MusterError('payload_malformed', 'a journal record does not fit its schema');
+  return parsed.data;
+}

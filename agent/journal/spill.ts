@@ -1,0 +1,63 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { syncDirectory } from '../../runtime/atomic-file.js';
+import { errnoOf } from '../../runtime/errno.js';
+
+/** Output that is too large for its result, a file for each execution beside the journal. */
+export type Spill = Readonly<{
+  /** On disk when it resolves; the bytes that it takes. */
+  write: (id: string, payloads: readonly Buffer[]) => Promise<number>;
+  /** The payloads by seq; none when the file is gone. */
+  read: (id: string) => Buffer[];
+  remove: (id: string) => void;
+}>;
+
+const LENGTH_BYTES = 4;
+
+/** A spill in this directory, which exists. Execution ids are UUIDs, so they are safe file names. */
+export function createSpill(directory: string): Spill {
+  return {
+    async write(id, payloads) {
+      const parts = payloads.flatMap((payload) => [lengthPrefix(payload), payload]);
+      const bytes = Buffer.concat(parts);
+      const handle = await open(join(directory, id), 'w', 0o600);
+      try {
+        for (let written = 0; written < bytes.length; ) {
+          written += (await handle.write(bytes, written, bytes.length - written)).bytesWritten;
+        }
+        await handle.datasync();
+      } finally {
+        await handle.close();
+      }
+      syncDirectory(directory);
+      return bytes.length;
+    },
+    read(id) {
+      const payloads: Buffer[] = [];
+      const bytes = readIfPresent(join(directory, id));
+      for (let at = 0; at + LENGTH_BYTES <= bytes.length; ) {
+        const end = at + LENGTH_BYTES + bytes.readUInt32BE(at);
+        payloads.push(bytes.subarray(at + LENGTH_BYTES, end));
+        at = end;
+      }
+      return payloads;
+    },
+    remove: (id) => rmSync(join(directory, id), { force: true }),
+  };
+}
+
+function lengthPrefix(payload: Buffer): Buffer {
+  const prefix = Buffer.alloc(LENGTH_BYTES);
+  prefix.writeUInt32BE(payload.length);
+  return prefix;
+}
+
+function readIfPresent(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  }
+}

@@ -1,0 +1,37 @@
+// The agent as one file for small devices: node muster-agent.cjs --enroll URL --token T --data DIR
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { MusterError } from '../protocol/errors.js';
+import { loadConfig } from '../runtime/config.js';
+import { reportFailure } from '../runtime/lifecycle.js';
+import { AGENT_SECTIONS, runAgent } from './run.js';
+
+try {
+  const { file, flags } = readFlags(process.argv.slice(2));
+  void runAgent(loadConfig(AGENT_SECTIONS, { env: process.env, flags, ...(file === undefined ? {} : { file }) }));
+} catch (error) {
+  process.exitCode = reportFailure(error);
+}
+
+/** `--config FILE`, `--data DIR`, `--enroll URL`, `--token T`, and every setting as `--its-key`. */
+function readFlags(args: string[]): { file: string | undefined; flags: Record<string, Record<string, unknown>> } {
+  const keys = Object.keys(AGENT_SECTIONS.agent.shape);
+  const names = ['config', 'data', 'enroll', 'token', 'mesh-interface', ...keys.map((key) => key.replaceAll('_', '-'))];
+  const { config, data, enroll, token, 'mesh-interface': meshInterface, ...rest } = parse(args, names);
+  const agent = {
+    ...(data === undefined ? {} : { data_dir: join(data, 'agent') }),
+    ...(enroll === undefined ? {} : { enroll_url: enroll }),
+    ...(token === undefined ? {} : { enroll_token: token }),
+    ...Object.fromEntries(Object.entries(rest).map(([name, value]) => [name.replaceAll('-', '_'), value])),
+  };
+  return { file: config, flags: { agent, mesh: meshInterface === undefined ? {} : { interface: meshInterface } } };
+}
+
+function parse(args: string[], names: readonly string[]): Record<string, string | undefined> {
+  try {
+    const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
+    return parseArgs({ args, options, strict: true, allowPositionals: false }).values;
+  } catch (cause) {
+    throw new MusterError('usage', cause instanceof Error ? cause.message : 'the command line is wrong', { cause });
+  }
+}

@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { spreadBackoffMs } from '../../runtime/backoff.js';
+import type { Clock } from '../../runtime/clock.js';
+
+/** Until its welcome a hello is said again after 1 s, doubling to 30 s. */
+const REPEAT_BASE_MS = 1_000;
+const REPEAT_CAP_MS = 30_000;
+/** A welcome counts only this long after its hello. */
+const ANSWER_MS = 10_000;
+const DRIFT_CHECK_MS = 5_000;
+/** When wall and monotonic clock part by more than this, somebody has set the clock. */
+const DRIFT_MS = 5_000;
+
+/** Says hello on every connect, until it is welcomed, at an interval, and when the clock was set. */
+export type Greeting = Readonly<{
+  connected: () => void;
+  disconnected: () => void;
+  /** Says hello at once: the controller asked for it. */
+  again: () => void;
+  /** True once for the nonce of a hello of the last 10 s: its welcome may be believed. */
+  answers: (nonce: string) => boolean;
+  stop: () => void;
+}>;
+
+/** `say` publishes a hello with this nonce. */
+export function createGreeting({
+  say,
+  intervalMs,
+  clock,
+  random,
+}: {
+  say: (nonce: string) => void;
+  intervalMs: number;
+  clock: Clock;
+  random: () => number;
+}): Greeting {
+  let timer: NodeJS.Timeout | undefined;
+  let attempts = 0;
+  /** The nonce of each hello without a welcome, and when it was said on the monotonic clock. */
+  const open = new Map<string, number>();
+  let gapMs = clock.nowMs() - clock.monotonicMs();
+  let isConnected = false;
+
+  function hello(): void {
+    clearTimeout(timer);
+    const nowMs = clock.monotonicMs();
+    for (const [nonce, saidMs] of open) if (nowMs - saidMs > ANSWER_MS) open.delete(nonce);
+    const nonce = randomUUID();
+    open.set(nonce, nowMs);
+    say(nonce);
+    timer = setTimeout(hello, spreadBackoffMs(attempts, { baseMs: REPEAT_BASE_MS, capMs: REPEAT_CAP_MS, random }));
+    attempts += 1;
+  }
+
+  function again(): void {
+    if (!isConnected) return;
+    attempts = 0;
+    hello();
+  }
+
+  const driftTimer = setInterval(() => {
+    const nowGapMs = clock.nowMs() - clock.monotonicMs();
+    const parted = Math.abs(nowGapMs - gapMs) > DRIFT_MS;
+    if (!parted) return;
+    gapMs = nowGapMs;
+    again();
+  }, DRIFT_CHECK_MS);
+  driftTimer.unref();
+
+  return {
+    connected() {
+      isConnected = true;
+      again();
+    },
+    disconnected() {
+      isConnected = false;
+      open.clear();
+      clearTimeout(timer);
+    },
+    again,
+    answers(nonce) {
+      const saidMs = open.get(nonce);
+      if (saidMs === undefined || clock.monotonicMs() - saidMs > ANSWER_MS) return false;
+      open.clear();
+      attempts = 0;
+      clearTimeout(timer);
+      timer = setTimeout(again, intervalMs);
+      return true;
+    },
+    stop() {
+      clearTimeout(timer);
+      clearInterval(driftTimer);
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { openEnvelope, parsePayload, sha256Hex } from '../../protocol/envelope.js';
+import { MusterError } from '../../protocol/errors.js';
+import { Control } from '../../protocol/messages/control.js';
+import { Request } from '../../protocol/messages/request.js';
+import type { IncomingMessage } from '../../runtime/mqtt-session.js';
+import { isMember, type Standing } from '../executor/admission.js';
+import type { ReceivedRequest } from '../executor/executor.js';
+import type { TrustedKeys } from '../keys.js';
+
+/** What a message is held against. */
+export type ReceiveContext = Readonly<{
+  org: string;
+  node: string;
+  processId: string;
+  keys: TrustedKeys;
+  maxPacketBytes: number;
+  standing: () => Standing | undefined;
+  /** True the first time that this control id comes. */
+  isFirst: (controlId: string, expiresAtMs: number) => boolean;
+}>;
+
+/**
+ * A request that is believed and for this node: signature, schema, org, and topic agree. Whether it may run is the
+ * executor's to say.
+ * @throws {MusterError} a refusal of openEnvelope or parsePayload, wrong_audience
+ */
+export function openRequest({ kind, levels, payload }: IncomingMessage, context: ReceiveContext): ReceivedRequest {
+  const { keys, maxPacketBytes: maxBytes, org, node } = context;
+  const { payload: octets } = openEnvelope(payload, { typ: 'muster-request', maxBytes, keyOf: keys.keyOf });
+  const request = parsePayload(Request, octets);
+  const { target } = request;
+  if (request.org !== org) throw new MusterError('wrong_audience', `the request is for org ${request.org}`);
+  if ('node' in target && target.node !== node)
+    throw new MusterError('wrong_audience', `the request is for node ${target.node}`);
+  if (kind === 'group_request' && !('group' in target && target.group === levels.group)) {
+    throw new MusterError('wrong_audience', 'the target is not the group of the topic');
+  }
+  if (kind === 'fleet_request' && !('fleet' in target))
+    throw new MusterError('wrong_audience', 'the target is not the fleet');
+  const standing = context.standing();
+  // On its own topic a node answers wrong_target; on a shared one everybody who is not meant keeps silent.
+  if (kind !== 'node_request' && standing !== undefined && !isMember(request, standing)) {
+    throw new MusterError('wrong_audience', 'the node was not a member of the target at roster_at');
+  }
+  return { request, octets, sha256: sha256Hex(octets) };
+}
+
+/**
+ * A control that is believed, for this node and process, in its time, and new. Before the first welcome only a welcome
+ * and an announce count, since no clock can be trusted.
+ * @throws {MusterError} a refusal of openEnvelope or parsePayload, wrong_audience, stale, replayed
+ */
+export function openControl(
+  { payload }: IncomingMessage,
+  context: ReceiveContext,
+): { control: Control; sha256: string } {
+  const { keys, maxPacketBytes: maxBytes, org, node, processId } = context;
+  const { payload: octets } = openEnvelope(payload, { typ: 'muster-control', maxBytes, keyOf: keys.keyOf });
+  const control = parsePayload(Control, octets);
+  if (control.org !== org || control.node !== node)
+    throw new MusterError('wrong_audience', 'the control is for another node');
+  if ('process_id' in control && control.process_id !== processId) {
+    throw new MusterError('stale', 'the control is for another process of this node');
+  }
+  const expiresAtMs = Date.parse(control.expires_at);
+  const nowMs = context.standing()?.nowMs;
+  if (control.kind !== 'welcome') {
+    if (nowMs === undefined && control.kind !== 'announce')
+      throw new MusterError('stale', 'the control came before a welcome');
+    if (nowMs !== undefined && nowMs >= expiresAtMs) throw new MusterError('stale', 'the control has expired');
+  }
+  if (!context.isFirst(control.control_id, expiresAtMs)) throw new MusterError('replayed', 'the control came before');
+  return { control, sha256: sha256Hex(octets) };
+}
+
+/** Control ids are remembered this long past their end. */
+const KEEP_MS = 60_000;
+
+/** Remembers control ids until they have expired. `nowMs` is the corrected time, undefined before a welcome. */
+export function createOnce(nowMs: () => number | undefined): (id: string, expiresAtMs: number) => boolean {
+  const seen = new Map<string, number>();
+  return (id, expiresAtMs) => {
+    if (seen.has(id)) return false;
+    const now = nowMs();
+    for (const [old, untilMs] of seen) {
+      if (now === undefined || untilMs + KEEP_MS >= now) break; // in the order of their coming, which is nearly that of their ends
+      seen.delete(old);
+    }
+    seen.set(id, expiresAtMs);
+    return true;
+  };
+}
