@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+const root = new URL('../..', import.meta.url).pathname;
+const START_TIMEOUT_MS = 120_000;
+
+/** A child process that announced itself; `stop` asks it to end and waits. */
+export type Started = Readonly<{
+  child: ChildProcess;
+  ready: Readonly<Record<string, unknown>>;
+  stop: () => Promise<void>;
+}>;
+
+/** Runs `muster NAME ARGS…` as it is built and waits until it is ready. */
+export function startMuster(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Started> {
+  return start([`${root}bin/muster.js`, ...args], env);
+}
+
+/** Runs a script of this folder through tsx. */
+export function startScript(script: string, args: readonly string[] = []): Promise<Started> {
+  return start(['--import', 'tsx', new URL(script, import.meta.url).pathname, ...args], {});
+}
+
+/** Resident memory of a process in MiB, from /proc. */
+export function residentMiB(pid: number): number {
+  const [, kib = 'NaN'] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kib) / 1024;
+}
+
+/** The next message of a child whose `kind` is this one. */
+export async function messageOf<T extends z.ZodType>(child: ChildProcess, schema: T): Promise<z.infer<T>> {
+  for (;;) {
+    const [message]: unknown[] = await once(child, 'message', { signal: AbortSignal.timeout(START_TIMEOUT_MS) });
+    const parsed = schema.safeParse(message);
+    if (parsed.success) return parsed.data;
+  }
+}
+
+async function start(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Started> {
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: {
+      ...process.env,
+      MUSTER_BROKER_LOG_LEVEL: 'error',
+      MUSTER_CONTROLLER_LOG_LEVEL: 'error',
+      MUSTER_AGENT_LOG_LEVEL: 'error',
+      ...env,
+    },
+  });
+  const failed = once(child, 'exit').then(([code]) => {
+    throw new Error(`${args.join(' ')} ended with ${code} before it was ready`);
+  });
+  const { ready } = await Promise.race([
+    messageOf(child, z.object({ ready: z.record(z.string(), z.unknown()) })),
+    failed,
+  ]);
+  failed.catch(() => undefined);
+  return {
+    child,
+    ready,
+    async stop() {
+      if (child.exitCode !== null) return;
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { listen } from '../../runtime/listen.js';
+import { runMuster } from '../support/muster.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+import { until } from '../support/until.js';
+import { interrupt, startUp } from '../support/up.js';
+
+const Invocations = z.array(z.object({ id: z.string(), status: z.string() }));
+
+test('muster up shows a first action, stops at Ctrl-C with 0 and starts again on the same state', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const first = await startUp(t, dataDir);
+
+  assert.match(first.stdout(), /"node_id":/);
+  assert.match(first.stdout(), /: success/);
+  assert.equal(statSync(join(dataDir, 'cli.json')).mode & 0o777, 0o600);
+  assert.equal((await interrupt(first)).exitCode, 0);
+
+  const second = await startUp(t, dataDir);
+  assert.equal(second.node, first.node);
+  assert.equal(second.token, first.token);
+  const invocations = Invocations.parse(await second.json('invocations'));
+  assert.deepEqual(
+    invocations.map(({ status }) => status),
+    ['completed', 'completed'],
+  );
+  assert.equal((await interrupt(second)).exitCode, 0);
+});
+
+test('a second muster up on the same directory is refused with 69', async (t) => {
+  const up = await startUp(t, temporaryDirectory(t));
+
+  const { exitCode, stderr } = await runMuster(t, ['up', '--data', up.dataDir, '--http-port=0', '--mqtt-port=0']);
+
+  assert.equal(exitCode, 69);
+  assert.match(stderr, /already uses the directory .* \[already_running\]/);
+  assert.equal((await up.muster('nodes')).exitCode, 0);
+});
+
+test('a busy port is told in a sentence and ends with 69', async (t) => {
+  const taken = createServer();
+  const port = await listen(taken, { host: '127.0.0.1', port: 0, what: 'test' });
+  t.after(() => taken.close());
+
+  for (const flag of ['--http-port', '--mqtt-port']) {
+    const other = flag === '--http-port' ? '--mqtt-port=0' : '--http-port=0';
+    const { exitCode, stderr } = await runMuster(t, ['up', '--data', temporaryDirectory(t), `${flag}=${port}`, other]);
+    assert.equal(exitCode, 69, stderr);
+    assert.match(stderr, new RegExp(`port ${port} .*is taken.*\\[port_in_use\\]`));
+  }
+});
+
+test('a directory that cannot be used is told in a sentence and ends with 78', async (t) => {
+  const file = join(temporaryDirectory(t), 'file');
+  writeFileSync(file, '');
+
+  for (const dataDir of [file, join(file, 'below'), '/proc/muster']) {
+    const { exitCode, stderr } = await runMuster(t, ['up', '--data', dataDir]);
+    assert.equal(exitCode, 78, stderr);
+    assert.match(stderr, /cannot be used: .*\[data_dir_unusable\]/);
+  }
+});
+
+test('no part outlives a muster up that was killed', async (t) => {
+  const up = await startUp(t, temporaryDirectory(t));
+
+  up.child.kill('SIGKILL');
+  await up.ended;
+
+  const isGone = async (): Promise<boolean> => (await fetch(`${up.url}/healthz`).catch(() => undefined)) === undefined;
+  await until(isGone, { what: 'the controller ends', deadlineMs: 30_000 });
+  const again = await startUp(t, up.dataDir);
+  assert.equal(again.node, up.node);
+});
