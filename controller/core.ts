@@ -123,6 +123,7 @@ export async function createCore({
     async drain() {
       await ingest.drained();
       receipts.stop();
+      marks.stop();
     },
   };
 }

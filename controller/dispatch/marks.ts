@@ -9,8 +9,8 @@ import type { Store } from '../store/store.js';
 import type { OpenExecution } from './open-executions.js';
 
 /**
- * Steps on the way that people like to see but nothing depends on: they are written with the next commit, or within
- * 50 ms. After a crash the node is asked again and says the same.
+ * Steps on the way that people like to see but nothing depends on: they are written 50 ms later, and most are overtaken
+ * by a result before. After a crash the node is asked again and says the same.
  */
 export type Marks = Readonly<{
   sent: (execution: OpenExecution) => void;
@@ -20,38 +20,29 @@ export type Marks = Readonly<{
   unreachable: (execution: OpenExecution) => void;
   /** Its end was written: a mark that waits is void. */
   drop: (execution: OpenExecution) => void;
+  /** Writes what waits. */
+  stop: () => void;
 }>;
 
 type Mark = Readonly<{ kind: 'sent' | 'accepted' | 'requeued' | 'unreachable'; reason: string | null; atMs: number }>;
 
+const COLLECT_MS = 50;
+
 export function createMarks({ store, clock, log }: { store: Store; clock: Clock; log: Logger }): Marks {
   let waiting = new Map<OpenExecution, Mark>();
-  let scheduled = false;
+  let timer: NodeJS.Timeout | undefined;
 
   function put(execution: OpenExecution, kind: Mark['kind'], reason: string | null = null): void {
     waiting.set(execution, { kind, reason, atMs: clock.nowMs() });
-    if (scheduled) return;
-    scheduled = true;
-    let taken: ReadonlyMap<OpenExecution, Mark> | undefined;
-    store
-      .write(
-        (tx) => {
-          taken ??= take();
-          return writeMarks(tx, taken);
-        },
-        { lazy: true },
-      )
-      .catch((err: unknown) => {
-        scheduled = false;
-        log.warn({ err }, 'steps not recorded');
-      });
+    timer ??= setTimeout(flush, COLLECT_MS);
   }
 
-  function take(): ReadonlyMap<OpenExecution, Mark> {
-    const taken = waiting;
+  function flush(): void {
+    timer = undefined;
+    const marks = waiting;
     waiting = new Map();
-    scheduled = false;
-    return taken;
+    if (marks.size === 0) return;
+    store.write((tx) => writeMarks(tx, marks)).catch((err: unknown) => log.warn({ err }, 'steps not recorded'));
   }
 
   return {
@@ -61,6 +52,10 @@ export function createMarks({ store, clock, log }: { store: Store; clock: Clock;
     unreachable: (execution) => put(execution, 'unreachable'),
     drop: (execution) => {
       waiting.delete(execution);
+    },
+    stop() {
+      clearTimeout(timer);
+      flush();
     },
   };
 }

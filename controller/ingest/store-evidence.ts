@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
+import type { OpenExecutions } from '../dispatch/open-executions.js';
 import { groupBy } from '../grouping.js';
 import { EXECUTION_STATUSES } from '../http/schemas.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
-import { findExecution, moveExecutions } from '../store/executions.js';
+import { type ExecutionKey, findExecution, moveExecutions } from '../store/executions.js';
 import { settleInvocations } from '../store/invocations.js';
 import { insertOutputs } from '../store/outputs.js';
 import { findResult, insertResults } from '../store/results.js';
@@ -111,20 +112,18 @@ async function addResults(
 /** A signed result replaces whatever the controller had concluded by itself. */
 async function endExecutions(
   tx: Queries,
-  { clock, org }: Deps,
+  { open, clock, org }: Deps,
   { added, known }: { added: readonly ResultEvidence[]; known: ReadonlyMap<string, Known> },
 ): Promise<string[]> {
   const nowMs = clock.nowMs();
-  const heard = {
-    accepted_at: sql<number>`coalesce(accepted_at, ${nowMs})`,
-    sent_at: sql<number>`coalesce(sent_at, ${nowMs})`,
-  };
-  for (const [status, group] of groupBy(added, ({ result }) => result.status)) {
+  for (const group of groupBy(added, ({ result }) => `${result.status} ${result.execution_id}`).values()) {
     const keys = group.map(({ node, result }) => ({ node, executionId: result.execution_id }));
+    const accepted_at = sql<number>`coalesce(accepted_at, ${firstAcceptance(open, keys) ?? nowMs})`;
     const cleared = { open: 0, provisional: 0, unreachable: 0, reason: null, error_code: null };
+    const times = { accepted_at, sent_at: sql<number>`coalesce(sent_at, ${accepted_at})`, ended_at: nowMs };
     await moveExecutions(tx, keys, {
       from: EXECUTION_STATUSES,
-      set: { status, ...cleared, ...heard, ended_at: nowMs },
+      set: { status: group[0]?.result.status, ...cleared, ...times },
     });
   }
   await appendAudit(
@@ -140,6 +139,12 @@ async function endExecutions(
   );
   const invocationIds = added.flatMap((each) => known.get(keyOf(each))?.invocationId ?? []);
   return settleInvocations(tx, [...new Set(invocationIds)], nowMs);
+}
+
+/** When the first of them was accepted, as far as this process heard it: a mark that waits is not in the store yet. */
+function firstAcceptance(open: OpenExecutions, keys: readonly ExecutionKey[]): number | undefined {
+  const times = keys.flatMap(({ executionId, node }) => open.get(executionId, node)?.acceptedAtMs ?? []);
+  return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b));
 }
 
 function toOutputRow({ node, output }: OutputEvidence) {
