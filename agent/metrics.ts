@@ -66,6 +66,15 @@ export function createAgentMetrics(registry = new Registry()): AgentMetrics {
   outbox.set(0);
   terminals.set(0);
   let offered = new Set<string>();
+  /** Actions whose series exist; to zero a histogram again would lose what it has counted. */
+  const declared = new Set<string>();
+  const declare = (action: string): void => {
+    if (declared.has(action)) return;
+    declared.add(action);
+    for (const status of OUTCOMES) total.inc({ action, status }, 0);
+    duration.zero({ action });
+  };
+  declare('other');
 
   return {
     registry,
@@ -82,7 +91,7 @@ export function createAgentMetrics(registry = new Registry()): AgentMetrics {
     connected: (isConnected) => connected.set(isConnected ? 1 : 0),
     offer(names) {
       offered = new Set(names);
-      for (const action of offered) for (const status of OUTCOMES) total.inc({ action, status }, 0);
+      offered.forEach(declare);
     },
   };
 }

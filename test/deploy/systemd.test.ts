@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -9,8 +8,8 @@ import { BrokerConfig } from '../../broker/config.js';
 import { ControllerConfig } from '../../controller/config.js';
 import { loadConfig } from '../../runtime/config.js';
 import { EXIT } from '../../runtime/exit-codes.js';
-import type { TestScope } from '../support/broker.js';
 import { findCommand, runCommand } from '../support/commands.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const DIRECTORY = fileURLToPath(new URL('../../deploy/systemd/', import.meta.url));
 const PARTS = ['broker', 'controller', 'agent'] as const;
@@ -30,12 +29,6 @@ function unit(part: (typeof PARTS)[number]): string {
 /** The values of a setting, in order; systemd lets some come more than once. */
 function valuesOf(text: string, key: string): string[] {
   return text.split('\n').flatMap((line) => (line.startsWith(`${key}=`) ? [line.slice(key.length + 1)] : []));
-}
-
-function temporaryDirectory(t: TestScope): string {
-  const directory = mkdtempSync(join(tmpdir(), 'muster-'));
-  t.after(() => rmSync(directory, { recursive: true }));
-  return directory;
 }
 
 for (const part of PARTS) {

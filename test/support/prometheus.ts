@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { TestScope } from './broker.js';
+import { temporaryDirectory } from './temporary-directory.js';
+import { until } from './until.js';
 
 /** A part and the port of 127.0.0.1 that it serves metrics on. */
 export type Targets = Readonly<Record<'broker' | 'controller' | 'agent', number>>;
@@ -30,8 +31,7 @@ const START_LIMIT_MS = 20_000;
 
 /** Starts this `prometheus` binary on a free port and stops it after the test. */
 export async function startPrometheus(t: TestScope, binary: string, targets: Targets): Promise<TestPrometheus> {
-  const directory = mkdtempSync(join(tmpdir(), 'muster-prometheus-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   cpSync(SHIPPED, directory, { recursive: true });
   const file = join(directory, 'prometheus.yml');
   writeFileSync(file, readFileSync(file, 'utf8').replaceAll('15s', '500ms'));
@@ -50,6 +50,7 @@ export async function startPrometheus(t: TestScope, binary: string, targets: Tar
     await ended;
   });
   const url = `http://${await listenAddress(child.stderr)}`;
+  await until(async () => (await fetch(`${url}/-/ready`)).ok, { what: 'Prometheus is ready' });
   return {
     url,
     async query(expr) {
