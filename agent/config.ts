@@ -5,7 +5,7 @@ import { Id } from '../protocol/ids.js';
 import { LOG_LEVELS } from '../runtime/logger.js';
 import { ACTIONS_DEFAULTS, actionsFaults } from './actions-config.js';
 
-/** The agent's settings. docs/reference/config.md is generated from the descriptions. */
+/** The agent's settings. docs/reference/configuration.md is generated from the descriptions. */
 export const AgentConfig = z
   .strictObject({
     enabled: z

@@ -8,7 +8,7 @@ import { LOG_LEVELS } from '../runtime/logger.js';
 const File = z.string().min(1).max(4096);
 const Port = z.int().min(0).max(65_535);
 
-/** The broker's settings. docs/reference/config.md is generated from the descriptions. */
+/** The broker's settings. docs/reference/configuration.md is generated from the descriptions. */
 export const BrokerConfig = z
   .strictObject({
     host: z.string().max(255).default('127.0.0.1').describe('Address that the MQTT listeners bind to'),

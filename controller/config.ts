@@ -7,7 +7,7 @@ import { LOG_LEVELS } from '../runtime/logger.js';
 
 const BrokerUrl = z.url({ protocol: /^(mqtts?|wss?)$/ }).max(512);
 
-/** The controller's settings. docs/reference/config.md is generated from the descriptions. */
+/** The controller's settings. docs/reference/configuration.md is generated from the descriptions. */
 export const ControllerConfig = z.strictObject({
   host: z.string().max(255).default('127.0.0.1').describe('Address that the REST API listens on'),
   port: z.int().min(0).max(65_535).default(8080).describe('Port of the REST API; 0 takes a free one'),

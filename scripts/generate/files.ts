@@ -1,6 +1,9 @@
 import { renderFleetDashboard } from '../../deploy/grafana/build-dashboard.js';
 import { asyncApiDocument } from './asyncapi.js';
+import { configurationPage } from './configuration.js';
 import { errorsPage } from './errors.js';
+import { metricsPage } from './metrics.js';
+import { openApiDocument } from './openapi.js';
 import { MESSAGE_NAMES, messageSchema } from './schemas.js';
 import { fillTopicsPage } from './topics.js';
 
@@ -11,6 +14,9 @@ export async function generatedFiles(read: (path: string) => string): Promise<Re
   files.set('docs/reference/asyncapi.json', toJson(asyncApiDocument()));
   files.set('docs/reference/errors.md', errorsPage());
   files.set('deploy/grafana/dashboards/fleet.json', renderFleetDashboard());
+  files.set('docs/reference/configuration.md', configurationPage());
+  files.set('docs/reference/metrics.md', await metricsPage());
+  files.set('docs/reference/openapi.json', toJson(await openApiDocument()));
   files.set('topics.md', fillTopicsPage(read('topics.md')));
   return files;
 }
