@@ -76,7 +76,7 @@ test('a length of five bytes is refused [MQTT-2.2.3]', async (t) => {
   const broker = await startTestBroker(t);
   const raw = await connectRaw(t, broker.port, broker.credential('node', 'pump-7'));
 
-  raw.send(Buffer.from([0x30, 0x80, 0x80, 0x80, 0x80, 0x01]));
+  raw.send(Buffer.from([0x30, 0x80, 0x80, 0x80, 0x80, 0x00]));
 
   await raw.closed;
   assert.equal(await deniedCount(broker, 'packet_size'), 1);
