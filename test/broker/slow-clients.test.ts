@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { generate } from 'mqtt-packet';
 import { withDeadline } from '../../runtime/deadline.js';
 import { startTestBroker } from '../support/broker.js';
 import { brokerMetric, deniedCount } from '../support/broker-metrics.js';
@@ -96,7 +97,8 @@ test('a throttled node that leaves takes what waits with it', async (t) => {
     dup: false,
     retain: false,
   } as const;
-  for (let messageId = 1; messageId <= 50; messageId += 1) raw.send({ ...publish, qos: 1, messageId });
+  const flood = Array.from({ length: 200 }, (_, index) => generate({ ...publish, qos: 1, messageId: index + 1 }));
+  raw.send(Buffer.concat(flood)); // one chunk: all of it waits at once
   await raw.next('puback');
 
   raw.socket.destroy();
