@@ -39,6 +39,9 @@ type Admission =
       detail: string;
     }>;
 
+/** Client ids of controllers and monitors: a node that had one could push them off the broker. */
+const RESERVED_ID = /^(ctl|mon)-/;
+
 const MAX_ENROLL_BYTES = 64 * 1024;
 
 /**
@@ -87,6 +90,8 @@ async function admit(tx: Queries, deps: EnrollDeps, candidate: Candidate): Promi
   if (token.uses_left < 1) return invalid('The enrollment token is used up');
   const node = ask.node_id;
   if (node === undefined) return notAllowed('The enrollment names no node_id');
+  if (RESERVED_ID.test(node))
+    return notAllowed('Node ids do not begin with ctl- or mon-: those are client ids of others');
   if (token.node_id_pattern !== null && !matchesGlob(token.node_id_pattern, node)) {
     return notAllowed(`The token allows node ids that match ${token.node_id_pattern}`);
   }

@@ -1,6 +1,6 @@
 import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely';
 import Sqlite from 'libsql';
-import { MusterError } from '../../protocol/errors.js';
+import { isMusterError, MusterError } from '../../protocol/errors.js';
 import type { Tables } from './schema.js';
 
 export type Queries = Kysely<Tables>;
@@ -27,7 +27,7 @@ export function openConnection(file: string): Connection {
     expectPragma(sqlite, 'foreign_keys', 1);
   } catch (error) {
     sqlite.close();
-    throw error;
+    throw isMusterError(error) ? error : cannotOpen(file, error);
   }
   const queries: Queries = new Kysely<Tables>({ dialect: new SqliteDialect({ database: withCache(sqlite) }) });
   return {
@@ -46,9 +46,13 @@ function open(file: string): Sqlite.Database {
   try {
     return new Sqlite(file);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new MusterError('storage_failed', `The database ${file} cannot be opened: ${why}`, { cause });
+    throw cannotOpen(file, cause);
   }
+}
+
+function cannotOpen(file: string, cause: unknown): MusterError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new MusterError('storage_failed', `The database ${file} cannot be opened: ${why}`, { cause });
 }
 
 function expectPragma(sqlite: Sqlite.Database, name: string, wanted: string | number): void {

@@ -39,6 +39,8 @@ export type ScriptedAgent = Readonly<{
   /** Says hello until it is welcomed. */
   hello: (changes?: Readonly<Record<string, unknown>>) => Promise<void>;
   announce: () => Promise<void>;
+  /** Says `offline` without leaving: nothing is offered until the next hello. */
+  goOffline: () => Promise<void>;
   /** The next offer that was not taken yet. */
   nextOffer: () => Promise<Offered>;
   ack: (offered: Offered, reason?: (typeof REJECTION_REASONS)[number] | '') => Promise<void>;
@@ -196,6 +198,18 @@ export function connectScriptedAgent(
         ...changes,
       });
       await until(() => controls.filter(({ kind }) => kind === 'welcome').length > before, { what: 'a welcome' });
+    },
+    async goOffline() {
+      const ids = { boot_id: bootId, process_id: processId, connection: session.connection };
+      const status = {
+        v: 1,
+        state: 'offline',
+        reason: 'stopped',
+        ...ids,
+        since: toTime(Date.now()),
+        agent_version: '0',
+      };
+      await session.publish('status', { node }, JSON.stringify(status));
     },
     nextOffer: () =>
       until(

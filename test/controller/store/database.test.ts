@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { sql } from 'kysely';
+import { openConnection } from '../../../controller/store/database.js';
+import { DATABASE_FILE, openStore } from '../../../controller/store/store.js';
+import { assertRejectsCode } from '../../support/assert-code.js';
+import { temporaryDirectory } from '../../support/temporary-directory.js';
+
+test('every connection runs with a write-ahead log, a sync at each commit and foreign keys, also when reopened', async (t) => {
+  const file = join(temporaryDirectory(t), DATABASE_FILE);
+  await openConnection(file).close();
+
+  const connection = openConnection(file);
+  t.after(connection.close);
+
+  const pragma = async (name: string) => (await sql.raw(`PRAGMA ${name}`).execute(connection.queries)).rows[0];
+  assert.equal(Object(await pragma('journal_mode')).journal_mode, 'wal');
+  assert.equal(Object(await pragma('synchronous')).synchronous, 2);
+  assert.equal(Object(await pragma('foreign_keys')).foreign_keys, 1);
+});
+
+test('a commit syncs the write-ahead log before it is acknowledged (promise 1)', (t) => {
+  const directory = temporaryDirectory(t);
+  const trace = join(directory, 'trace');
+  const script = new URL('./one-commit.ts', import.meta.url).pathname;
+  const strace = ['-f', '-qq', '-e', 'trace=fdatasync,fsync,write', '-e', 'signal=none', '-y', '-o', trace];
+  const { status, error } = spawnSync('strace', [...strace, process.execPath, '--import', 'tsx', script, directory]);
+  if (error !== undefined) return t.skip('strace is not installed');
+
+  const lines = readFileSync(trace, 'utf8').split('\n');
+  const begin = lines.findIndex((line) => line.includes('commit begins'));
+  const end = lines.findIndex((line) => line.includes('commit acknowledged'));
+  assert.equal(status, 0);
+  assert.ok(begin !== -1 && end > begin);
+  const between = lines.slice(begin, end);
+  assert.ok(between.some((line) => /f(data)?sync\(\d+<[^>]*muster\.db-wal>\)/.test(line)));
+});
+
+test('a store that a newer release wrote is refused', async (t) => {
+  const directory = temporaryDirectory(t);
+  const store = await openStore(directory);
+  await store.write((tx) =>
+    tx
+      .withTables<{ kysely_migration: { name: string; timestamp: string } }>()
+      .insertInto('kysely_migration')
+      .values({ name: '9999-later', timestamp: '2030-01-01' })
+      .execute(),
+  );
+  await store.close();
+
+  await assertRejectsCode(openStore(directory), 'storage_failed');
+});
+
+test('a file that is no database is refused', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(join(directory, DATABASE_FILE), 'not a database, but long enough to look like one'.repeat(100));
+
+  await assertRejectsCode(openStore(directory), 'storage_failed');
+});
+
+test('a directory that is gone is refused', async (t) => {
+  await assertRejectsCode(openStore(join(temporaryDirectory(t), 'missing')), 'storage_failed');
+});
