@@ -94,7 +94,7 @@ async function accompany(
     signalGroup(leader, 'SIGTERM');
     await waitUntil(() => enclosure.isEmpty(leader), graceMs);
   }
-
+  await enclosure.kill(leader);
   const end = await within(exited, KILL_WAIT_MS);
   if (end === undefined) log.warn({ pid: leader }, 'process does not die');
   await Promise.all([drain(child.stdout), drain(child.stderr)]);
