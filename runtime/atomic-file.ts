@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
@@ -7,7 +7,18 @@ import { dirname } from 'node:path';
  */
 export function writeFileAtomic(file: string, content: string, mode = 0o600): void {
   const temporary = `${file}.${process.pid}.tmp`;
-  const handle = openSync(temporary, 'w', mode);
+  try {
+    writeDurably(temporary, content, mode);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true }); // it may hold half a key
+    throw error;
+  }
+  syncDirectory(dirname(file));
+}
+
+function writeDurably(file: string, content: string, mode: number): void {
+  const handle = openSync(file, 'w', mode);
   try {
     const bytes = Buffer.from(content);
     for (let written = 0; written < bytes.length; ) written += writeSync(handle, bytes, written);
@@ -15,8 +26,6 @@ export function writeFileAtomic(file: string, content: string, mode = 0o600): vo
   } finally {
     closeSync(handle);
   }
-  renameSync(temporary, file);
-  syncDirectory(dirname(file));
 }
 
 /** Makes the names in a directory durable: a rename or a new file is not, until its directory is synced. */

@@ -49,6 +49,7 @@ function exitCodeTable(): string {
     [EXIT.unavailable, 'The controller, the broker, a port or the data directory is not available'],
     [EXIT.notAllowed, 'Not allowed'],
     [EXIT.configuration, 'The configuration, a key or the data directory has faults'],
+    [EXIT.interrupted, 'A command was interrupted with Ctrl-C'],
   ];
   return table(
     ['Exit', 'Meaning'],

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startChild } from '../support/child.js';
+import { until } from '../support/until.js';
+
+const CHILD = './lifecycle-child.ts';
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`${signal} stops the part and ends with 0`, async (t) => {
+    const { child, message, ended } = startChild(t, CHILD, ['calm']);
+    assert.deepEqual(await message(), { ready: { port: 1 } });
+
+    child.kill(signal);
+
+    const { code, stderr } = await ended;
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /"msg":"stopping"[\s\S]*draining[\s\S]*"msg":"stopped"/);
+  });
+}
+
+test('a second signal skips the wait for running work', async (t) => {
+  const { child, message, ended } = startChild(t, CHILD, ['busy']);
+  await message();
+  let stderr = '';
+  child.stderr?.on('data', (bytes: Buffer) => {
+    stderr += bytes.toString();
+  });
+  child.kill('SIGTERM');
+  await until(() => stderr.includes('draining'), { what: 'the part drains' });
+  assert.equal(child.exitCode, null);
+
+  child.kill('SIGTERM');
+
+  assert.equal((await ended).code, 0);
+});
+
+test('the end of the process that started it stops the part', async (t) => {
+  const { child, message, ended } = startChild(t, CHILD, ['calm']);
+  await message();
+
+  child.disconnect();
+
+  assert.equal((await ended).code, 0);
+});
+
+test('a foreseen failure ends with its exit code, a sentence and what to do', async (t) => {
+  const { code, stderr } = await startChild(t, CHILD, ['foreseen']).ended;
+
+  assert.equal(code, 78);
+  assert.equal(
+    stderr,
+    'muster: The configuration has a fault:\n  - agent.x [config_invalid]\n  What to do: correct every line that is named.\n',
+  );
+});
+
+for (const mode of ['bug-at-start', 'bug-later']) {
+  test(`an unforeseen failure is logged as fatal and ends with 1 (${mode})`, async (t) => {
+    const { code, stderr } = await startChild(t, CHILD, [mode]).ended;
+
+    assert.equal(code, 1);
+    assert.match(stderr, /"level":"fatal".*x is not a function.*"msg":"unforeseen failure"/);
+  });
+}
+
+test('a stop that fails ends with 1', async (t) => {
+  const { child, message, ended } = startChild(t, CHILD, ['bad-stop']);
+  await message();
+
+  child.kill('SIGTERM');
+
+  assert.equal((await ended).code, 1);
+});

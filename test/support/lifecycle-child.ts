@@ -1,0 +1,26 @@
+import { MusterError } from '../../protocol/errors.js';
+import { announceReady, runProcess } from '../../runtime/lifecycle.js';
+import { createLogger } from '../../runtime/logger.js';
+
+// A part that does as its first argument says, under the real life cycle.
+const mode = process.argv[2];
+
+await runProcess(createLogger('part'), async () => {
+  if (mode === 'foreseen') throw new MusterError('config_invalid', 'The configuration has a fault:\n  - agent.x');
+  if (mode === 'bug-at-start') throw new TypeError('x is not a function');
+  const work = setInterval(() => undefined, 60_000);
+  announceReady({ port: 1 });
+  if (mode === 'bug-later') setImmediate(() => void Promise.reject(new TypeError('x is not a function')));
+  return {
+    async stop(hurry) {
+      clearInterval(work);
+      process.stderr.write('draining\n');
+      if (mode === 'busy') {
+        const patience = setInterval(() => undefined, 60_000);
+        await new Promise((resolve) => hurry.addEventListener('abort', resolve, { once: true }));
+        clearInterval(patience);
+      }
+      if (mode === 'bad-stop') throw new Error('cannot stop');
+    },
+  };
+});
