@@ -1,6 +1,6 @@
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { MusterError } from '../protocol/errors.js';
 import { errnoOf } from './errno.js';
 
@@ -24,7 +24,8 @@ export async function claimDataDir(directory: string): Promise<DataDir> {
 export function makeDataDir(directory: string): string {
   const path = resolve(directory);
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectories(path);
+    if (!statSync(path).isDirectory()) throw new Error('it is not a directory');
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -52,4 +53,15 @@ async function takeLock(path: string): Promise<Server> {
     });
     server.listen({ path: name }, () => locked(server));
   });
+}
+
+/** Node 20's own recursive mkdir never returns where a directory cannot be made in one that exists, such as /proc. */
+function makeDirectories(path: string): void {
+  const parent = dirname(path);
+  if (!existsSync(parent)) makeDirectories(parent);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
 }

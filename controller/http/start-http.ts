@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { MusterError } from '../../protocol/errors.js';
 import type { Clock } from '../../runtime/clock.js';
 import { withDeadline } from '../../runtime/deadline.js';
@@ -29,6 +30,7 @@ export async function startHttp({
   clock: Clock;
 }): Promise<RunningHttp> {
   const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // one for each caller that waits
   const { app } = await createApp({
     services,
     stopping: stopping.signal,

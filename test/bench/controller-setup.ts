@@ -31,6 +31,7 @@ export async function startInstallation(directory: string): Promise<Installation
     `--keys-file=${keys.listFile}`,
     '--max-connections-per-ip=20000',
     '--max-connections=20000',
+    '--max-in-rate=100000',
   ]);
   const { port } = Port.parse(broker.ready);
   const url = `mqtt://127.0.0.1:${port}`;
@@ -39,9 +40,9 @@ export async function startInstallation(directory: string): Promise<Installation
     broker,
     access: { url, scope: { prefix: 'muster/v1', org: 'default' }, signer: keys.signing, directory },
     async startController() {
-      const controller = await startMuster(['controller', '--port=0', `--data=${dataDir}`, `--broker-url=${url}`]);
+      const controller = await startMuster(['controller', '--port=0', `--data=${directory}`, `--broker-url=${url}`]);
       started.unshift(controller);
-      const { url: apiUrl, token } = CliFile.parse(JSON.parse(readFileSync(join(dataDir, 'cli.json'), 'utf8')));
+      const { url: apiUrl, token } = CliFile.parse(JSON.parse(readFileSync(join(directory, 'cli.json'), 'utf8')));
       return { process: controller, url: apiUrl, api: createApi(apiUrl, token) };
     },
     async stop() {

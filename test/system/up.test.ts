@@ -10,7 +10,7 @@ import { temporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
 import { interrupt, startUp } from '../support/up.js';
 
-const Invocations = z.array(z.object({ id: z.string(), status: z.string() }));
+const Invocations = z.object({ items: z.array(z.object({ status: z.string() })) });
 
 test('muster up shows a first action, stops at Ctrl-C with 0 and starts again on the same state', async (t) => {
   const dataDir = temporaryDirectory(t);
@@ -24,9 +24,9 @@ test('muster up shows a first action, stops at Ctrl-C with 0 and starts again on
   const second = await startUp(t, dataDir);
   assert.equal(second.node, first.node);
   assert.equal(second.token, first.token);
-  const invocations = Invocations.parse(await second.json('invocations'));
+  const { items } = Invocations.parse(await second.json('invocations'));
   assert.deepEqual(
-    invocations.map(({ status }) => status),
+    items.map(({ status }) => status),
     ['completed', 'completed'],
   );
   assert.equal((await interrupt(second)).exitCode, 0);
