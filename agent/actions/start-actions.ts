@@ -5,6 +5,7 @@ import type { Action } from './action.js';
 import { builtins } from './builtins/list.js';
 import { createNodeInfo } from './builtins/node-info.js';
 import { buildCapabilities, describeBinary } from './capabilities.js';
+import { clearPrivateCopies } from './hooks/private-copy.js';
 import { createHookAction } from './hooks/run-hook.js';
 import { startHookWatch } from './hooks/watch.js';
 import { detectIsolation } from './isolation.js';
@@ -44,6 +45,7 @@ export type ActionsOptions = Readonly<{
  */
 export async function startActions(options: ActionsOptions): Promise<Actions> {
   const { org, node, dataDir, limits, envPrefix, maxPacketBytes, onChange, log } = options;
+  await clearPrivateCopies(dataDir);
   const isolation = detectIsolation(log);
   const path = process.env.PATH ?? DEFAULT_PATH;
   const info = createNodeInfo({

@@ -36,14 +36,15 @@ export type HookRun = Readonly<{
   host?: Partial<HookHost>;
   /** Called with the path of the hook between its discovery and its run. */
   meanwhile?: (file: string) => void;
-  signal?: AbortSignal;
+  /** Fires the signal once stdout holds this. */
+  abortOn?: string;
 }>;
 
 /** Writes a hook, discovers it and runs it as a request with its checksum would. */
 export async function runHook(
   t: TestScope,
   script: string,
-  { name = 'hook.sh', sidecar, parameters = {}, checksum, host = {}, meanwhile, signal }: HookRun = {},
+  { name = 'hook.sh', sidecar, parameters = {}, checksum, host = {}, meanwhile, abortOn }: HookRun = {},
 ): Promise<{ end: ActionEnd; stdout: string; stderr: string; dataDir: string }> {
   const directory = temporaryDirectory(t);
   const dataDir = temporaryDirectory(t);
@@ -62,6 +63,7 @@ export async function runHook(
     ...host,
   });
   const output = createOutputCapture({ maxBytes: 1024 * 1024 });
+  const abort = new AbortController();
   meanwhile?.(written.file);
 
   const end = await action.run({
@@ -69,8 +71,13 @@ export async function runHook(
     parameters: new Map(Object.entries(parameters)),
     ...(checksum === null ? {} : { checksum: checksum ?? written.checksum }),
     timeoutMs: 30_000,
-    signal: signal ?? new AbortController().signal,
-    output,
+    signal: abort.signal,
+    output: {
+      write(stream, bytes) {
+        output.write(stream, bytes);
+        if (abortOn !== undefined && output.inline('stdout').data.includes(abortOn)) abort.abort();
+      },
+    },
   });
   return { end, stdout: output.inline('stdout').data, stderr: output.inline('stderr').data, dataDir };
 }

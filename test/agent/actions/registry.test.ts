@@ -55,6 +55,7 @@ test('P-22, S-P-29: what is announced is a copy, of what was set as well', () =>
   registry.setHooks(given);
 
   given.push(hookNamed('later'));
+  given[0]?.spec.parameters.push({ name: 'x', type: 'string', required: true, description: '' });
   registry.describe().hooks.pop();
   registry.describe().builtins[0]?.parameters.push({ name: 'x', type: 'string', required: true, description: '' });
 

@@ -30,6 +30,14 @@ test('P-103, S-P-34: a hook that exits with 42 exits with 42', async (t) => {
   assert.equal(stdout, 'so far\n');
 });
 
+test('P-42, P-102, S-P-30: a hook that outlives its time ends with the signal, and keeps what it has printed', async (t) => {
+  const polite = await runHook(t, '#!/bin/sh\necho ready\nexec sleep 999\n', { abortOn: 'ready' });
+  const stubborn = await runHook(t, '#!/bin/sh\ntrap "" TERM\necho ready\nsleep 999\n', { abortOn: 'ready' });
+
+  assert.deepEqual([polite.end, polite.stdout], [{ kind: 'signaled', signal: 'SIGTERM' }, 'ready\n']);
+  assert.deepEqual([stubborn.end, stubborn.stdout], [{ kind: 'signaled', signal: 'SIGKILL' }, 'ready\n']);
+});
+
 test('a hook may print unicode, or nothing', async (t) => {
   const { stdout } = await runHook(t, '#!/bin/sh\nprintf "grün 🌱 %s" "$MUSTER_PARAM_TEXT"\n', {
     parameters: { text: '日本 $(id) "; x' },

@@ -51,12 +51,14 @@ test('another directory that takes the name is heard from then on', async (t) =>
   mkdirSync(directory);
   mkdirSync(join(parent, 'other'));
   writeHook(join(parent, 'other'), 'other', 'one');
-  const seen = await watching(t, directory, 20);
+  const seen = await watching(t, directory, NEVER_MS);
 
   renameSync(directory, join(parent, 'old'));
   renameSync(join(parent, 'other'), directory);
 
   await until(() => seen().join() === 'other', { what: 'replaced' });
+  writeHook(directory, 'another', 'two');
+  await until(() => seen().join() === 'another,other', { what: 'heard' });
 });
 
 test('what changes nothing in the list is not told', async (t) => {
