@@ -1,0 +1,13 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const FOLDERS = ['protocol', 'runtime', 'broker', 'agent', 'controller', 'cli', 'deploy', 'scripts', 'test'];
+
+/** Every TypeScript file of ours, as a path below the repository, sorted. */
+export function sourceFiles(root: string): string[] {
+  return FOLDERS.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => `${folder}/${file}`),
+  ).sort();
+}
