@@ -102,10 +102,10 @@ async function runCopy(
   try {
     const marker = executionMarker(host.envPrefix, context.executionId);
     const program = { file: copy.file, args: [], cwd: copy.cwd, env: hook.env, graceMs: GRACE_MS, marker };
-    const sandboxed = await sandboxProgram(hook.sandbox, { program, hiddenDirectory: host.dataDir }, host);
+    const surroundings = { isolation: host.isolation, log: host.log, signal: context.signal, output: context.output };
+    const sandboxed = await sandboxProgram(hook.sandbox, { program, hiddenDirectory: host.dataDir }, surroundings);
     if (sandboxed.kind === 'unavailable') return failure('sandbox_unavailable', sandboxed.message);
-    const { signal, output } = context;
-    return toActionEnd(hook.name, await runProgram(sandboxed.program, { ...host, signal, output }));
+    return toActionEnd(hook.name, await runProgram(sandboxed.program, surroundings));
   } finally {
     await copy.remove();
   }

@@ -16,7 +16,7 @@ export type Sandboxed =
 export async function sandboxProgram(
   sandbox: string,
   { program, hiddenDirectory }: { program: Program; hiddenDirectory: string },
-  context: Pick<ProgramContext, 'isolation' | 'log'>,
+  { signal, isolation, log }: Omit<ProgramContext, 'output'>,
 ): Promise<Sandboxed> {
   if (sandbox === 'none') return { kind: 'program', program };
   if (sandbox !== 'bubblewrap') return unavailable(`This node has no sandbox named ${sandbox}.`);
@@ -31,7 +31,7 @@ export async function sandboxProgram(
   });
   const probe = await runProgram(
     { ...inside(bwrap, ['--version']), graceMs: 0 },
-    { signal: AbortSignal.timeout(PROBE_MS), output: { write: () => {} }, ...context },
+    { signal: AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)]), output: { write: () => {} }, isolation, log },
   );
   if (probe.kind !== 'exited' || probe.exitCode !== 0) return unavailable('bubblewrap does not work on this node.');
   // bwrap adds PWD to the environment; env takes it away again, so that a hook sees the same names everywhere (P-43).
