@@ -39,6 +39,8 @@ export type Entries = Readonly<{
   /** Bytes of the file that are still needed, and of output beside it. */
   readonly liveBytes: number;
   apply: (placed: Readonly<{ record: JournalRecord; octets?: Octets | undefined }>) => void;
+  /** Takes back what a record said that did not reach the disk; `before` is the entry as it was before it. */
+  revert: (record: JournalRecord, before: Entry | undefined) => void;
   remove: (id: string) => void;
   /** Forgets the octets and the output of an entry, keeps that it happened. */
   thin: (entry: Entry) => void;
@@ -55,8 +57,7 @@ export function createEntries(): Entries {
     remove(entry.id);
     byId.set(entry.id, entry);
     liveBytes += costOf(entry);
-    if (entry.state === 'accepted' || entry.state === 'starting') open.add(entry.id);
-    if (entry.state === 'finished' && !entry.receipted) unreceipted.add(entry.id);
+    list(entry);
   }
 
   /** In place, since the order of the map is the order of acceptance. */
@@ -66,8 +67,13 @@ export function createEntries(): Entries {
     liveBytes -= costOf(entry);
     Object.assign(entry, changes);
     liveBytes += costOf(entry);
-    if (entry.state === 'finished') open.delete(id);
-    if (entry.state === 'finished' && !entry.receipted) unreceipted.add(id);
+    list(entry);
+  }
+
+  function list({ id, state, receipted }: Entry): void {
+    if (state === 'accepted' || state === 'starting') open.add(id);
+    else open.delete(id);
+    if (state === 'finished' && !receipted) unreceipted.add(id);
     else unreceipted.delete(id);
   }
 
@@ -101,11 +107,11 @@ export function createEntries(): Entries {
           });
           return;
         case 'accepted':
-          if (record.starting) standing.seq += 1;
+          standing.seq = Math.max(standing.seq, record.seq);
           put({ ...blankEntry(record.id), ...acceptedFields(record), octets });
           return;
         case 'starting':
-          standing.seq += 1;
+          standing.seq = Math.max(standing.seq, record.seq);
           change(record.id, { state: 'starting' });
           return;
         case 'launched':
@@ -124,11 +130,23 @@ export function createEntries(): Entries {
           });
           return;
         case 'receipted':
-          for (const id of record.ids) change(id, { receipted: true });
+          for (const id of record.ids) if (byId.get(id)?.state === 'finished') change(id, { receipted: true });
           return;
         case 'entry':
           put({ ...fromRecord(record), octets: record.octets === 0 ? undefined : octets });
           return;
+      }
+    },
+    revert(record, before) {
+      if (record.kind === 'accepted') {
+        const cancelled = byId.get(record.id)?.cancelled ?? null;
+        remove(record.id);
+        // A cancel that came meanwhile is a record of its own, and stays.
+        if (cancelled !== null) put({ ...blankEntry(record.id), cancelled, expiresMs: record.expires_ms });
+      } else if (record.kind === 'starting') change(record.id, { state: 'accepted' });
+      else if (record.kind === 'finished' && before !== undefined) {
+        const { state, finishedMs, spillBytes, octets } = before;
+        change(record.id, { state, finishedMs, spillBytes, octets });
       }
     },
     remove,

@@ -34,9 +34,10 @@ export const JournalRecord = z.discriminatedUnion('kind', [
     sha256: Sha256Hex,
     expires_ms: Milliseconds,
     starting: z.boolean().describe('True: accepted and starting in one'),
+    seq: Count.describe('Starts so far, this one included when it is one'),
     octets: Count,
   }),
-  z.object({ kind: z.literal('starting'), id: ExecutionId }),
+  z.object({ kind: z.literal('starting'), id: ExecutionId, seq: Count }),
   z.object({ kind: z.literal('launched'), id: ExecutionId }),
   z.object({ kind: z.literal('cancelled'), id: ExecutionId, reason: z.string().max(1024), expires_ms: Milliseconds }),
   z.object({ kind: z.literal('finished'), id: ExecutionId, at_ms: Milliseconds, spill_bytes: Count, octets: Count }),
@@ -65,7 +66,7 @@ const NEWLINE = 0x0a;
 /** The bytes of a record: a JSON line, then its octets and a newline. No byte of the line is zero. */
 export function encodeRecord(record: JournalRecord, octets?: Buffer): Buffer[] {
   const line = Buffer.from(`${JSON.stringify(record)}\n`);
-  return octets === undefined ? [line] : [line, octets, Buffer.from('\n')];
+  return 'octets' in record ? [line, octets ?? Buffer.alloc(0), Buffer.from('\n')] : [line];
 }
 
 /**

@@ -1,6 +1,7 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MusterError } from '../../protocol/errors.js';
 import { syncDirectory } from '../../runtime/atomic-file.js';
 import { errnoOf } from '../../runtime/errno.js';
 
@@ -11,6 +12,8 @@ export type Spill = Readonly<{
   /** The payloads by seq; none when the file is gone. */
   read: (id: string) => Buffer[];
   remove: (id: string) => void;
+  /** Removes what no execution of these has: left by a crash before its result was recorded. */
+  keepOnly: (ids: ReadonlySet<string>) => void;
 }>;
 
 const LENGTH_BYTES = 4;
@@ -24,7 +27,9 @@ export function createSpill(directory: string): Spill {
       const handle = await open(join(directory, id), 'w', 0o600);
       try {
         for (let written = 0; written < bytes.length; ) {
-          written += (await handle.write(bytes, written, bytes.length - written)).bytesWritten;
+          const { bytesWritten } = await handle.write(bytes, written, bytes.length - written);
+          if (bytesWritten === 0) throw new MusterError('storage_failed', 'the disk took no bytes');
+          written += bytesWritten;
         }
         await handle.datasync();
       } finally {
@@ -44,6 +49,9 @@ export function createSpill(directory: string): Spill {
       return payloads;
     },
     remove: (id) => rmSync(join(directory, id), { force: true }),
+    keepOnly(ids) {
+      for (const name of readdirSync(directory)) if (!ids.has(name)) rmSync(join(directory, name), { force: true });
+    },
   };
 }
 

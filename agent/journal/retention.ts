@@ -1,0 +1,32 @@
+import type { Entries, Entry } from './entries.js';
+
+/** An id is kept this long past the end of its request: by then no copy of the request can be believed. */
+const KEEP_ID_MS = 24 * 3600 * 1000;
+/** A result without a receipt is kept this long. */
+const KEEP_RESULT_MS = 30 * 24 * 3600 * 1000;
+
+/** Above this part of the bound, results that the controller holds durably are forgotten, their ids are not. */
+const THIN_ABOVE = 0.5;
+
+/**
+ * Drops what is no longer needed, the oldest first. `nowMs` is a time that the controller has told, since a wrong clock
+ * must not make the node forget what it has run. `dropOutput` removes what lies beside the journal.
+ */
+export function prune(
+  entries: Entries,
+  { nowMs, maxBytes, dropOutput }: { nowMs: number; maxBytes: number; dropOutput: (id: string) => void },
+): void {
+  for (const entry of [...entries.byId.values()]) {
+    const isOver = isForgotten(entry, nowMs);
+    if (!isOver && !(entry.receipted && entries.liveBytes > maxBytes * THIN_ABOVE)) continue;
+    if (entry.spillBytes > 0) dropOutput(entry.id);
+    if (isOver) entries.remove(entry.id);
+    else entries.thin(entry);
+  }
+}
+
+function isForgotten({ state, receipted, expiresMs, finishedMs }: Entry, nowMs: number): boolean {
+  if (expiresMs + KEEP_ID_MS >= nowMs) return false;
+  if (state === 'tombstone' || receipted) return true;
+  return state === 'finished' && finishedMs + KEEP_RESULT_MS < nowMs;
+}

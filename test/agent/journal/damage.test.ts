@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestScope } from '../../support/broker.js';
+import { journalRequest, openTestJournal, type TestRequest } from '../../support/journal.js';
+import { temporaryDirectory } from '../../support/temporary-directory.js';
+
+const STARTS = 4;
+/** Coprime to 8, so that every bit of a byte has its turn. */
+const FLIP_STEP = 3;
+
+test('a last write cut off at any byte is cut back to the write before it, and appending goes on', async (t) => {
+  const { directory, file, requests, sizes } = await journalOfSingleWrites(t);
+  const whole = readFileSync(file);
+  const lastStart = sizes.at(-2) ?? 0;
+
+  for (let length = lastStart; length <= whole.length; length += 1) {
+    writeFileSync(file, whole.subarray(0, length));
+    const journal = await openTestJournal(t, directory);
+    const found = requests.filter(({ id }) => journal.find(id) !== undefined).length;
+    assert.equal(found, length === whole.length ? STARTS : STARTS - 1, `cut at ${length}`);
+    const next = journalRequest();
+    await journal.accept(next);
+    await journal.close();
+    const again = await openTestJournal(t, directory);
+    assert.ok(again.find(next.id), `appended after a cut at ${length}`);
+    await again.close();
+  }
+  assert.deepEqual(setAside(directory), []);
+});
+
+test('a last write of which only the length reached the disk is torn', async (t) => {
+  const { directory, file, requests, sizes } = await journalOfSingleWrites(t);
+  truncateSync(file, sizes.at(-2));
+  appendFileSync(file, Buffer.alloc(700));
+
+  const journal = await openTestJournal(t, directory);
+
+  assert.equal(requests.filter(({ id }) => journal.find(id) !== undefined).length, STARTS - 1);
+  assert.deepEqual(setAside(directory), []);
+});
+
+test('a last write with a sector that never reached the disk is torn', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'journal');
+  const journal = await openTestJournal(t, directory);
+  const [first, last] = [journalRequest(), journalRequest({ bytes: 3000 })];
+  await journal.accept(first);
+  await journal.accept(last);
+  await journal.close();
+  const bytes = readFileSync(file);
+  bytes.fill(0, 1024, 1536);
+  writeFileSync(file, bytes);
+
+  const again = await openTestJournal(t, directory);
+
+  assert.ok(again.find(first.id));
+  assert.equal(again.find(last.id), undefined);
+  assert.deepEqual(setAside(directory), []);
+});
+
+test('a flipped bit anywhere sets the journal aside, and a new one begins without an epoch', async (t) => {
+  const { directory, file } = await journalOfSingleWrites(t);
+  const whole = readFileSync(file);
+
+  for (let at = 0; at < whole.length; at += FLIP_STEP) {
+    const bytes = Buffer.from(whole);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << (at % 8));
+    writeFileSync(file, bytes);
+    const journal = await openTestJournal(t, directory, { clock: clockAt(at) });
+    assert.equal(journal.epochMs, undefined, `flipped at ${at}`);
+    await journal.close();
+    assert.deepEqual(readFileSync(join(directory, `journal.damaged-${at}`)), bytes, `kept as it was, flipped at ${at}`);
+  }
+});
+
+test('a write that was left out or put elsewhere sets the journal aside', async (t) => {
+  const { directory, file, sizes } = await journalOfSingleWrites(t);
+  const whole = readFileSync(file);
+  const [, one = 0, two = 0, three = 0] = sizes;
+
+  const without = Buffer.concat([whole.subarray(0, one), whole.subarray(two)]);
+  const swapped = Buffer.concat([
+    whole.subarray(0, one),
+    whole.subarray(two, three),
+    whole.subarray(one, two),
+    whole.subarray(three),
+  ]);
+  const repeated = Buffer.concat([whole.subarray(0, two), whole.subarray(one, two), whole.subarray(two)]);
+
+  for (const [index, bytes] of [without, swapped, repeated].entries()) {
+    writeFileSync(file, bytes);
+    const journal = await openTestJournal(t, directory, { clock: clockAt(index) });
+    assert.equal(journal.epochMs, undefined);
+    await journal.close();
+    assert.equal(setAside(directory).length, index + 1);
+  }
+});
+
+test('an empty journal file is damage, not a new journal', async (t) => {
+  const { directory, file } = await journalOfSingleWrites(t);
+  truncateSync(file, 0);
+
+  await openTestJournal(t, directory);
+
+  assert.equal(setAside(directory).length, 1);
+});
+
+test('a new file that a crash left beside the journal is of no account', async (t) => {
+  const { directory, file, requests } = await journalOfSingleWrites(t);
+  writeFileSync(`${file}.new`, 'half a compaction');
+
+  const journal = await openTestJournal(t, directory);
+
+  assert.ok(requests.every(({ id }) => journal.find(id)));
+});
+
+/** A journal with an epoch and some starts, each in a write of its own; `sizes` are the file's after each write. */
+async function journalOfSingleWrites(
+  t: TestScope,
+): Promise<{ directory: string; file: string; requests: TestRequest[]; sizes: number[] }> {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'journal');
+  const journal = await openTestJournal(t, directory);
+  const requests: TestRequest[] = [];
+  await journal.beginEpoch(1_700_000_000_000);
+  const sizes = [readFileSync(file).length];
+  for (let count = 0; count < STARTS; count += 1) {
+    const request = journalRequest();
+    await journal.accept(request);
+    requests.push(request);
+    sizes.push(readFileSync(file).length);
+  }
+  await journal.close();
+  return { directory, file, requests, sizes };
+}
+
+function setAside(directory: string): string[] {
+  return readdirSync(directory).filter((name) => name.startsWith('journal.damaged-'));
+}
+
+function clockAt(ms: number) {
+  return { nowMs: () => ms, monotonicMs: () => performance.now() };
+}

@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { uuidv7 } from 'uuidv7';
+import type { Journal } from '../../agent/journal/contract.js';
+import { type JournalOptions, openJournal } from '../../agent/journal/journal.js';
+import { SYSTEM_CLOCK } from '../../runtime/clock.js';
+import { createLogger } from '../../runtime/logger.js';
+import type { TestScope } from './broker.js';
+
+const HOUR_MS = 3_600_000;
+
+/** What a journal is asked to accept. */
+export type TestRequest = Readonly<{
+  id: string;
+  sha256: string;
+  octets: Buffer;
+  expiresMs: number;
+  starting: boolean;
+}>;
+
+/** A request as the executor hands it over, with octets of this length. */
+export function journalRequest({ bytes = 40, ...rest }: Partial<TestRequest> & { bytes?: number } = {}): TestRequest {
+  const id = rest.id ?? uuidv7();
+  const octets = rest.octets ?? Buffer.from(`{"id":"${id}"}`.padEnd(bytes));
+  const sha256 = createHash('sha256').update(octets).digest('hex');
+  return { id, sha256, octets, expiresMs: SYSTEM_CLOCK.nowMs() + HOUR_MS, starting: true, ...rest };
+}
+
+/** Opens the journal of node `pump` in this directory; closed after the test unless it was before. */
+export async function openTestJournal(
+  t: TestScope,
+  directory: string,
+  options: Partial<JournalOptions> = {},
+): Promise<Journal> {
+  const journal = await openJournal({
+    directory,
+    org: 'default',
+    node: 'pump',
+    maxBytes: 64 * 1024 * 1024,
+    clock: SYSTEM_CLOCK,
+    log: createLogger('agent', { level: 'silent' }),
+    machine: 'machine-1',
+    ...options,
+  });
+  t.after(journal.close);
+  return journal;
+}
