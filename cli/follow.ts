@@ -22,14 +22,14 @@ export async function follow(
     waitSeconds,
     signal,
     onState,
-  }: { waitSeconds: number; signal: AbortSignal; onState: (state: InvocationView) => void },
+  }: { waitSeconds: number; signal: AbortSignal; onState: (answer: InvocationAnswer) => void | Promise<void> },
 ): Promise<Outcome> {
   let failures = 0;
   for (;;) {
     try {
       const answer = await client.call(InvocationAnswer, { path: `/invocations/${id}`, waitSeconds, signal });
       failures = 0;
-      onState(answer.invocation);
+      await onState(answer);
       if (ENDED_STATUSES.has(answer.invocation.status)) return await complete(client, answer);
     } catch (error) {
       const isPassing = isMusterError(error, 'unavailable') || isMusterError(error, 'deadline_passed');

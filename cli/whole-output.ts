@@ -1,8 +1,17 @@
 import type { ExecutionView } from '../controller/http/schemas.js';
 import type { Client } from './client.js';
 
-/** What one execution printed: text, or how many bytes that are not text. */
-export type StreamText = Readonly<{ text: string; bytes: number; isText: boolean; isWhole: boolean }>;
+/** What one execution printed on one stream: text, or only how many bytes when they are not text. */
+export type StreamText = Readonly<{
+  text: string;
+  /** Of all that was captured. */
+  bytes: number;
+  isText: boolean;
+  /** The text is all that was captured. */
+  isWhole: boolean;
+  /** The node dropped what came past its max_output_bytes. */
+  isTruncated: boolean;
+}>;
 
 /** Both streams of an execution as its result holds them inline. */
 export function inlineOutput(execution: ExecutionView): Readonly<Record<'stdout' | 'stderr', StreamText>> {
@@ -36,5 +45,6 @@ function inlineStream(execution: ExecutionView, stream: 'stdout' | 'stderr'): St
   const text = execution[stream] ?? '';
   const bytes = execution[`${stream}_bytes`] ?? 0;
   const isText = execution[`${stream}_encoding`] !== 'base64';
-  return { text: isText ? text : '', bytes, isText, isWhole: isText && Buffer.byteLength(text) >= bytes };
+  const isWhole = isText && Buffer.byteLength(text) >= bytes;
+  return { text: isText ? text : '', bytes, isText, isWhole, isTruncated: execution[`${stream}_truncated`] === true };
 }

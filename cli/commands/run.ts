@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { ActionView, InvocationAnswer, type InvocationView, pageOf } from '../../controller/http/schemas.js';
@@ -6,13 +7,13 @@ import { isMusterError } from '../../protocol/errors.js';
 import type { Parameters } from '../../protocol/messages/parameters.js';
 import { EXIT } from '../../runtime/exit-codes.js';
 import type { Client } from '../client.js';
-import { follow } from '../follow.js';
+import { follow, type Outcome } from '../follow.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, collect, collectNodes, connect, print } from '../options.js';
 import { readParameters, type TypedParameters, toParameters } from '../parameters.js';
-import { startProgress } from '../progress.js';
-import { renderOutcome } from '../report.js';
+import { renderEnd, renderOutcome } from '../report.js';
 import { toSelector } from '../target.js';
+import { watchOf } from '../watch.js';
 
 const HELP = `
 Say which nodes with exactly one of --node, --group, --label and --all. Values are typed as the action
@@ -27,6 +28,10 @@ Examples:
 
 Ctrl-C leaves the action running and prints its id; muster show ID tells how it ended.
 Exit code 0 when every node succeeded, else 1.`;
+
+/** How often an ask is sent when no answer comes, and the pause between. */
+const MAX_ATTEMPTS = 3;
+const RETRY_MS = 500;
 
 const RunOptions = z.object({
   node: z.array(z.string()).optional(),
@@ -56,7 +61,7 @@ export function runCommand(io: Io): Command {
     .option('--timeout <duration>', 'how long it may run on a node')
     .option('--expires-in <duration>', 'how long it may wait for a node that is away')
     .option('--reason <text>', 'why, for the record')
-    .option('--stream', 'let the nodes send their output while it runs')
+    .option('--stream', 'show what the nodes print while it runs')
     .option('--detach', 'print the id at once and do not wait')
     .option('-y, --yes', 'confirm an action that changes something')
     .addHelpText('after', HELP);
@@ -68,7 +73,7 @@ export function runCommand(io: Io): Command {
     const parameters = await typeParameters(client, action, typed);
     const invocation = await create(client, { ...toBody(ask), action, target, parameters });
     if (ask.detach) return print(io, { isJson, value: { invocation }, render: () => invocation.id });
-    await report(client, { invocation, isJson, io });
+    await report(client, { invocation, isJson, isLive: ask.stream && !isJson, io });
   });
 }
 
@@ -76,15 +81,22 @@ function toBody({ timeout, expiresIn, reason, stream, yes }: RunOptions): Readon
   return { timeout, expires_in: expiresIn, reason, stream, confirm: yes };
 }
 
-/** Asks without waiting, so that the id is known whatever happens next. */
+/**
+ * Asks without waiting, so that the id is known whatever happens next. When the answer is lost the same ask is sent
+ * again: its key makes the controller answer with what it has stored.
+ */
 async function create(client: Client, body: Readonly<Record<string, unknown>>): Promise<InvocationView> {
-  const { invocation } = await client.call(InvocationAnswer, {
-    method: 'POST',
-    path: '/invocations',
-    body,
-    headers: { 'idempotency-key': randomUUID() },
-  });
-  return invocation;
+  const headers = { 'idempotency-key': randomUUID() };
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const call = { method: 'POST', path: '/invocations', body, headers } as const;
+      return (await client.call(InvocationAnswer, call)).invocation;
+    } catch (error) {
+      const isLost = isMusterError(error, 'unavailable') || isMusterError(error, 'deadline_passed');
+      if (!isLost || attempt === MAX_ATTEMPTS) throw error;
+      await delay(RETRY_MS);
+    }
+  }
 }
 
 /** The types come from what the nodes announce; without parameters there is nothing to ask. */
@@ -96,23 +108,21 @@ async function typeParameters(client: Client, action: string, typed: TypedParame
 
 async function report(
   client: Client,
-  { invocation, isJson, io }: { invocation: InvocationView; isJson: boolean; io: Io },
+  { invocation, isJson, isLive, io }: { invocation: InvocationView; isJson: boolean; isLive: boolean; io: Io },
 ): Promise<void> {
   const interrupt = new AbortController();
   const stopListening = io.onInterrupt(() => interrupt.abort());
-  const progress = startProgress(io, invocation);
+  const watch = watchOf(client, { invocation, isLive, io });
   try {
-    const outcome = await follow(client, invocation.id, {
-      waitSeconds: progress.waitSeconds,
-      signal: interrupt.signal,
-      onState: progress.show,
-    });
-    progress.clear();
-    const text = isJson ? '' : await renderOutcome(client, outcome, io);
+    const { waitSeconds, onState } = watch;
+    const outcome = await follow(client, invocation.id, { waitSeconds, signal: interrupt.signal, onState });
+    watch.end();
+    const render = watch.isOutputShown ? renderEnd : (end: Outcome) => renderOutcome(client, end, io);
+    const text = isJson ? '' : await render(outcome, io);
     print(io, { isJson, value: outcome, render: () => text });
     if (outcome.invocation.status !== 'completed') io.exitWith(EXIT.failed);
   } catch (error) {
-    progress.clear();
+    watch.end();
     io.stderr.write(`The action goes on. Look at it with: muster show ${invocation.id}\n`);
     if (!isMusterError(error, 'cancelled')) throw error;
     io.exitWith(EXIT.interrupted);

@@ -16,8 +16,12 @@ type Group = Readonly<{ first: ExecutionView; nodes: readonly string[] }>;
 /** How many node names stand in a heading. */
 const SHOWN_NODES = 8;
 
-/** The end of one execution on one node: its output as it was printed, then how it ended. */
-export function renderSingle(execution: ExecutionView, streams: Streams, io: Pick<Io, 'stdout' | 'env'>): string {
+/** The end of one execution on one node: its output as it was printed, unless that was shown already, then how it ended. */
+export function renderSingle(
+  execution: ExecutionView,
+  streams: Streams | undefined,
+  io: Pick<Io, 'stdout' | 'env'>,
+): string {
   const { node, status } = execution;
   const details = [
     status === 'rejected' ? undefined : exitOf(execution),
@@ -25,12 +29,17 @@ export function renderSingle(execution: ExecutionView, streams: Streams, io: Pic
     noteOf(execution) === '' ? undefined : escapeText(noteOf(execution)),
   ].filter((part) => part !== undefined);
   const line = [`${escapeText(node)}: ${paint(execution, io)}`, ...details].join(', ');
-  return `${renderStreams(streams, '')}${line}\n`;
+  return `${streams === undefined ? '' : renderStreams(streams, '')}${line}\n`;
 }
 
-/** The end of many executions: like results once, with the nodes that gave them, then one line per node. */
-export function renderMany({ executions, invocation }: Outcome, io: Pick<Io, 'stdout' | 'env'>): string {
+/** The outputs of many executions: like results once, with the nodes that gave them. */
+export function renderGroups({ executions }: Outcome, io: Pick<Io, 'stdout' | 'env'>): string {
   const groups = groupAlike(executions).filter(({ first }) => hasOutput(first));
+  return groups.map((group) => `${renderGroup(group, io)}\n`).join('');
+}
+
+/** How many executions ended: one line per node, and how many succeeded. */
+export function renderEnds({ executions, invocation }: Outcome, io: Pick<Io, 'stdout' | 'env'>): string {
   const head = ['NODE', 'STATUS', 'EXIT', 'DURATION', 'NOTE'];
   const rows = executions.map((execution) => [
     execution.node,
@@ -40,11 +49,7 @@ export function renderMany({ executions, invocation }: Outcome, io: Pick<Io, 'st
     noteOf(execution),
   ]);
   const { success, total } = invocation.counts;
-  return [
-    ...groups.map((group) => renderGroup(group, io)),
-    renderTable(head, rows, io),
-    `${success} of ${total} succeeded\n`,
-  ].join('\n');
+  return `${renderTable(head, rows, io)}\n${success} of ${total} succeeded\n`;
 }
 
 /** What was asked, by whom and when: the head of `muster show`. */
@@ -106,12 +111,14 @@ function renderStreams({ stdout, stderr }: Streams, indent: string): string {
   return [renderStream('stdout', stdout, indent), renderStream('stderr', stderr, indent)].join('');
 }
 
-function renderStream(name: string, { text, bytes, isText, isWhole }: StreamText, indent: string): string {
+function renderStream(name: string, stream: StreamText, indent: string): string {
+  const { text, bytes, isText, isWhole, isTruncated } = stream;
   if (bytes === 0) return '';
-  if (!isText) return `${indent}[${name}: ${bytes} bytes that are not text]\n`;
-  const lines = escapeOutput(text).replace(/\n$/, '').split('\n');
-  const cut = isWhole ? '' : `${indent}[${name}: not all of ${bytes} bytes are shown]\n`;
-  return `${lines.map((line) => `${indent}${line}\n`).join('')}${cut}`;
+  const lines = isText ? escapeOutput(text).replace(/\n$/, '').split('\n') : [];
+  if (!isText) lines.push(`[${name}: ${bytes} bytes that are not text]`);
+  else if (!isWhole) lines.push(`[${name}: not all of ${bytes} bytes are shown]`);
+  if (isTruncated) lines.push(`[${name}: the node dropped what came past its limit]`);
+  return lines.map((line) => `${indent}${line}\n`).join('');
 }
 
 function hasOutput(execution: ExecutionView): boolean {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { ExecutionView, InvocationView } from '../../controller/http/schemas.js';
 import { sha256Hex } from '../../protocol/envelope.js';
 import type { Result } from '../../protocol/messages/result.js';
-import { endOf, spawnMuster, startTestController } from '../support/muster.js';
+import { endOf, runMuster, spawnMuster, startTestController } from '../support/muster.js';
 import type { ScriptedAgent } from '../support/scripted-agent.js';
 import { until } from '../support/until.js';
 
@@ -113,6 +114,54 @@ test('hostile output reaches the terminal spelled out, and bytes that are no tex
   assert.match((await binary).stdout, /^\[stdout: 3 bytes that are not text\]\npump-1: success/);
 });
 
+test('with --stream lines are shown as they come, characters whole, and not again at the end', async (t) => {
+  const controller = await startTestController(t);
+  const agent = await controller.startAgent('pump-1');
+  const child = spawnMuster(t, ['run', 'ping', '--node', 'pump-1', '--stream', '--yes'], {
+    MUSTER_DATA: controller.dataDir,
+  });
+  let shown = '';
+  child.stdout?.on('data', (text: Buffer) => {
+    shown += text.toString();
+  });
+  const ended = endOf(child);
+  const whole = Buffer.from('first\nsecond ü\x1b[2J\r\nlast');
+  const offered = await agent.nextOffer();
+  await agent.ack(offered);
+  const say = (seq: number, from: number, to: number): Promise<void> =>
+    agent.say('output', 'muster-output', {
+      ...{ v: 1, execution_id: offered.request.execution_id, node: 'pump-1', org: 'default', seq, stream: 'stdout' },
+      ...{ offset: from, data: whole.subarray(from, to).toString('base64'), encoding: 'base64' },
+      last: to === whole.length,
+    });
+
+  await say(0, 0, 14); // ends within the ü
+  await until(() => shown.includes('first\n'), { what: 'the first line' });
+  assert.equal(shown, 'first\n');
+  await say(1, 14, whole.length);
+  await agent.result(offered, {
+    ...printed(whole.toString()),
+    chunks: 2,
+  });
+  const { exitCode, stdout } = await ended;
+
+  assert.equal(exitCode, 0);
+  assert.equal(stdout, 'first\nsecond ü\\x1b[2J\nlast\npump-1: success, exit code 0, 5ms\n');
+});
+
+test('output that the node had to drop is said to be cut', async (t) => {
+  const controller = await startTestController(t);
+  const agent = await controller.startAgent('pump-1');
+
+  const running = controller.muster('run', 'ping', '--node', 'pump-1', '--yes');
+  await answer(agent, { ...printed('kept\n'), stdout_truncated: true });
+
+  assert.equal(
+    (await running).stdout,
+    'kept\n[stdout: the node dropped what came past its limit]\npump-1: success, exit code 0, 5ms\n',
+  );
+});
+
 test('an ask that is refused ends with the exit code of its refusal, and nothing is stored', async (t) => {
   const controller = await startTestController(t);
   const parameters = [{ name: 'host', type: 'ip' as const, required: true, description: '' }];
@@ -173,6 +222,43 @@ test('Ctrl-C leaves the action running, says its id and ends with 130; show then
   );
   assert.match(shown.stdout, /\ndone\npump-1: success, exit code 0, 5ms\n/);
   assert.match(shown.stdout, /\nNODE +SENT +ACCEPTED +FINISHED +STORED\npump-1( +\d{4}-\S+Z){4}\n$/);
+});
+
+test('an ask whose answer is lost is sent again, and is one invocation', async (t) => {
+  const controller = await startTestController(t);
+  await controller.startAgent('pump-1', { runs: true });
+  let lost = 0;
+  const proxy = createServer((socket) => {
+    const target = connect(Number(new URL(controller.url).port), '127.0.0.1');
+    socket.on('error', () => target.destroy()).on('close', () => target.destroy());
+    target.on('error', () => socket.destroy()).on('close', () => socket.destroy());
+    socket.on('data', (bytes: Buffer) => target.write(bytes));
+    target.on('data', (bytes: Buffer) => {
+      if (lost === 0 && bytes.includes('HTTP/1.1 202')) {
+        lost += 1;
+        socket.destroy();
+      } else socket.write(bytes);
+    });
+  });
+  await new Promise<void>((bound) => proxy.listen(0, '127.0.0.1', bound));
+  t.after(() => proxy.close());
+  const address = proxy.address();
+  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+
+  const { exitCode, stdout } = await runMuster(t, ['run', 'ping', '--all', '--yes', '--json'], {
+    ...{ MUSTER_URL: url, MUSTER_TOKEN: controller.token },
+  });
+
+  assert.deepEqual([exitCode, lost], [0, 1]);
+  const { invocation } = Outcome.parse(JSON.parse(stdout));
+  const { stdout: list } = await controller.muster('invocations', '--json');
+  assert.deepEqual(
+    z
+      .object({ items: z.array(z.object({ id: z.string() })) })
+      .parse(JSON.parse(list))
+      .items.map(({ id }) => id),
+    [invocation.id],
+  );
 });
 
 test('a detached run prints the id alone; show of what there is not ends with 1', async (t) => {
