@@ -14,7 +14,7 @@ import { updateNode } from '../store/nodes.js';
 import { findResult } from '../store/results.js';
 import { type AckDeps, takeAccepted } from './acks.js';
 import { adoptCandidate, type CapabilityDeps } from './capabilities.js';
-import { endOldEpoch, hasLostJournal } from './journal-lost.js';
+import { endOldEpoch, hasLostJournal, openOn } from './journal-lost.js';
 import type { MissingOutput } from './missing-output.js';
 import { openNodeMessage } from './open-message.js';
 
@@ -46,8 +46,9 @@ const PASSWORD_RENEWAL_MS = (MAX_BROKER_TOKEN_SECONDS * 1000) / 2;
 export async function takeHello(deps: HelloDeps, message: IncomingMessage): Promise<void> {
   const { record, value: hello } = openNodeMessage(deps, message, { typ: 'muster-hello', schema: Hello });
   refuseOld(deps, record, hello);
-  const lost = hasLostJournal(record, hello);
-  const { next, password } = meet(deps, record, hello);
+  const wasOffered = openOn(deps.open, record.node).some(({ offered }) => offered);
+  const lost = hasLostJournal(record, hello, wasOffered);
+  const { next, password } = meet(deps, { record, hello, lost });
   await remember(deps, { record, next, hello, lost });
   if (lost) await endOldEpoch(deps, record.node);
 
@@ -72,8 +73,7 @@ function refuseOld({ nonces }: HelloDeps, record: NodeRecord, { node, process_id
 /** What the node is from now on, and its new password when it is time for one. */
 function meet(
   { clock, keyring, org }: HelloDeps,
-  record: NodeRecord,
-  hello: Hello,
+  { record, hello, lost }: { record: NodeRecord; hello: Hello; lost: boolean },
 ): { next: NodeRecord; password: string | undefined } {
   const nowMs = clock.nowMs();
   const groups = [...record.groups.keys()];
@@ -84,7 +84,6 @@ function meet(
       : undefined;
   const isNewProcess = record.processId !== null && record.processId !== hello.process_id;
   const formerProcesses = isNewProcess ? [...record.formerProcesses, record.processId] : record.formerProcesses;
-  const sameJournal = hello.journal_epoch !== null && !hasLostJournal(record, hello);
   const next: NodeRecord = {
     ...record,
     agentVersion: hello.agent_version,
@@ -94,7 +93,7 @@ function meet(
     formerProcesses: formerProcesses.slice(-MAX_FORMER_PROCESSES).filter((id) => id !== null),
     lastSeenMs: nowMs,
     journalEpoch: hello.journal_epoch,
-    journalSeq: sameJournal ? Math.max(record.journalSeq, hello.journal_seq) : hello.journal_seq,
+    journalSeq: lost ? hello.journal_seq : Math.max(record.journalSeq, hello.journal_seq),
     welcomeSeq: Math.max(record.welcomeSeq, hello.last_welcome_seq) + 1,
     passwordExpiresAtMs: renewed?.expiresAtMs ?? record.passwordExpiresAtMs,
     passwordGroups: groups,

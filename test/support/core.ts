@@ -10,7 +10,7 @@ import { openStore, type Store } from '../../controller/store/store.js';
 import { startTimers } from '../../controller/timers.js';
 import { topicFilter } from '../../protocol/topics.js';
 import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.js';
-import { createLogger } from '../../runtime/logger.js';
+import { createLogger, type Logger } from '../../runtime/logger.js';
 import type { TestScope } from './broker.js';
 import { temporaryDirectory } from './temporary-directory.js';
 import { until } from './until.js';
@@ -33,9 +33,12 @@ export type TestCore = Readonly<{
 /** Starts a broker and a controller that trust the same keys; both end with the test. */
 export async function startTestCore(
   t: TestScope,
-  { clock = SYSTEM_CLOCK, config: settings = {} }: { clock?: Clock; config?: Readonly<Record<string, unknown>> } = {},
+  {
+    clock = SYSTEM_CLOCK,
+    config: settings = {},
+    directory = temporaryDirectory(t),
+  }: { clock?: Clock; config?: Readonly<Record<string, unknown>>; directory?: string } = {},
 ): Promise<TestCore> {
-  const directory = temporaryDirectory(t);
   const log = createLogger('controller', { level: 'silent' });
   const keyring = startKeyring({ directory, org: 'default', clock, log });
   t.after(keyring.stop);
@@ -54,7 +57,7 @@ export async function startTestCore(
     const store = await openStore(directory);
     const core = await createCore({ store, keyring, config, brokerCa: undefined, clock, log });
     running = { core, store, stopTimers: startTimers(core, log) };
-    linkUp(core, { brokerUrl, keyring, log });
+    linkUp(core, { brokerUrl, keyring, clock, log });
     await until(() => core.link.connected, { what: 'the connection to the broker' });
   };
   const stop = async (): Promise<void> => {
@@ -81,7 +84,7 @@ export async function startTestCore(
 
 function linkUp(
   { link, ingest, presence, connected }: Core,
-  { brokerUrl, keyring, log }: { brokerUrl: string; keyring: Keyring; log: ReturnType<typeof createLogger> },
+  { brokerUrl, keyring, clock, log }: { brokerUrl: string; keyring: Keyring; clock: Clock; log: Logger },
 ): void {
   const scope = { prefix: 'muster/v1', org: 'default' };
   link.start({
@@ -94,7 +97,7 @@ function linkUp(
       password: issueBrokerPassword(
         keyring,
         { role: 'controller', id: 'ctl-test', org: 'default', groups: [] },
-        Date.now(),
+        clock.nowMs(),
       ).password,
     }),
     filters: () => INGESTED.map((kind) => topicFilter(scope, kind)),

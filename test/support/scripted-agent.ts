@@ -39,6 +39,10 @@ export type ScriptedAgent = Readonly<{
   /** Says hello until it is welcomed. */
   hello: (changes?: Readonly<Record<string, unknown>>) => Promise<void>;
   announce: () => Promise<void>;
+  /** From now on the node offers this; its hello names it. */
+  announceAs: (offers: Pick<AgentScript, 'actions' | 'hooks'>) => Promise<void>;
+  /** Replies to the newest welcome. */
+  answerWelcome: (data: Readonly<Record<string, unknown>>) => Promise<void>;
   /** Says `offline` without leaving: nothing is offered until the next hello. */
   goOffline: () => Promise<void>;
   /** The next offer that was not taken yet. */
@@ -125,10 +129,8 @@ export function connectScriptedAgent(
   const controls: Control[] = [];
   let taken = 0;
   let epoch: string | null = null;
-  const capabilities = JSON.stringify({
-    ...{ v: 1, node, org: 'default', builtin_actions: actions, hooks },
-    ...{ containers: [], terminals: [], limits: {} },
-  });
+  let newest = { controlId: '', sha256: '' };
+  let capabilities = capabilitiesOf(node, { actions, hooks });
 
   const session = startMqttSession({
     url: brokerUrl,
@@ -145,7 +147,7 @@ export function connectScriptedAgent(
     onConnect: () => undefined,
     onMessage({ kind, payload }) {
       const value = payloadOf(payload.toString());
-      if (kind === 'control') return takeControl(Control.parse(value));
+      if (kind === 'control') return takeControl(Control.parse(value), sha256Hex(octetsOf(payload)));
       const offered = { request: Request.parse(value), sha256: sha256Hex(octetsOf(payload)), kind };
       offers.push(offered);
       if (runs)
@@ -158,9 +160,10 @@ export function connectScriptedAgent(
   });
   t.after(session.stop);
 
-  function takeControl(control: Control): void {
+  function takeControl(control: Control, sha256: string): void {
     controls.push(control);
     if (control.kind !== 'welcome') return;
+    newest = { controlId: control.control_id, sha256 };
     epoch ??= control.now;
     if (control.announce) void announce();
   }
@@ -199,6 +202,15 @@ export function connectScriptedAgent(
       });
       await until(() => controls.filter(({ kind }) => kind === 'welcome').length > before, { what: 'a welcome' });
     },
+    async announceAs(offered) {
+      capabilities = capabilitiesOf(node, offered);
+      await announce();
+      await this.hello();
+    },
+    answerWelcome(data) {
+      const ids = { control_id: newest.controlId, control_sha256: newest.sha256 };
+      return say('reply', 'muster-reply', { v: 1, ...ids, node, org: 'default', ok: true, data });
+    },
     async goOffline() {
       const ids = { boot_id: bootId, process_id: processId, connection: session.connection };
       const status = {
@@ -221,6 +233,11 @@ export function connectScriptedAgent(
         { what: `an offer to ${node}` },
       ),
   };
+}
+
+function capabilitiesOf(node: string, { actions = [], hooks = [] }: Pick<AgentScript, 'actions' | 'hooks'>): string {
+  const offered = { builtin_actions: actions, hooks, containers: [], terminals: [], limits: {} };
+  return JSON.stringify({ v: 1, node, org: 'default', ...offered });
 }
 
 function octetsOf(message: Buffer): Buffer {

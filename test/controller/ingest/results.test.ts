@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MAX_CHUNK_BYTES } from '../../../protocol/messages/output.js';
+import { invoke } from '../../support/asks.js';
+import { startTestCore } from '../../support/core.js';
+import { startScriptedAgent } from '../../support/scripted-agent.js';
+import { until } from '../../support/until.js';
+
+test('a result that comes again is receipted again and changes nothing (promise 10)', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
+  const offered = await agent.nextOffer();
+  const result = agent.resultOf(offered);
+
+  await agent.say('result', 'muster-result', result);
+  await until(() => agent.receipted().length === 1, { what: 'the receipt' });
+  const before = await services.invocations.execution('default', id, 'pump-1');
+  await agent.say('result', 'muster-result', result);
+  await until(() => agent.receipted().length === 2, { what: 'the second receipt' });
+
+  assert.deepEqual(await services.invocations.execution('default', id, 'pump-1'), before);
+});
+
+test('a different result for the same execution is dropped, counted and audited', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
+  const offered = await agent.nextOffer();
+
+  await agent.result(offered);
+  await services.invocations.whenDone('default', id, { ms: 5_000 });
+  await agent.result(offered, { status: 'failed', exit_code: 3 });
+
+  await until(
+    async () => {
+      const rows = await muster.store.read
+        .selectFrom('audit')
+        .selectAll()
+        .where('event', '=', 'message_refused')
+        .execute();
+      return rows.some(({ details }) => details.includes('conflicting_result'));
+    },
+    { what: 'the audit row' },
+  );
+  assert.equal((await services.invocations.execution('default', id, 'pump-1'))?.status, 'success');
+});
+
+test('two different results in one batch: the first stays', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
+  const offered = await agent.nextOffer();
+
+  await Promise.all([agent.result(offered), agent.result(offered, { status: 'failed', exit_code: 3 })]);
+  await services.invocations.whenDone('default', id, { ms: 5_000 });
+
+  assert.equal((await services.invocations.execution('default', id, 'pump-1'))?.status, 'success');
+});
+
+test('an acceptance that comes after the result never moves the execution back', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
+  const offered = await agent.nextOffer();
+
+  await agent.result(offered);
+  await services.invocations.whenDone('default', id, { ms: 5_000 });
+  await agent.ack(offered);
+  await agent.ack(offered, 'actions_disabled');
+  await agent.hello();
+
+  const after = await services.invocations.execution('default', id, 'pump-1');
+  assert.deepEqual([after?.status, after?.reason], ['success', null]);
+});
+
+for (const [status, invocationStatus] of [
+  ['failed', 'failed'],
+  ['timeout', 'failed'],
+  ['cancelled', 'failed'],
+  ['error', 'failed'],
+  ['success', 'completed'],
+] as const) {
+  test(`an execution that ends as ${status} ends its invocation as ${invocationStatus} (P-35)`, async (t) => {
+    const muster = await startTestCore(t);
+    const { services } = muster.core;
+    const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+    const id = await invoke(services.invocations, { nodes: ['pump-1'] });
+
+    const fault = status === 'error' ? { error_code: 'start_failed', error: 'no such file' } : {};
+    await agent.result(await agent.nextOffer(), { status, ...fault });
+    const done = await services.invocations.whenDone('default', id, { ms: 5_000 });
+
+    assert.equal(done?.status, invocationStatus);
+    const execution = await services.invocations.execution('default', id, 'pump-1');
+    assert.equal(execution?.status, status);
+    assert.equal(execution.error_code, status === 'error' ? 'start_failed' : null);
+    assert.ok(execution.sent_at !== null && execution.accepted_at !== null);
+  });
+}
+
+test('output that does not fit the result is put together, and receipted only when all of it is here', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
+  const offered = await agent.nextOffer();
+  const pieces = ['a', 'b', 'c'].map((letter) => letter.repeat(MAX_CHUNK_BYTES));
+  const piece = (seq: number) => ({
+    ...{ v: 1, execution_id: offered.request.execution_id, node: 'pump-1', org: 'default', seq, stream: 'stdout' },
+    ...{ offset: seq * MAX_CHUNK_BYTES, data: pieces[seq], encoding: 'utf-8', last: seq === 2 },
+  });
+
+  await agent.say('output', 'muster-output', piece(0));
+  await agent.result(offered, { chunks: 3, stdout: 'aaa…ccc', stdout_bytes: 3 * MAX_CHUNK_BYTES });
+  await services.invocations.whenDone('default', id, { ms: 5_000 });
+  await agent.say('output', 'muster-output', piece(2));
+  const resend = await until(() => agent.controls.find(({ kind }) => kind === 'resend'), { what: 'a resend' });
+  assert.equal(resend.kind === 'resend' ? resend.from_seq : undefined, 1);
+  assert.deepEqual(agent.receipted(), []);
+  await agent.say('output', 'muster-output', piece(1));
+  await until(() => agent.receipted().length === 1, { what: 'the receipt' });
+
+  const output = await services.invocations.outputOf('default', id, { node: 'pump-1', stream: 'stdout' });
+  assert.equal(output?.bytes.toString(), pieces.join(''));
+  assert.equal(output?.complete, true);
+});
+
+test('what a technician ran on the device is recorded and receipted, once', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  await invoke(services.invocations, { nodes: ['pump-1'] });
+  const { request_sha256: _, ...result } = agent.resultOf(await agent.nextOffer());
+  const local = { ...result, execution_id: '0192f0c1-2b3c-7d4e-8f50-6172839405a6', origin: 'local', action: 'restart' };
+
+  for (let count = 1; count <= 2; count += 1) {
+    await agent.say('result', 'muster-result', local);
+    await until(() => agent.receipted().length === count, { what: 'the receipt' });
+  }
+
+  const rows = await muster.store.read.selectFrom('local_results').selectAll().execute();
+  assert.deepEqual(
+    rows.map(({ node, action, status }) => [node, action, status]),
+    [['pump-1', 'restart', 'success']],
+  );
+  const audit = await muster.store.read
+    .selectFrom('audit')
+    .selectAll()
+    .where('event', '=', 'local_execution')
+    .execute();
+  assert.equal(audit.length, 1);
+});

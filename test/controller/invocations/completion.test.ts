@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { EXECUTION_STATUSES } from '../../../controller/http/schemas.js';
+import { OPEN_STATUSES, statusOf } from '../../../controller/invocations/completion.js';
+import { noExecutions } from '../../../controller/store/invocations.js';
+
+const counts = fc
+  .record(Object.fromEntries(EXECUTION_STATUSES.map((status) => [status, fc.nat({ max: 3 })])))
+  .map((each) => ({ ...noExecutions(), ...each, total: Object.values(each).reduce((a, b) => a + b, 0) }))
+  .filter(({ total }) => total > 0);
+
+test('an invocation is at its end exactly when each of its executions is', () => {
+  fc.assert(
+    fc.property(counts, (of) => {
+      const open = OPEN_STATUSES.some((status) => of[status] > 0);
+      assert.equal(['approved', 'executing'].includes(statusOf(of).status), open);
+    }),
+  );
+});
+
+test('an invocation is completed exactly when all of its executions succeeded', () => {
+  fc.assert(fc.property(counts, (of) => assert.equal(statusOf(of).status === 'completed', of.success === of.total)));
+});
+
+test('an invocation is expired exactly when none of its executions was accepted in time', () => {
+  fc.assert(fc.property(counts, (of) => assert.equal(statusOf(of).status === 'expired', of.expired === of.total)));
+});
+
+test('what did not succeed is said in words', () => {
+  const of = { ...noExecutions(), total: 4, success: 1, timeout: 2, rejected: 1 };
+  assert.deepEqual(statusOf(of), { status: 'failed', error: 'of 4: 1 rejected, 2 timeout' });
+});
