@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_UNACKED } from '../../../controller/dispatch/lane.js';
 import type { Services } from '../../../controller/services.js';
+import { type Clock, SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { invoke } from '../../support/asks.js';
 import { startTestCore } from '../../support/core.js';
 import { type ScriptedAgent, startScriptedAgent } from '../../support/scripted-agent.js';
@@ -173,6 +174,50 @@ test('a signed acceptance that came after the expiry opens the execution again',
   await until(async () => (await services.invocations.get('default', id))?.status === 'executing', {
     what: 'executing',
   });
+});
+
+test('an accepted execution whose result never comes ends as agent_lost, and a late result replaces that', async (t) => {
+  let aheadMs = 0;
+  const clock: Clock = { nowMs: SYSTEM_CLOCK.nowMs, monotonicMs: () => SYSTEM_CLOCK.monotonicMs() + aheadMs };
+  const muster = await startTestCore(t, { clock });
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const id = await invoke(services.invocations, { nodes: ['pump-1'] }, { timeout: '10s' });
+  const offered = await agent.nextOffer();
+  await agent.ack(offered);
+  await until(async () => (await services.invocations.get('default', id))?.status === 'executing', {
+    what: 'executing',
+  });
+
+  aheadMs = 71_000;
+  assert.equal((await services.invocations.whenDone('default', id, { ms: 5_000 }))?.status, 'failed');
+  const lost = await services.invocations.execution('default', id, 'pump-1');
+  assert.deepEqual([lost?.status, lost?.error_code, lost?.provisional], ['error', 'agent_lost', true]);
+  await agent.result(offered);
+
+  await until(async () => (await services.invocations.get('default', id))?.status === 'completed', {
+    what: 'completed',
+  });
+  const done = await services.invocations.execution('default', id, 'pump-1');
+  assert.deepEqual([done?.status, done?.error_code, done?.provisional], ['success', null, false]);
+});
+
+test('a node that leaves offers unanswered for 30 s is marked unreachable, until it answers', async (t) => {
+  let aheadMs = 0;
+  const clock: Clock = { nowMs: SYSTEM_CLOCK.nowMs, monotonicMs: () => SYSTEM_CLOCK.monotonicMs() + aheadMs };
+  const muster = await startTestCore(t, { clock });
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
+  const offered = await agent.nextOffer();
+  const isUnreachable = async () => (await services.invocations.execution('default', id, 'pump-1'))?.unreachable;
+  assert.equal(await isUnreachable(), false);
+
+  aheadMs = 31_000;
+  await until(isUnreachable, { what: 'unreachable' });
+  await agent.ack(offered);
+
+  await until(async () => !(await isUnreachable()), { what: 'reachable' });
 });
 
 async function goAway(services: Services, agent: ScriptedAgent): Promise<void> {

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { firstBrokenAuditRow } from '../../controller/store/audit.js';
+import { invoke } from '../support/asks.js';
+import { startTestCore } from '../support/core.js';
+import { startScriptedAgent } from '../support/scripted-agent.js';
+import { createTestClock } from '../support/test-clock.js';
+import { until } from '../support/until.js';
+
+test('open work survives a restart of the controller, in whatever state it was (promises 1, 3 and 5)', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const accepted = await invoke(services.invocations, { nodes: ['pump-1'] });
+  const running = await agent.nextOffer();
+  await agent.ack(running);
+  const sent = await invoke(services.invocations, { nodes: ['pump-1'] });
+  const unanswered = await agent.nextOffer();
+  await agent.goOffline();
+  await until(async () => (await services.nodes.get('default', 'pump-1'))?.state === 'offline', { what: 'offline' });
+  const queued = await invoke(services.invocations, { nodes: ['pump-1'] });
+
+  await muster.stop();
+  await muster.start();
+  await agent.hello({ running: [running.request.execution_id] });
+  await agent.result(running);
+  const again = await agent.nextOffer();
+  const first = await agent.nextOffer();
+  await agent.result(again);
+  await agent.result(first);
+
+  assert.equal(again.sha256, unanswered.sha256);
+  for (const id of [accepted, sent, queued]) {
+    const done = await muster.core.services.invocations.whenDone('default', id, { ms: 5_000 });
+    assert.equal(done?.status, 'completed');
+  }
+  assert.equal(await firstBrokenAuditRow(muster.store.read), undefined);
+});
+
+test('the controller that comes back asks nodes with open work to say hello', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  await invoke(services.invocations, { nodes: ['pump-1'] });
+  await agent.nextOffer();
+  const announces = (): number => agent.controls.filter(({ kind }) => kind === 'announce').length;
+  const before = announces();
+
+  await muster.stop();
+  await muster.start();
+
+  await until(() => announces() > before, { what: 'an announce' });
+});
+
+test('a result that came while the controller was away is stored when its node sends it again', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
+  const offered = await agent.nextOffer();
+  await agent.ack(offered);
+
+  await muster.stop();
+  await agent.result(offered);
+  await muster.start();
+  const { execution_id: executionId } = offered.request;
+  await agent.hello({ unreceipted: [executionId], unreceipted_count: 1 });
+  assert.deepEqual(agent.receipted(), []);
+  await agent.result(offered);
+  await until(() => agent.receipted().length === 1, { what: 'the receipt' });
+
+  assert.equal((await muster.core.services.invocations.get('default', id))?.status, 'completed');
+});
+
+test('what expired while the controller was away is ended when it comes back', async (t) => {
+  const clock = createTestClock();
+  const muster = await startTestCore(t, { clock });
+  const { services } = muster.core;
+  await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const id = await invoke(services.invocations, { nodes: ['pump-1'] }, { expires_in: '1m' });
+
+  await muster.stop();
+  clock.advance(3600 * 1000);
+  await muster.start();
+
+  assert.equal((await muster.core.services.invocations.whenDone('default', id, { ms: 5_000 }))?.status, 'expired');
+});
+
+test('nodes, their groups, actions and hook pins are known again after a restart', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const script = { groups: ['pumps'], labels: { site: 'north' }, hooks: [] };
+  await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1', script });
+  const before = await services.nodes.get('default', 'pump-1');
+
+  await muster.stop();
+  await muster.start();
+  const after = await muster.core.services.nodes.get('default', 'pump-1');
+
+  assert.deepEqual({ ...after, state: '', last_seen: '' }, { ...before, state: '', last_seen: '' });
+  assert.deepEqual(await muster.core.services.nodes.groups('default'), [{ group: 'pumps', nodes: 1 }]);
+  const [ping] = await muster.core.services.nodes.actions('default');
+  assert.deepEqual([ping?.name, ping?.risk, ping?.nodes], ['ping', 'read', ['pump-1']]);
+});
