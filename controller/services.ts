@@ -49,7 +49,7 @@ export type InvocationService = Readonly<{
    * Stores the ask and starts delivering it; durable when it resolves. `replayed` is true when the same
    * `idempotencyKey`, principal and body came before. `bodySha256` is of the body's octets.
    * @throws {MusterError} unknown_action, unknown_node, unknown_group, no_target, invalid_parameter,
-   *   missing_required_parameter, hook_changed, checksums_differ, too_many_open, idempotency_conflict, forbidden,
+   *   missing_required_parameter, hook_changed, too_many_open, idempotency_conflict, forbidden,
    *   confirmation_required, invalid_request, overloaded, storage_failed
    */
   create: (

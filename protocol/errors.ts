@@ -183,11 +183,6 @@ export const ERROR_CODES = {
     'the hook has another checksum than the one that was pinned',
     'look at the file on the node and accept the change if it is yours',
   ),
-  checksums_differ: api(
-    422,
-    'the targets do not agree on the hook',
-    'target nodes that have the same version of the hook',
-  ),
   idempotency_conflict: api(409, 'this Idempotency-Key was used with another body', 'use a new key for a new ask'),
   conflict: api(409, 'the record is no longer in a state that allows this', 'read the record again'),
   too_many_open: api(429, 'the node has too many open executions', 'wait until some have ended, or cancel some', true),
