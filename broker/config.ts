@@ -11,8 +11,9 @@ const Port = z.int().min(0).max(65_535);
 /** The broker's settings. docs/reference/configuration.md is generated from the descriptions. */
 export const BrokerConfig = z
   .strictObject({
-    host: z.string().max(255).default('127.0.0.1').describe('Address that the MQTT listeners bind to'),
+    host: z.string().max(255).default('127.0.0.1').describe('Address that the listeners without TLS bind to'),
     port: Port.default(1883).describe('Port of MQTT over TCP; 0 takes a free one'),
+    tls_host: z.string().max(255).optional().describe('Address that the TLS listener binds to; host when absent'),
     tls_port: Port.optional().describe('Port of MQTT over TLS 1.2 or newer; no TLS listener when absent'),
     tls_cert_file: File.optional().describe('PEM file of the certificate chain; needed with tls_port'),
     tls_key_file: File.optional().describe('PEM file of the private key; needed with tls_port'),

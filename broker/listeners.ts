@@ -35,10 +35,10 @@ export async function startListeners(deps: ListenerDeps): Promise<Listeners> {
   const sockets = new Set<Socket>();
   const servers: Server[] = [];
 
-  const open = async (server: Server, port: number, what: string): Promise<number> => {
+  const open = async (server: Server, at: { host: string; port: number; what: string }): Promise<number> => {
     admitSockets(server, sockets, deps);
-    const bound = await listen(server, { host: config.host, port, what });
-    server.on('error', (err) => log.error({ err, what }, 'listener cannot accept'));
+    const bound = await listen(server, at);
+    server.on('error', (err) => log.error({ err, what: at.what }, 'listener cannot accept'));
     servers.push(server);
     return bound;
   };
@@ -48,13 +48,15 @@ export async function startListeners(deps: ListenerDeps): Promise<Listeners> {
     await Promise.all(closed);
   };
 
-  const { port, tls_port, ws_port } = config;
+  const { host, port, tls_host = host, tls_port, ws_port } = config;
+  const tls = { host: tls_host, what: 'MQTT over TLS' };
+  const ws = { host, what: 'MQTT over WebSocket' };
   try {
     return {
       ports: {
-        port: await open(createTcp(deps), port, 'MQTT'),
-        ...(tls_port === undefined ? {} : { tlsPort: await open(createTls(deps), tls_port, 'MQTT over TLS') }),
-        ...(ws_port === undefined ? {} : { wsPort: await open(createWs(deps), ws_port, 'MQTT over WebSocket') }),
+        port: await open(createTcp(deps), { host, port, what: 'MQTT' }),
+        ...(tls_port === undefined ? {} : { tlsPort: await open(createTls(deps), { ...tls, port: tls_port }) }),
+        ...(ws_port === undefined ? {} : { wsPort: await open(createWs(deps), { ...ws, port: ws_port }) }),
       },
       stop,
     };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -55,6 +56,25 @@ test('clients on TCP, TLS and WebSocket meet on one broker', async (t) => {
   await node.publishAsync(STATUS, 'on line', { qos: 1, retain: true });
 
   for (const message of await Promise.all(told)) assert.equal(message.text, 'on line');
+});
+
+test('TLS may listen on an address on which plain MQTT does not', async (t) => {
+  const certificate = await makeCertificate(t);
+  if (certificate === undefined) return t.skip('openssl is not installed');
+  if (process.platform !== 'linux') return t.skip('only Linux has all of 127.0.0.0/8 without setting it up');
+  const broker = await startTestBroker(t, { config: { tls_host: '127.0.0.2', tls_port: 0, ...certificate } });
+
+  const reaches = (host: string, port: number | undefined): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connectTcp({ host, port: port ?? 0 });
+      socket.once('connect', () => resolve(true));
+      socket.once('error', () => resolve(false));
+      t.after(() => socket.destroy());
+    });
+
+  assert.equal(await reaches('127.0.0.2', broker.tlsPort), true);
+  assert.equal(await reaches('127.0.0.2', broker.port), false);
+  assert.equal(await reaches('127.0.0.1', broker.port), true);
 });
 
 test('TLS below 1.2 is refused', async (t) => {
