@@ -5,6 +5,12 @@ import { Id } from '../protocol/ids.js';
 import { LOG_LEVELS } from '../runtime/logger.js';
 import { ACTIONS_DEFAULTS, actionsFaults } from './actions-config.js';
 
+const MAX_TIMER_MS = 500 * 3_600_000;
+
+/** A timer holds at most 2^31 ms, and fires at once past that. */
+const fitsTimer = (text: string): boolean => (parseDuration(text) ?? 0) <= MAX_TIMER_MS;
+const Interval = PositiveDuration.refine(fitsTimer, 'must be at most 500h');
+
 /** The agent's settings. docs/reference/configuration.md is generated from the descriptions. */
 export const AgentConfig = z
   .strictObject({
@@ -18,7 +24,9 @@ export const AgentConfig = z
       .max(10_000)
       .default(ACTIONS_DEFAULTS.maxConcurrent)
       .describe('Actions that run at the same time, at least 1; more are refused with max_concurrent_reached'),
-    max_action_timeout: DurationText.default('10m').describe('The longest that one action may run, at least 10s'),
+    max_action_timeout: DurationText.refine(fitsTimer, 'must be at most 500h')
+      .default('10m')
+      .describe('The longest that one action may run, at least 10s'),
     max_output_bytes: z
       .int()
       .max(64 * 1024 * 1024)
@@ -29,8 +37,8 @@ export const AgentConfig = z
       .regex(/^[A-Z][A-Z0-9_]{0,30}_$/, 'must be upper-case letters, digits and _, and end in _')
       .default('MUSTER_')
       .describe('Begins the names of the environment variables that a hook sees'),
-    hello_interval: PositiveDuration.default('15m').describe('How often the agent says hello on a quiet link'),
-    metrics_interval: PositiveDuration.default('5m').describe('How often a metrics snapshot is published'),
+    hello_interval: Interval.default('15m').describe('How often the agent says hello on a quiet link'),
+    metrics_interval: Interval.default('5m').describe('How often a metrics snapshot is published'),
     metrics_host: z.string().min(1).max(255).default('127.0.0.1').describe('Address of /metrics, /healthz and /readyz'),
     metrics_port: z
       .int()
@@ -40,7 +48,7 @@ export const AgentConfig = z
       .describe(
         'Port of /metrics; 9464 when absent, or a free one when that is taken; 0 takes a free one, -1 serves none',
       ),
-    drain_timeout: PositiveDuration.default('30s').describe('How long a stop waits for running actions'),
+    drain_timeout: Interval.default('30s').describe('How long a stop waits for running actions'),
     data_dir: z
       .string()
       .min(1)

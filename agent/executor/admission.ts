@@ -2,6 +2,7 @@ import type { RejectionReason } from '../../protocol/messages/ack.js';
 import type { Request } from '../../protocol/messages/request.js';
 import type { Action } from '../actions/action.js';
 import type { JournalEntry } from '../journal/contract.js';
+import { isSpread } from './spread-queue.js';
 
 /** A request's clock may run ahead of ours by this much. */
 const EARLY_MS = 120_000;
@@ -42,7 +43,7 @@ export function admit(request: Request, sha256: string, state: AdmissionState): 
   if (state.entry !== undefined) return admitKnown(state.entry, sha256);
   const outside = outsideWindow(request, state);
   if (outside !== undefined) return { kind: 'rejected', reason: outside };
-  if (request.spread === undefined && state.active >= state.maxConcurrent) {
+  if (!isSpread(request) && state.active >= state.maxConcurrent) {
     return { kind: 'rejected', reason: 'max_concurrent_reached' };
   }
   const action = state.find(request.action); // a Map: the name comes from the wire

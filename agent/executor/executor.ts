@@ -12,7 +12,7 @@ import type { AgentMetrics } from '../metrics.js';
 import { admit, isExpired, type Standing } from './admission.js';
 import { outputPayloads, startOutputStream } from './output-stream.js';
 import { type ExecutionEnd, errorEnd, runAction, timeoutOf } from './run-action.js';
-import { createSpreadQueue } from './spread-queue.js';
+import { createSpreadQueue, isSpread } from './spread-queue.js';
 import { inlineLimit, type Speaker, subjectOf, toResult } from './to-result.js';
 
 /** What the controller is told; the production reporter publishes signed messages (P-55, P-56). */
@@ -52,6 +52,8 @@ export type Executor = Readonly<{
   cancel: (cancel: Readonly<{ id: string; reason: string; expiresMs: number }>) => Promise<void>;
   /** Ends what a crash left open, and takes up again what was only waiting. */
   recover: () => Promise<void>;
+  /** A welcome came: what waited for one may start. */
+  welcomed: () => void;
   /** Output messages of a running execution that streams. */
   liveOutput: (id: string) => readonly Buffer[];
   running: () => readonly string[];
@@ -70,7 +72,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   const spread = createSpreadQueue({
     clock,
     random: deps.random,
-    hasSlot: () => running.size < limits.maxConcurrent && !shuttingDown,
+    hasSlot: () => running.size < limits.maxConcurrent && !shuttingDown && deps.standing() !== undefined,
     start: (waiting) => void startWaiting(waiting),
   });
 
@@ -97,7 +99,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       if (journal.find(id)?.receipted === false) reporter.result(id);
       return;
     }
-    const waits = request.spread !== undefined && !('node' in request.target);
+    const waits = isSpread(request);
     const entry = { id, sha256, octets, expiresMs: Date.parse(request.expires_at), starting: !waits };
     const slot = waits ? undefined : takeSlot(id); // before the first await: two deliveries in one tick run once
     try {
@@ -124,7 +126,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     const free = (): void => {
       running.delete(id);
       finished();
-      spread.slotFreed();
+      spread.startDue();
     };
     return {
       free,
@@ -209,19 +211,22 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       chunks: 0,
       finishedAtMs: finishedAt(),
     });
+    metrics.started();
+    metrics.ended(request.action, end.status, 0);
     log.info({ execution_id: request.execution_id, status: end.status, duration: result.duration }, 'action finished');
     await record(request.execution_id, Buffer.from(JSON.stringify(result)), []);
   }
 
   /** A disk that is full for a while must not lose an outcome: the result is held and written when there is room. */
   async function record(id: string, result: Buffer, payloads: readonly Buffer[]): Promise<void> {
-    for (let waitMs = 1000; ; waitMs = Math.min(60_000, waitMs * 2)) {
+    for (let waitMs = 1000; ; waitMs = Math.min(5_000, waitMs * 2)) {
       try {
         await journal.finish(id, result, payloads);
         return reporter.result(id);
       } catch (error) {
         if (!isMusterError(error, 'storage_failed')) throw error;
         log.error({ execution_id: id, waitMs }, 'result not stored, trying again');
+        if (shuttingDown) return; // the next process reports it as interrupted
         await new Promise((later) => setTimeout(later, waitMs));
       }
     }
@@ -250,13 +255,14 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   return {
     execute,
     async cancel({ id, reason, expiresMs }) {
+      running.get(id)?.cancel.abort(); // also when the disk is full
       await journal.cancel({ id, reason, expiresMs });
-      running.get(id)?.cancel.abort();
       const waiting = spread.remove(id);
       if (waiting !== undefined)
         await conclude(waiting, { status: 'cancelled', exitCode: -1, durationMs: 0, launched: 'no' });
     },
     recover: () => recoverOpen({ journal, conclude, resume: spread.add, log }),
+    welcomed: spread.startDue,
     liveOutput: (id) => running.get(id)?.payloads() ?? [],
     running: () => [...running.keys(), ...spread.waiting()],
     activeCount: () => running.size,

@@ -6,6 +6,13 @@ import type { Logger } from '../../runtime/logger.js';
 import type { Action, ActionEnd, OutputSink } from '../actions/action.js';
 import { checkParameters } from './parameters.js';
 
+/** An action that does not end this long after it was told to has failed us; its slot is needed. */
+const ABANDON_MS = 5_000;
+/** setTimeout takes no more. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const UNFORESEEN = 'The action failed in a way that was not foreseen; the log of the agent says more.';
+
 /** Why a running action was told to end. */
 export type EndCause = 'timeout' | 'cancelled';
 
@@ -25,7 +32,7 @@ export type ExecutionEnd = Readonly<{
  */
 export function timeoutOf(request: Request, action: Action, capMs: number): number {
   const asked = parseDuration(request.timeout);
-  return Math.min(capMs, action.timeoutMs ?? capMs, asked !== undefined && asked > 0 ? asked : capMs);
+  return Math.min(MAX_TIMER_MS, capMs, action.timeoutMs ?? capMs, asked !== undefined && asked > 0 ? asked : capMs);
 }
 
 /**
@@ -50,8 +57,15 @@ export async function runAction(
 
   const ending = new AbortController();
   let cause: EndCause | undefined;
+  let abandonTimer: NodeJS.Timeout | undefined;
+  let abandon: () => void = () => undefined;
+  const abandoned = new Promise<undefined>((resolve) => {
+    abandon = () => resolve(undefined);
+  });
   const end = (why: EndCause): void => {
-    cause ??= why;
+    if (cause !== undefined) return;
+    cause = why;
+    abandonTimer = setTimeout(abandon, ABANDON_MS);
     ending.abort();
   };
   const onStop = (): void => end('cancelled');
@@ -59,7 +73,7 @@ export async function runAction(
   stop.addEventListener('abort', onStop, { once: true });
   try {
     launched();
-    const ended = await action.run({
+    const run = action.run({
       executionId: request.execution_id,
       parameters: checked.values,
       ...(request.checksum === undefined ? {} : { checksum: request.checksum }),
@@ -67,16 +81,18 @@ export async function runAction(
       signal: ending.signal,
       output,
     });
-    return cause === undefined ? toEnd(ended, since()) : stoppedEnd(cause, { timeoutMs, durationMs: since() });
+    const ended = await Promise.race([run, abandoned]);
+    if (ended === undefined) log.error('action did not end when it was told to');
+    if (cause !== undefined) return stoppedEnd(cause, { timeoutMs, durationMs: since() });
+    return ended === undefined ? errorEnd('internal', UNFORESEEN, since()) : toEnd(ended, since());
   } catch (err) {
+    // An action may end by throwing once its signal has fired: then that is why it ended.
+    if (cause !== undefined) return stoppedEnd(cause, { timeoutMs, durationMs: since() });
     log.error({ err }, 'action failed unforeseen');
-    return errorEnd(
-      'internal',
-      'The action failed in a way that was not foreseen; the log of the agent says more.',
-      since(),
-    );
+    return errorEnd('internal', UNFORESEEN, since());
   } finally {
     clearTimeout(timer);
+    clearTimeout(abandonTimer);
     stop.removeEventListener('abort', onStop);
   }
 }

@@ -1,4 +1,5 @@
 import { parseDuration } from '../../protocol/durations.js';
+import type { Request } from '../../protocol/messages/request.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { ReceivedRequest } from './executor.js';
 
@@ -8,12 +9,17 @@ export type SpreadQueue = Readonly<{
   /** Takes one out; undefined when it does not wait here. */
   remove: (id: string) => ReceivedRequest | undefined;
   waiting: () => readonly string[];
-  /** Starts what is due and waits only for a slot. */
-  slotFreed: () => void;
+  /** Starts what is due and waits only for a slot, or for a welcome. */
+  startDue: () => void;
   stop: () => void;
 }>;
 
-/** `start` is called when a request is due and a slot is free. */
+/** Whether a request waits before it starts: only a broadcast does. */
+export function isSpread({ spread, target }: Request): boolean {
+  return spread !== undefined && !('node' in target);
+}
+
+/** `start` is called when a request is due and `hasSlot` says that it may. */
 export function createSpreadQueue({
   clock,
   random,
@@ -27,6 +33,7 @@ export function createSpreadQueue({
 }): SpreadQueue {
   /** By execution id; `dueMs` is on the monotonic clock. */
   const waiting = new Map<string, { received: ReceivedRequest; dueMs: number; timer: NodeJS.Timeout }>();
+  let stopped = false;
   const startDue = (): void => {
     for (const [id, { received, dueMs, timer }] of waiting) {
       if (dueMs > clock.monotonicMs() || !hasSlot()) continue;
@@ -37,6 +44,7 @@ export function createSpreadQueue({
   };
   return {
     add(received) {
+      if (stopped) return; // the journal has it: it is taken up again after the restart
       const waitMs = random() * (parseDuration(received.request.spread ?? '') ?? 0);
       waiting.set(received.request.execution_id, {
         received,
@@ -51,8 +59,9 @@ export function createSpreadQueue({
       return found?.received;
     },
     waiting: () => [...waiting.keys()],
-    slotFreed: startDue,
+    startDue,
     stop() {
+      stopped = true;
       for (const { timer } of waiting.values()) clearTimeout(timer);
     },
   };

@@ -31,6 +31,7 @@ export async function obey(control: Control, sha256: string, deps: ControlDeps):
   switch (control.kind) {
     case 'welcome': {
       await deps.welcome(control);
+      deps.executor.welcomed();
       const unknown = await settleLists(control, deps);
       if (unknown.length > 0) done({ unknown_executions: unknown });
       return;

@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Standing } from '../../../agent/executor/admission.js';
+import { SYSTEM_CLOCK, toTime } from '../../../runtime/clock.js';
+import { answering, createTestExecutor, idOf, receive, standingNow, waiting } from '../../support/executor.js';
+import { until } from '../../support/until.js';
+
+const HOUR_MS = 3_600_000;
+
+test('S-P-8, S-P-10: a request gets one accepted ack, then one result', async (t) => {
+  const { executor, told, resultOf } = await createTestExecutor(t);
+  const received = receive();
+
+  await executor.execute(received);
+  await resultOf(idOf(received));
+
+  assert.deepEqual(
+    told.map(({ kind }) => kind),
+    ['ack', 'result'],
+  );
+});
+
+test('S-P-11, P-30: an unknown name is rejected and has no result', async (t) => {
+  const { executor, journal, told } = await createTestExecutor(t);
+  const received = receive({ action: 'nothing' });
+
+  await executor.execute(received);
+
+  assert.deepEqual(told, [{ kind: 'ack', id: idOf(received), reason: 'unknown_action' }]);
+  assert.equal(journal.find(idOf(received)), undefined);
+});
+
+test('S-P-14, P-53: a disabled agent says so before it looks at anything else', async (t) => {
+  const { executor, told } = await createTestExecutor(t, { limits: { enabled: false }, standing: () => undefined });
+  const received = receive({ action: 'nothing' });
+
+  void executor.execute(received);
+
+  assert.deepEqual(told, [{ kind: 'ack', id: idOf(received), reason: 'actions_disabled' }]);
+});
+
+test('S-P-15, P-28: above the limit a request is rejected, and its id works once a slot is free', async (t) => {
+  const wait = waiting('wait');
+  const { executor, acks, resultOf } = await createTestExecutor(t, {
+    limits: { maxConcurrent: 1 },
+    actions: [wait.action],
+  });
+  const [first, second] = [receive({ action: 'wait' }), receive({ action: 'wait' })];
+  await executor.execute(first);
+  await executor.execute(second);
+  assert.deepEqual(acks(idOf(second)), ['max_concurrent_reached']);
+
+  wait.release();
+  await resultOf(idOf(first));
+  await executor.execute(second);
+
+  assert.deepEqual(acks(idOf(second)), ['max_concurrent_reached', '']);
+});
+
+test('S-P-18: of six requests at once, three run and three are rejected', async (t) => {
+  const wait = waiting('wait');
+  const { executor, told } = await createTestExecutor(t, { limits: { maxConcurrent: 3 }, actions: [wait.action] });
+
+  await Promise.all(Array.from({ length: 6 }, () => executor.execute(receive({ action: 'wait' }))));
+
+  assert.deepEqual(told.map((each) => (each.kind === 'ack' ? each.reason : '?')).sort(), [
+    ...['', '', ''],
+    ...Array<string>(3).fill('max_concurrent_reached'),
+  ]);
+  wait.release();
+  await until(() => told.length === 9, { what: 'three results' });
+  assert.equal(wait.most(), 3);
+});
+
+test('S-P-16, P-27: the same id while it runs is rejected, and the first run goes on', async (t) => {
+  const wait = waiting('wait');
+  const { executor, acks, results, resultOf } = await createTestExecutor(t, { actions: [wait.action] });
+  const received = receive({ action: 'wait' });
+
+  await Promise.all([executor.execute(received), executor.execute(received)]);
+  await executor.execute(received);
+  wait.release();
+  await resultOf(idOf(received));
+
+  assert.deepEqual(acks(idOf(received)).sort(), ['', 'duplicate_execution_id', 'duplicate_execution_id']);
+  assert.equal(wait.started(), 1);
+  assert.equal(results(idOf(received)).length, 1);
+});
+
+test('a finished id gets the accepted ack and the same result again, until the receipt', async (t) => {
+  const { executor, journal, acks, results, resultOf } = await createTestExecutor(t);
+  const received = receive();
+  const id = idOf(received);
+  await executor.execute(received);
+  await resultOf(id);
+
+  await executor.execute(received);
+  assert.deepEqual(acks(id), ['', '']);
+  assert.equal(results(id).length, 2);
+  assert.deepEqual(results(id)[0], results(id)[1]);
+
+  await journal.receipt([id]);
+  await executor.execute(received);
+  assert.deepEqual(acks(id), ['', '', '']);
+  assert.equal(results(id).length, 2);
+});
+
+test('the same id with other octets is rejected and leaves a line for the audit', async (t) => {
+  const { executor, acks, results, resultOf, logs } = await createTestExecutor(t);
+  const received = receive();
+  const id = idOf(received);
+  await executor.execute(received);
+  await resultOf(id);
+
+  await executor.execute(receive({ execution_id: id, parameters: { other: true } }));
+
+  assert.deepEqual(acks(id), ['', 'duplicate_execution_id']);
+  assert.equal(results(id).length, 1);
+  assert.ok(logs.some(({ event, execution_id }) => event === 'id_reused' && execution_id === id));
+});
+
+for (const [what, reason, changes] of [
+  ['issued more than 2 min ahead', 'not_yet_valid', { issued_at: at(130_000), expires_at: at(HOUR_MS) }],
+  ['whose end has come', 'expired', { issued_at: at(-HOUR_MS), expires_at: at(-1) }],
+  ['for the fleet, from before this node', 'wrong_target', { ...fleet('2025-06-01T00:00:00Z') }],
+  ['for a group, from before this node', 'wrong_target', { ...group('pumps', '2025-06-01T00:00:00Z') }],
+  ['for a group of others', 'wrong_target', { ...group('valves', '2026-06-01T00:00:00Z') }],
+] as const) {
+  test(`a request ${what} is rejected with ${reason}`, async (t) => {
+    const { executor, journal, told } = await createTestExecutor(t);
+    const received = receive(changes);
+
+    await executor.execute(received);
+
+    assert.deepEqual(told, [{ kind: 'ack', id: idOf(received), reason }]);
+    assert.equal(journal.find(idOf(received)), undefined);
+  });
+}
+
+for (const [what, changes] of [
+  ['issued up to 2 min ahead', { issued_at: at(110_000), expires_at: at(HOUR_MS) }],
+  ['for the fleet that this node was in', { ...fleet('2026-06-01T00:00:00Z') }],
+  ['for a group that this node was in', { ...group('pumps', '2026-06-01T00:00:00Z') }],
+] as const) {
+  test(`a request ${what} is accepted`, async (t) => {
+    const { executor, acks, resultOf } = await createTestExecutor(t);
+    const received = receive(changes);
+
+    await executor.execute(received);
+    await resultOf(idOf(received));
+
+    assert.deepEqual(acks(idOf(received)), ['']);
+  });
+}
+
+test('a request issued before the journal began is rejected with before_epoch', async (t) => {
+  const standing = { ...standingNow(), nowMs: Date.parse('2026-01-02T00:00:00Z') };
+  const { executor, acks } = await createTestExecutor(t, { standing: () => standing });
+  const received = receive({ issued_at: '2025-12-31T00:00:00Z', expires_at: '2026-01-05T00:00:00Z' });
+
+  await executor.execute(received);
+
+  assert.deepEqual(acks(idOf(received)), ['before_epoch']);
+});
+
+test('before the first welcome of a process nothing starts', async (t) => {
+  let standing: Standing | undefined;
+  const { executor, acks } = await createTestExecutor(t, { standing: () => standing });
+  const received = receive();
+
+  await executor.execute(received);
+  standing = standingNow();
+  await executor.execute(received);
+
+  assert.deepEqual(acks(idOf(received)), ['not_yet_valid', '']);
+});
+
+test('the window is judged by the time of the controller, not by the clock of the node', async (t) => {
+  const lateBy = 10 * 365 * 24 * HOUR_MS;
+  const { executor, acks } = await createTestExecutor(t, {
+    standing: () => ({ ...standingNow(), nowMs: SYSTEM_CLOCK.nowMs() + lateBy }),
+  });
+  const [stale, fresh] = [receive(), receive({ issued_at: at(lateBy - 1000), expires_at: at(lateBy + HOUR_MS) })];
+
+  await executor.execute(stale);
+  await executor.execute(fresh);
+
+  assert.deepEqual([acks(idOf(stale)), acks(idOf(fresh))], [['expired'], ['']]);
+});
+
+test('the checks come in the fixed order', async (t) => {
+  const wait = waiting('wait');
+  const { executor, acks } = await createTestExecutor(t, {
+    limits: { maxConcurrent: 1 },
+    actions: [wait.action, answering('echo')],
+  });
+  const running = receive({ action: 'wait' });
+  await executor.execute(running);
+
+  const expiredAndFull = receive({ issued_at: at(-HOUR_MS), expires_at: at(-1), action: 'nothing' });
+  const fullAndUnknown = receive({ action: 'nothing' });
+  for (const received of [expiredAndFull, fullAndUnknown, running]) await executor.execute(received);
+  assert.deepEqual(acks(idOf(expiredAndFull)), ['expired']);
+  assert.deepEqual(acks(idOf(fullAndUnknown)), ['max_concurrent_reached']);
+  assert.deepEqual(acks(idOf(running)), ['', 'duplicate_execution_id']);
+
+  const stopped = executor.shutdown(0, AbortSignal.abort());
+  await executor.execute(running);
+  await stopped;
+  assert.deepEqual(acks(idOf(running)), ['', 'duplicate_execution_id', 'shutting_down']);
+});
+
+function at(offsetMs: number): string {
+  return toTime(SYSTEM_CLOCK.nowMs() + offsetMs);
+}
+
+function fleet(roster: string) {
+  return { issued_at: at(0), expires_at: at(HOUR_MS), target: { fleet: true }, roster_at: roster };
+}
+
+function group(id: string, roster: string) {
+  return { issued_at: at(0), expires_at: at(HOUR_MS), target: { group: id }, roster_at: roster };
+}
