@@ -9,7 +9,7 @@ const EXAMPLES = `
 Examples:
   $ muster nodes
   $ muster run gather_info --all
-  $ muster run ping host=10.0.0.1 --group pumps --timeout 10s
+  $ muster run ping target=10.0.0.1 --group pumps --timeout 10s
 
 The controller is found through --data, MUSTER_DATA or ./.muster, or through --url and --token
 (MUSTER_URL and MUSTER_TOKEN).

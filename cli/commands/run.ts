@@ -22,7 +22,7 @@ announces them (see: muster actions). Durations are written 500ms, 30s, 10m or 2
 Examples:
   $ muster run gather_info --node pump-7
   $ muster run gather_info --node pump-7,pump-8
-  $ muster run ping host=10.0.0.1 count=3 --group pumps --timeout 10s
+  $ muster run ping target=10.0.0.1 --group pumps --timeout 10s
   $ muster run reload-config --label site=north --label tier=edge --reason "ticket 4711" --yes
   $ muster run gather_info --all --json | jq '.executions[] | {node, status, exit_code}'
 

@@ -6,13 +6,15 @@ import type { FastifyReply } from 'fastify';
  */
 export function whenGone(reply: Pick<FastifyReply, 'raw'>, stopping: AbortSignal): AbortSignal {
   const gone = new AbortController();
-  const onClose = (): void => {
+  if (stopping.aborted || reply.raw.destroyed) {
+    gone.abort(); // it went before we began to listen, and will not be closed again
+    return gone.signal;
+  }
+  const onStop = (): void => gone.abort();
+  stopping.addEventListener('abort', onStop, { once: true });
+  reply.raw.once('close', () => {
     stopping.removeEventListener('abort', onStop);
     if (!reply.raw.writableFinished) gone.abort();
-  };
-  const onStop = (): void => gone.abort();
-  reply.raw.once('close', onClose);
-  if (stopping.aborted) gone.abort();
-  else stopping.addEventListener('abort', onStop, { once: true });
+  });
   return gone.signal;
 }

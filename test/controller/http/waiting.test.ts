@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { test } from 'node:test';
+import { createApp } from '../../../controller/http/app.js';
 import { InvocationAnswer } from '../../../controller/http/schemas.js';
 import { sha256Hex } from '../../../protocol/envelope.js';
+import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
+import { createLogger } from '../../../runtime/logger.js';
 import { assertProblem, startTestHttp } from '../../support/http.js';
 import { createScriptedServices, tokenOf } from '../../support/scripted-services.js';
 import { until } from '../../support/until.js';
@@ -78,6 +81,50 @@ test('a client that hangs up while it waits frees its waiter, for a POST and for
   await until(() => scripted.waiting() === 0, { what: 'the waiter of the GET is freed' });
 });
 
+test('a client that hangs up while its ask is being stored is not waited for', async (t) => {
+  const { services } = createScriptedServices();
+  const { invocations } = services;
+  let store: (() => void) | undefined;
+  const stored = new Promise<void>((resolve) => {
+    store = resolve;
+  });
+  let isAsked = false;
+  let isDone = false;
+  const { app } = await createApp({
+    services: {
+      ...services,
+      invocations: {
+        ...invocations,
+        create: async (...ask) => {
+          isAsked = true;
+          await stored;
+          return invocations.create(...ask);
+        },
+        executions: async () => {
+          isDone = true;
+          return { items: [], next_cursor: null };
+        },
+      },
+    },
+    ...{ stopping: new AbortController().signal, clock: SYSTEM_CLOCK },
+    log: createLogger('controller', { level: 'silent' }),
+  });
+  t.after(() => app.close());
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const connections = (): Promise<number> =>
+    new Promise((counted) => app.server.getConnections((_error, count) => counted(count)));
+
+  const asking = request(`${url}/api/v1/invocations`, { method: 'POST', headers: { ...HEADERS, prefer: 'wait=60' } });
+  asking.on('error', () => undefined);
+  asking.end(ASK);
+  await until(() => isAsked, { what: 'the ask' });
+  asking.destroy();
+  await until(async () => (await connections()) === 0, { what: 'the hang-up is noticed' });
+  store?.();
+
+  await until(() => isDone, { what: 'the handler goes on without waiting' });
+});
+
 test('a stop answers those who wait with what there is', async (t) => {
   const scripted = createScriptedServices();
   const http = await startTestHttp(t, scripted.services);
@@ -119,8 +166,7 @@ test('the digest that guards an Idempotency-Key is of the octets of the body', a
   await post(url, { prefer: 'wait=0', 'idempotency-key': 'a-key' });
 
   assert.deepEqual(digests, [sha256Hex(ASK)]);
-  for (const key of ['', 'a key', 'ä', 'x'.repeat(256)]) {
-    if (key === 'ä') continue; // fetch itself refuses to send it
+  for (const key of ['', 'a key', 'x'.repeat(256)]) {
     await assertProblem(await post(url, { 'idempotency-key': key }), 400, 'invalid_request');
   }
 });
