@@ -38,7 +38,7 @@ export async function fixOctets(
 }
 
 /** A row of `requests`. */
-export function toRequestRow(executionId: string, { payload, sha256 }: FixedRequest, nowMs: number) {
+function toRequestRow(executionId: string, { payload, sha256 }: FixedRequest, nowMs: number) {
   return { execution_id: executionId, sha256, payload, issued_at: nowMs };
 }
 

@@ -3,8 +3,6 @@ export type InvocationEvents = Readonly<{
   /** Calls `listener` at the end of this invocation, until the returned function is called. */
   onEnd: (id: string, listener: () => void) => () => void;
   ended: (ids: readonly string[]) => void;
-  /** Invocations that somebody waits for. */
-  readonly waited: number;
 }>;
 
 export function createInvocationEvents(): InvocationEvents {
@@ -21,9 +19,6 @@ export function createInvocationEvents(): InvocationEvents {
     },
     ended(ids) {
       for (const id of ids) for (const listener of [...(listeners.get(id) ?? [])]) listener();
-    },
-    get waited() {
-      return listeners.size;
     },
   };
 }

@@ -24,7 +24,7 @@ export type Plan = Readonly<{
   broadcast: Exclude<Target, { node: string }> | undefined;
 }>;
 
-export const DEFAULT_TIMEOUT = '30s';
+const DEFAULT_TIMEOUT = '30s';
 
 /**
  * Holds an ask against what its targets announced.

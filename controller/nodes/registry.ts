@@ -42,7 +42,6 @@ export type Registry = Readonly<{
   get: (node: string) => NodeRecord | undefined;
   all: () => Iterable<NodeRecord>;
   put: (record: NodeRecord) => void;
-  remove: (node: string) => void;
   /** The key with this thumbprint, and which node it belongs to. */
   keyOf: (kid: string) => (KnownKey & Readonly<{ node: string }>) | undefined;
   catalogues: CatalogueCache;
@@ -66,11 +65,6 @@ export async function loadRegistry(store: Store, org: string): Promise<Registry>
     get: (node) => nodes.get(node),
     all: () => nodes.values(),
     put,
-    remove(node) {
-      const record = nodes.get(node);
-      if (record !== undefined) keys.delete(record.key.kid);
-      nodes.delete(node);
-    },
     keyOf: (kid) => keys.get(kid),
     catalogues,
     get size() {

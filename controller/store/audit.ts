@@ -27,7 +27,7 @@ export type AuditRow = Readonly<{
 const ROWS_PER_INSERT = 500;
 
 /** `prev_hash` of the first row. */
-export const AUDIT_ROOT = '0'.repeat(64);
+const AUDIT_ROOT = '0'.repeat(64);
 
 /** Adds rows to the chain, in the transaction of the change that they tell of. */
 export async function appendAudit(tx: Queries, entries: readonly AuditEntry[]): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Queries } from './database.js';
 
 /** How long the same key gets the same answer. */
-export const IDEMPOTENCY_MS = 24 * 3600 * 1000;
+const IDEMPOTENCY_MS = 24 * 3600 * 1000;
 
 /** Who used which key for which body. */
 export type IdempotencyUse = Readonly<{ principal: string; key: string; bodySha256: string; nowMs: number }>;

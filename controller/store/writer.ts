@@ -13,8 +13,6 @@ export type Writer = Readonly<{
    * @throws {MusterError} overloaded, storage_failed; and whatever the work throws
    */
   write: <T>(work: WriteWork<T>, options?: { lazy?: boolean }) => Promise<T>;
-  /** Works that wait. */
-  readonly queued: number;
   /** Commits what is queued; later writes are refused. */
   stop: () => Promise<void>;
 }>;
@@ -96,9 +94,6 @@ export function createWriter({ queries, exec }: Connection): Writer {
         if (!lazy) schedule();
         else if (flushing === undefined) lazyTimer ??= setTimeout(schedule, LAZY_MS);
       });
-    },
-    get queued() {
-      return queue.length;
     },
     async stop() {
       stopped = true;
