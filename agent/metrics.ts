@@ -20,8 +20,9 @@ export type AgentMetrics = Readonly<{
 /** Seconds; actions take from a moment to the ten minutes of the default cap. */
 const DURATION_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 600];
 
-/** Declares the agent's metrics in a registry of their own (or in this one, which several agents of a process share). */
-export function createAgentMetrics(registry = new Registry()): AgentMetrics {
+/** Declares the agent's metrics in a registry of their own. */
+export function createAgentMetrics(): AgentMetrics {
+  const registry = new Registry();
   const registers = [registry];
   const active = new Gauge({ name: 'muster_agent_executions_active', help: 'Executions that run now', registers });
   const total = new Counter({

@@ -23,6 +23,12 @@ export type Outbox = Readonly<{
   stop: () => void;
 }>;
 
+/** How often it is looked which results are due again. */
+const LOOK_MS = 1_000;
+
+/** One result on its way. `dueMs` is on the monotonic clock. */
+type Waiting = { attempts: number; dueMs: number; isQueued: boolean };
+
 /** `publish` signs and sends a result's payload; it throws MusterError when it did not reach the broker. */
 export function createOutbox({
   journal,
@@ -38,76 +44,93 @@ export function createOutbox({
   random: () => number;
 }): Outbox {
   /** By execution id, in the order of their ends. */
-  const waiting = new Map<string, { attempts: number; dueMs: number; published: boolean }>();
+  const waiting = new Map<string, Waiting>();
+  /** Ids that the broker has not had yet. */
+  const unsent = new Set<string>();
+  /** Ids to publish now, in turn. */
+  const queue: string[] = [];
+  const settlers = new Set<() => void>();
   let underWay = 0;
   let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
-  const settlers = new Set<() => void>();
+  const timer = setInterval(queueDue, LOOK_MS);
+  timer.unref();
 
-  for (const id of journal.unreceipted()) waiting.set(id, { attempts: 0, dueMs: 0, published: false });
+  for (const id of journal.unreceipted()) put(id);
   onCount(waiting.size);
 
-  function pump(): void {
-    clearTimeout(timer);
-    timer = undefined;
-    if (stopped) return;
-    const nowMs = clock.monotonicMs();
-    let nextMs = Number.POSITIVE_INFINITY;
-    for (const [id, entry] of waiting) {
-      if (underWay >= WINDOW) return; // whoever ends first pumps again
-      if (entry.dueMs <= nowMs) void send(id, entry);
-      else nextMs = Math.min(nextMs, entry.dueMs);
-    }
-    if (Number.isFinite(nextMs)) timer = setTimeout(pump, nextMs - nowMs + 1);
+  function put(id: string): Waiting {
+    const entry = { attempts: 0, dueMs: 0, isQueued: false };
+    waiting.set(id, entry);
+    unsent.add(id);
+    return entry;
   }
 
-  async function send(id: string, entry: { attempts: number; dueMs: number; published: boolean }): Promise<void> {
-    const payload = journal.resultOf(id);
-    if (payload === undefined) {
-      waiting.delete(id);
-      return;
+  /** Queued or under way it goes out anyway: a second copy would say nothing more. */
+  function enqueue(id: string, entry: Waiting): void {
+    if (entry.isQueued) return;
+    entry.isQueued = true;
+    queue.push(id);
+  }
+
+  function queueDue(): void {
+    const nowMs = clock.monotonicMs();
+    for (const [id, entry] of waiting) if (entry.dueMs <= nowMs) enqueue(id, entry);
+    pump();
+  }
+
+  function pump(): void {
+    while (!stopped && underWay < WINDOW) {
+      const id = queue.shift();
+      if (id === undefined) break;
+      const entry = waiting.get(id);
+      const payload = journal.resultOf(id);
+      if (entry !== undefined && payload !== undefined) void send(id, entry, payload);
     }
-    entry.dueMs =
-      clock.monotonicMs() + spreadBackoffMs(entry.attempts, { baseMs: REPEAT_BASE_MS, capMs: REPEAT_CAP_MS, random });
+    if (underWay === 0 && unsent.size === 0) for (const settle of [...settlers]) settle();
+  }
+
+  async function send(id: string, entry: Waiting, payload: Buffer): Promise<void> {
+    const waitMs = spreadBackoffMs(entry.attempts, { baseMs: REPEAT_BASE_MS, capMs: REPEAT_CAP_MS, random });
     entry.attempts += 1;
     underWay += 1;
     try {
       await publish(payload);
-      entry.published = true;
+      unsent.delete(id);
     } catch (error) {
       if (!isMusterError(error)) throw error;
       // Not connected: the next welcome flushes, and the back-off covers everything else.
     } finally {
       underWay -= 1;
+      entry.isQueued = false;
+      entry.dueMs = clock.monotonicMs() + waitMs;
+      pump();
     }
-    if (isSettled()) for (const settle of settlers) settle();
-    pump();
-  }
-
-  function isSettled(): boolean {
-    return underWay === 0 && [...waiting.values()].every(({ published }) => published);
   }
 
   return {
     add(id) {
-      waiting.set(id, { attempts: 0, dueMs: 0, published: false });
+      enqueue(id, waiting.get(id) ?? put(id));
       onCount(waiting.size);
       pump();
     },
     flush() {
-      for (const entry of waiting.values()) {
+      for (const [id, entry] of waiting) {
         entry.attempts = 0;
-        entry.dueMs = 0;
+        enqueue(id, entry);
       }
       pump();
     },
     async receipt(ids) {
-      for (const id of ids) waiting.delete(id);
+      for (const id of ids) {
+        waiting.delete(id);
+        unsent.delete(id);
+      }
       onCount(waiting.size);
+      pump();
       await journal.receipt(ids);
     },
     settled(signal) {
-      if (isSettled() || signal.aborted) return Promise.resolve();
+      if ((underWay === 0 && unsent.size === 0) || signal.aborted) return Promise.resolve();
       return new Promise((over) => {
         const settle = (): void => {
           settlers.delete(settle);
@@ -120,7 +143,7 @@ export function createOutbox({
     },
     stop() {
       stopped = true;
-      clearTimeout(timer);
+      clearInterval(timer);
     },
   };
 }

@@ -21,7 +21,7 @@ import type { Speaker } from './executor/to-result.js';
 import { createIdentityFile, type Identity, loadIdentity, saveIdentity } from './identity.js';
 import { openJournal } from './journal/journal.js';
 import { createTrustedKeys } from './keys.js';
-import { createAgentMetrics } from './metrics.js';
+import { type AgentMetrics, createAgentMetrics } from './metrics.js';
 import { createOutbox } from './outbox.js';
 import { startAgentSession } from './session/session.js';
 import { createStanding } from './session/standing.js';
@@ -35,8 +35,8 @@ export type StartAgentOptions = Readonly<{
   log: Logger;
   clock: Clock;
   random?: () => number;
-  /** Several agents of one process may count in one registry. */
-  metricsRegistry?: MetricsRegistry;
+  /** Several agents of one process may count together. */
+  metrics?: AgentMetrics;
   /** Fires when a start that waits for its enrollment has to end. */
   signal?: AbortSignal;
 }>;
@@ -67,7 +67,7 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
     const speaker: Speaker = { org, node, bootId: readBootId(), processId: randomUUID() };
     const standing = createStanding(clock);
     const keys = createTrustedKeys(identity.current, standing.nowMs);
-    const metrics = createAgentMetrics(options.metricsRegistry);
+    const metrics = options.metrics ?? createAgentMetrics();
     const journal = await openJournal({
       directory: dataDir.path,
       org,

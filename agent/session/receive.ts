@@ -1,5 +1,6 @@
+import { z } from 'zod';
 import { openEnvelope, parsePayload, sha256Hex } from '../../protocol/envelope.js';
-import { MusterError } from '../../protocol/errors.js';
+import { isMusterError, MusterError } from '../../protocol/errors.js';
 import { Control } from '../../protocol/messages/control.js';
 import { Request } from '../../protocol/messages/request.js';
 import type { IncomingMessage } from '../../runtime/mqtt-session.js';
@@ -54,8 +55,8 @@ export function openControl(
   { payload }: IncomingMessage,
   context: ReceiveContext,
 ): { control: Control; sha256: string } {
-  const { keys, maxPacketBytes: maxBytes, org, node, processId } = context;
-  const { payload: octets } = openEnvelope(payload, { typ: 'muster-control', maxBytes, keyOf: keys.keyOf });
+  const { org, node, processId } = context;
+  const octets = openControlEnvelope(payload, context);
   const control = parsePayload(Control, octets);
   if (control.org !== org || control.node !== node)
     throw new MusterError('wrong_audience', 'the control is for another node');
@@ -71,6 +72,35 @@ export function openControl(
   }
   if (!context.isFirst(control.control_id, expiresAtMs)) throw new MusterError('replayed', 'the control came before');
   return { control, sha256: sha256Hex(octets) };
+}
+
+/**
+ * The signed octets of a control. A node that was away while the controller changed its keys knows none of them: a
+ * welcome brings the newer list, which the pinned root has signed. So the list alone is believed first, by that
+ * signature, and then the welcome by the list.
+ */
+function openControlEnvelope(message: Buffer, { keys, maxPacketBytes: maxBytes }: ReceiveContext): Buffer {
+  const open = (): Buffer => openEnvelope(message, { typ: 'muster-control', maxBytes, keyOf: keys.keyOf }).payload;
+  try {
+    return open();
+  } catch (error) {
+    const isOurLack = isMusterError(error, 'unknown_key') || isMusterError(error, 'key_list_expired');
+    const list = isOurLack ? keyListIn(message) : undefined;
+    if (list === undefined || !keys.renew(list)) throw error;
+    return open();
+  }
+}
+
+const CarriesKeys = z.object({ keys: z.string().max(16 * 1024) });
+
+/** The key list that an unbelieved control carries; undefined when it carries none. */
+function keyListIn(message: Buffer): string | undefined {
+  try {
+    const [, payload = ''] = message.toString('latin1').split('.');
+    return CarriesKeys.parse(JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'))).keys;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Control ids are remembered this long past their end. */

@@ -5,6 +5,7 @@ import { type Hello, MAX_HELLO_LIST } from '../../protocol/messages/hello.js';
 import type { Status } from '../../protocol/messages/status.js';
 import { topicFilter } from '../../protocol/topics.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
+import { withDeadline } from '../../runtime/deadline.js';
 import type { Logger } from '../../runtime/logger.js';
 import { type IncomingMessage, startMqttSession } from '../../runtime/mqtt-session.js';
 import { createRefusals } from '../../runtime/refusals.js';
@@ -26,6 +27,10 @@ import { createVoice, type Voice } from './voice.js';
 
 /** After new groups the agent connects anew within this time, so that a fleet does not do it at once. */
 const REGROUP_MS = 600_000;
+/** More messages than this at once are dropped. */
+const MAX_UNDER_WAY = 1000;
+/** A stop waits this long for the broker to take the last status; else the Will says it. */
+const GOODBYE_MS = 2_000;
 /** Capabilities are published at most once in this time. */
 const CAPABILITIES_MS = 2_000;
 
@@ -83,6 +88,9 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
   let parts: Readonly<{ executor: Executor; outbox: Outbox }> | undefined;
   let regroupTimer: NodeJS.Timeout | undefined;
   let capabilitiesTimer: NodeJS.Timeout | undefined;
+  let areCapabilitiesDue = false;
+  /** Requests and controls that are being worked on. */
+  let underWay = 0;
 
   const session = startMqttSession({
     url: options.brokerUrl,
@@ -134,6 +142,8 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     if (parts === undefined) return;
     const { executor, outbox } = parts;
     try {
+      // Not held back: the acknowledgements of what we say come on the same connection. It is offered again.
+      if (underWay >= MAX_UNDER_WAY) throw new MusterError('max_concurrent_reached', 'too many messages at once');
       if (message.kind === 'control') {
         const { control, sha256 } = openControl(message, context);
         if (control.kind === 'welcome' && !greeting.answers(control.nonce)) {
@@ -163,10 +173,18 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
 
   async function welcome(control: Welcome): Promise<void> {
     const nowMs = Date.parse(control.now);
-    if (control.keys !== undefined && keys.renew(control.keys)) identity.update({ keys: control.keys });
-    standing.take(control);
+    // A list that brought this welcome itself is in use already, and not stored yet.
+    if (control.keys !== undefined && (keys.renew(control.keys) || identity.current.keys !== control.keys)) {
+      identity.update({ keys: control.keys });
+    }
+    standing.take(control); // before the first await: the time counts from the arrival
     // Fewer starts than the controller has seen: this journal is an older copy, and what it lacks may have run.
-    if (journal.epochMs === undefined || journal.seq < control.journal_seq) await journal.beginEpoch(nowMs);
+    const isOlderCopy = journal.epochMs !== undefined && journal.seq < control.journal_seq;
+    if (journal.epochMs === undefined || isOlderCopy) await journal.beginEpoch(nowMs);
+    if (isOlderCopy) {
+      log.error({ seq: journal.seq, seenSeq: control.journal_seq }, 'journal is an older copy, a new epoch begins');
+      greeting.again(); // so that the controller learns of it before it offers anything else
+    }
     await journal.welcomed(control.welcome_seq, nowMs);
     if (control.password !== undefined) takePassword(control.password);
     log.info({ welcomeSeq: control.welcome_seq, groups: control.groups.length }, 'welcomed');
@@ -225,10 +243,15 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
   }
 
   function publishCapabilities(): void {
-    if (capabilitiesTimer !== undefined) return;
+    if (capabilitiesTimer !== undefined) {
+      areCapabilitiesDue = true;
+      return;
+    }
+    areCapabilitiesDue = false;
     attempt(voice.capabilities(options.capabilities()), 'capabilities not published');
     capabilitiesTimer = setTimeout(() => {
       capabilitiesTimer = undefined;
+      if (areCapabilitiesDue) publishCapabilities();
     }, CAPABILITIES_MS);
     capabilitiesTimer.unref();
   }
@@ -259,11 +282,14 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
   }
 
   async function settle(work: Promise<void>): Promise<void> {
+    underWay += 1;
     try {
       await work;
     } catch (error) {
       if (!isMusterError(error)) throw error;
       refusals.note(error, {});
+    } finally {
+      underWay -= 1;
     }
   }
 
@@ -286,8 +312,10 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
       snapshots.stop();
       clearTimeout(regroupTimer);
       clearTimeout(capabilitiesTimer);
-      if (session.connected)
-        await voice.status(status('offline', 'stopped', session.connection)).catch(() => undefined);
+      if (session.connected) {
+        const said = voice.status(status('offline', 'stopped', session.connection));
+        await withDeadline(said, GOODBYE_MS, 'the last status').catch(() => undefined);
+      }
       await session.stop();
     },
   };
