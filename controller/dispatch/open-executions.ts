@@ -92,11 +92,8 @@ export function createOpenExecutions(): OpenExecutions {
     counts[state] += 1;
   }
 
-  function take(execution: OpenExecution): void {
-    const queue = nodes.get(execution.node);
-    if (queue === undefined || !queue[execution.state].delete(execution.executionId)) return;
-    counts[execution.state] -= 1;
-    if (STATES.every((state) => queue[state].size === 0)) nodes.delete(execution.node);
+  function take({ node, state, executionId }: OpenExecution): void {
+    if (nodes.get(node)?.[state].delete(executionId)) counts[state] -= 1;
   }
 
   function get(executionId: string, node: string): OpenExecution | undefined {
@@ -122,7 +119,11 @@ export function createOpenExecutions(): OpenExecutions {
       put(made);
       return made;
     },
-    remove: take,
+    remove(execution) {
+      take(execution);
+      const queue = nodes.get(execution.node);
+      if (queue !== undefined && STATES.every((state) => queue[state].size === 0)) nodes.delete(execution.node);
+    },
     move(execution, state) {
       take(execution);
       execution.state = state;

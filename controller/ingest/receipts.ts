@@ -6,8 +6,8 @@ import type { Registry } from '../nodes/registry.js';
 /** Tells nodes which results are stored, many in one message. */
 export type Receipts = Readonly<{ add: (node: string, executionId: string) => void; stop: () => void }>;
 
-/** Well within the two seconds that a node is promised. */
-const COLLECT_MS = 100;
+/** Well within the two seconds that a node is promised, and long enough that a busy node gets many in one. */
+const COLLECT_MS = 300;
 const MAX_IDS = 500;
 
 /** A receipt that is lost is made up for: the node sends its result again, and gets another. */

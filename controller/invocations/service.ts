@@ -3,7 +3,7 @@ import type { InvocationStatus, InvocationView } from '../http/schemas.js';
 import { readCursor, toPage } from '../paging.js';
 import type { InvocationService } from '../services.js';
 import type { ExecutionRow } from '../store/executions.js';
-import { countExecutions, noExecutions } from '../store/invocations.js';
+import { countExecutions, noExecutions, readInvocationStatus } from '../store/invocations.js';
 import { listOutputs } from '../store/outputs.js';
 import { findResult, listResults } from '../store/results.js';
 import type { Store } from '../store/store.js';
@@ -35,7 +35,7 @@ export function createInvocationService(deps: CreateDeps & Readonly<{ events: In
     },
     async executions(org, id, { limit, cursor }) {
       const after = readCursor(cursor) ?? '';
-      if (!(await exists(store, org, id))) return undefined;
+      if ((await findStatus(store, org, id)) === undefined) return undefined;
       const rows = await store.read
         .selectFrom('executions')
         .selectAll()
@@ -62,30 +62,30 @@ export function createInvocationService(deps: CreateDeps & Readonly<{ events: In
       return assembleOutput(stream, { pieces: await listOutputs(store.read, key, stream), result });
     },
     async whenDone(org, id, { ms, signal }) {
-      const ended = waitForEnd(events, id, { ms, signal });
+      const end = waitForEnd(events, id, { ms, signal });
       try {
-        const now = await get(org, id);
-        if (now === undefined || ENDS.has(now.status) || !(await ended.happened)) return now;
-        return await get(org, id);
+        const status = await findStatus(store, org, id);
+        if (status !== undefined && !ENDS.has(status)) await end.over;
+        return status === undefined ? undefined : await get(org, id);
       } finally {
-        ended.release();
+        end.release();
       }
     },
   };
 }
 
-/** `happened` is false when the time was over or the signal fired first. */
+/** `over` resolves at the end of the invocation, when the time is over, or when the signal fires. */
 function waitForEnd(
   events: InvocationEvents,
   id: string,
   { ms, signal }: { ms: number; signal?: AbortSignal | undefined },
-): { happened: Promise<boolean>; release: () => void } {
+): { over: Promise<void>; release: () => void } {
   let release = (): void => {};
-  const happened = new Promise<boolean>((resolve) => {
-    const onAbort = (): void => resolve(false);
-    const timer = setTimeout(onAbort, ms);
-    const unsubscribe = events.onEnd(id, () => resolve(true));
-    if (signal?.aborted) onAbort();
+  const over = new Promise<void>((resolve) => {
+    const onAbort = (): void => resolve();
+    const timer = setTimeout(resolve, ms);
+    const unsubscribe = events.onEnd(id, resolve);
+    if (signal?.aborted) resolve();
     signal?.addEventListener('abort', onAbort);
     release = () => {
       clearTimeout(timer);
@@ -93,7 +93,7 @@ function waitForEnd(
       signal?.removeEventListener('abort', onAbort);
     };
   });
-  return { happened, release };
+  return { over, release };
 }
 
 async function findInvocation({ read }: Store, org: string, id: string): Promise<InvocationView | undefined> {
@@ -108,21 +108,21 @@ async function findInvocation({ read }: Store, org: string, id: string): Promise
   return toInvocationView(row, counts.get(id) ?? noExecutions());
 }
 
-async function exists({ read }: Store, org: string, id: string): Promise<boolean> {
+async function findStatus({ read }: Store, org: string, id: string): Promise<InvocationStatus | undefined> {
   const row = await read
     .selectFrom('invocations')
-    .select('id')
+    .select('status')
     .where('id', '=', id)
     .where('org', '=', org)
     .executeTakeFirst();
-  return row !== undefined;
+  return row === undefined ? undefined : readInvocationStatus(row);
 }
 
 async function findExecutionRow(
   store: Store,
   { org, id, node }: { org: string; id: string; node: string },
 ): Promise<ExecutionRow | undefined> {
-  if (!(await exists(store, org, id))) return undefined;
+  if ((await findStatus(store, org, id)) === undefined) return undefined;
   return store.read
     .selectFrom('executions')
     .selectAll()
