@@ -30,7 +30,7 @@ await build({
   format: 'cjs',
   minifySyntax: true,
   minifyWhitespace: true,
-  plugins: [withoutLocales()],
+  plugins: [withoutLocales(), withoutUnused()],
 });
 
 linkCommand();
@@ -52,6 +52,17 @@ function withoutLocales() {
         contents: 'export { default as en } from "./en.js";',
         loader: 'js',
       }));
+    },
+  };
+}
+
+/** What mqtt and prom-client bring along for SOCKS proxies and for exemplars, neither of which an agent has. */
+function withoutUnused() {
+  return {
+    name: 'without-unused',
+    setup({ onLoad, onResolve }) {
+      onResolve({ filter: /^(socks|@opentelemetry\/api)$/ }, ({ path }) => ({ path, namespace: 'unused' }));
+      onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {};', loader: 'js' }));
     },
   };
 }
