@@ -47,8 +47,11 @@ export type Journal = Readonly<{
   unreceipted: () => readonly string[];
   /** Accepted or starting when the journal was opened: what a crash left open. */
   leftOpen: () => readonly JournalEntry[];
-  /** Takes the first welcome of this journal: later requests issued before `nowMs` are refused. */
-  beginEpoch: (nowMs: number) => Promise<void>;
+  /**
+   * Begins anew with the welcome of `nowMs`: requests issued before it are refused from now on. `seenSeq`, the starts
+   * that the controller has seen, is where an older copy goes on counting.
+   */
+  beginEpoch: (nowMs: number, seenSeq?: number) => Promise<void>;
   welcomed: (seq: number, nowMs: number) => Promise<void>;
   close: () => Promise<void>;
 }>;

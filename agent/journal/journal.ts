@@ -193,8 +193,9 @@ function createJournal({ file, owner, entries, spill, ...options }: JournalOptio
     outputOf: (id) => ((entries.byId.get(id)?.spillBytes ?? 0) > 0 ? spill.read(id) : []),
     unreceipted: () => [...entries.unreceipted],
     leftOpen: () => leftOpen,
-    beginEpoch(nowMs) {
-      const { seq, welcomeSeq, welcomeMs } = entries.standing;
+    beginEpoch(nowMs, seenSeq = 0) {
+      const { welcomeSeq, welcomeMs } = entries.standing;
+      const seq = Math.max(entries.standing.seq, seenSeq);
       return write({ kind: 'standing', seq, epoch_ms: nowMs, welcome_seq: welcomeSeq, welcome_ms: welcomeMs });
     },
     welcomed(welcomeSeq, nowMs) {

@@ -179,10 +179,11 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     }
     standing.take(control); // before the first await: the time counts from the arrival
     // Fewer starts than the controller has seen: this journal is an older copy, and what it lacks may have run.
-    const isOlderCopy = journal.epochMs !== undefined && journal.seq < control.journal_seq;
-    if (journal.epochMs === undefined || isOlderCopy) await journal.beginEpoch(nowMs);
+    const { seq, epochMs } = journal;
+    const isOlderCopy = epochMs !== undefined && seq < control.journal_seq;
+    if (epochMs === undefined || isOlderCopy) await journal.beginEpoch(nowMs, control.journal_seq);
     if (isOlderCopy) {
-      log.error({ seq: journal.seq, seenSeq: control.journal_seq }, 'journal is an older copy, a new epoch begins');
+      log.error({ seq, seenSeq: control.journal_seq }, 'journal is an older copy, a new epoch begins');
       greeting.again(); // so that the controller learns of it before it offers anything else
     }
     await journal.welcomed(control.welcome_seq, nowMs);

@@ -1,130 +1,151 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { z } from 'zod';
 import { enroll } from '../../agent/enroll.js';
 import { openWithOwnKey, parsePayload, signEnvelope } from '../../protocol/envelope.js';
 import { signKeyList } from '../../protocol/key-list.js';
 import { Enroll, formatEnrollmentToken } from '../../protocol/messages/enrollment.js';
-import { SYSTEM_CLOCK } from '../../runtime/clock.js';
+import { SYSTEM_CLOCK, toTime } from '../../runtime/clock.js';
 import { generateKeyPair, type KeyPair } from '../../runtime/key-file.js';
 import { listen } from '../../runtime/listen.js';
 import { createLogger } from '../../runtime/logger.js';
 import { assertRejectsCode } from '../support/assert-code.js';
-import { ENVELOPE_EXAMPLES } from '../support/examples.js';
+import type { TestScope } from '../support/broker.js';
 
-const ROOT = generateKeyPair();
-const CONTROLLER = generateKeyPair();
-const MALLORY = generateKeyPair();
-const NODE = generateKeyPair();
-const TOKEN = formatEnrollmentToken({ id: 'k3v9x2p7', secret: 'a'.repeat(32), root: ROOT.public.kid });
+const DAY_MS = 24 * 3_600_000;
+const [root, controller, node] = [generateKeyPair(), generateKeyPair(), generateKeyPair()];
+const token = tokenFor(root);
 
-type Answer = Readonly<{ status: number; body: unknown }>;
-
-test('a node keeps what a believed answer says, and has proved that it holds its key', async (t) => {
-  const bodies: string[] = [];
-  const url = await startController(t, (body) => {
-    bodies.push(body);
-    return { status: 201, body: { jws: enrolled() } };
+test('an answer whose root fits the token, its list and its signature is believed', async (t) => {
+  const asked: unknown[] = [];
+  const url = await startController(t, (jws) => {
+    const { signer, payload } = openWithOwnKey(jws, 64 * 1024);
+    asked.push({ kid: signer.kid, ...parsePayload(Enroll, payload) });
+    return { status: 201, body: { jws: answer() } };
   });
 
-  const identity = await run(url);
+  const identity = await ask(url);
 
-  assert.equal(identity.node, 'pump-7');
-  assert.equal(identity.root.kid, ROOT.public.kid);
-  const { jws } = z.object({ jws: z.string() }).parse(JSON.parse(bodies[0] ?? ''));
-  const { signer, payload } = openWithOwnKey(jws, 64 * 1024);
-  assert.equal(signer.kid, NODE.public.kid);
-  assert.equal(parsePayload(Enroll, payload).token, TOKEN);
+  assert.deepEqual([identity.org, identity.node, identity.root.x], ['default', 'pump', root.public.jwk.x]);
+  const [first] = asked;
+  assert.ok(typeof first === 'object' && first !== null && 'token' in first && 'kid' in first && 'node_id' in first);
+  assert.deepEqual([first.token, first.kid, first.node_id], [token, node.public.kid, 'pump']);
 });
 
-for (const [why, jws] of [
-  ['signed by a key that the list does not name', () => enrolled({ signer: MALLORY })],
-  ['with a root that the token does not name', () => enrolled({ root: MALLORY })],
-  ['with a key list that the root did not sign', () => enrolled({ listSigner: MALLORY })],
-  ['for the key of another node', () => enrolled({ node: MALLORY })],
-  ['that is no envelope', () => 'e30.e30.e30'],
+for (const [what, jws] of [
+  ['another root than the token names', () => answer({ root: generateKeyPair() })],
+  ['a list that its root has not signed', () => answer({ listSigner: generateKeyPair() })],
+  ['a signature that is not of the list', () => answer({ signer: generateKeyPair() })],
+  ['the key of another node', () => answer({ changes: { node_key: generateKeyPair().public.kid } })],
+  ['a list for another org', () => answer({ changes: { org: 'other' } })],
+  ['no envelope', () => 'hello'],
 ] as const) {
-  test(`an answer ${why} is not believed`, async (t) => {
+  test(`an answer with ${what} is not believed`, async (t) => {
     const url = await startController(t, () => ({ status: 201, body: { jws: jws() } }));
-    await assertRejectsCode(run(url), 'enrollment_failed');
+
+    await assertRejectsCode(ask(url), 'enrollment_failed');
   });
 }
 
-test('a refusal is final and says what the controller said', async (t) => {
-  let asked = 0;
-  const url = await startController(t, () => {
-    asked += 1;
-    return { status: 401, body: { detail: 'The token is used up', code: 'enrollment_token_invalid' } };
-  });
-
-  const { message } = await assertRejectsCode(run(url), 'enrollment_failed');
-
-  assert.match(message, /did not enroll this node: The token is used up$/);
-  assert.equal(asked, 1);
-});
-
-test('a node that has to wait for a person asks again', async (t) => {
-  const answers: Answer[] = [
+test('a node waits while a person has to accept it, and through a fault of the controller', async (t) => {
+  const answers = [
     { status: 202, body: { status: 'pending', retry_after: 1 } },
-    { status: 503, body: 'starting' },
-    { status: 201, body: { jws: enrolled() } },
+    { status: 503, body: {} },
+    { status: 201, body: { jws: answer() } },
   ];
-  const url = await startController(t, () => answers.shift() ?? { status: 500, body: '' });
+  const url = await startController(t, () => answers.shift() ?? { status: 500, body: {} });
 
-  assert.equal((await run(url)).node, 'pump-7');
-  assert.equal(answers.length, 0);
+  assert.equal((await ask(url)).node, 'pump');
 });
 
-test('a token never leaves the machine in the clear, and only a token is sent', async () => {
-  for (const url of ['http://controller.example', 'ftp://127.0.0.1', 'controller', 'http://127.0.0.1.example'])
-    await assertRejectsCode(run(url), 'usage');
-  await assertRejectsCode(run('http://127.0.0.1:1', { token: 'met_abc' }), 'usage');
+test('a refusal is told with its reason', async (t) => {
+  const detail = 'a node of this name is enrolled with another key';
+  const url = await startController(t, () => ({ status: 409, body: { code: 'node_id_taken', detail } }));
+
+  const { message } = await assertRejectsCode(ask(url), 'enrollment_failed');
+
+  assert.ok(message.includes(detail));
 });
 
-test('a stop ends the wait for a controller that cannot be reached', async () => {
-  await assertRejectsCode(run('http://127.0.0.1:1', { signal: AbortSignal.abort() }), 'unavailable');
+test('a token crosses a network only over https', async () => {
+  for (const url of ['http://192.0.2.1:8080', 'http://controller.example', 'ftp://127.0.0.1', 'controller'])
+    await assertRejectsCode(ask(url), 'usage');
 });
 
-function run(url: string, { token = TOKEN, signal = new AbortController().signal } = {}) {
-  const log = createLogger('agent', { level: 'silent' });
-  return enroll({ url, token, nodeId: 'pump-7', key: NODE, clock: SYSTEM_CLOCK, log, signal });
+test('what is no token is not sent', async (t) => {
+  const url = await startController(t, () => assert.fail('it was sent'));
+
+  await assertRejectsCode(ask(url, 'met_short'), 'usage');
+});
+
+test('a start that is stopped while it waits ends', async (t) => {
+  const stop = new AbortController();
+  const url = await startController(t, () => {
+    setImmediate(() => stop.abort());
+    return { status: 202, body: { status: 'pending', retry_after: 60 } };
+  });
+
+  await assertRejectsCode(ask(url, token, stop.signal), 'unavailable');
+});
+
+function ask(url: string, withToken = token, signal = new AbortController().signal) {
+  return enroll({
+    ...{ url, token: withToken, nodeId: 'pump', key: node, signal },
+    clock: SYSTEM_CLOCK,
+    log: createLogger('agent', { level: 'silent' }),
+  });
 }
 
-function enrolled({
-  signer = CONTROLLER,
-  root = ROOT,
-  listSigner,
-  node = NODE,
-}: Partial<Record<'signer' | 'root' | 'listSigner' | 'node', KeyPair>> = {}): string {
+function tokenFor(rootKey: KeyPair): string {
+  return formatEnrollmentToken({ id: 'abcdef12', secret: 'A'.repeat(32), root: rootKey.public.kid });
+}
+
+/** A `muster-enrolled` JWS as a controller makes it, or with one thing wrong. */
+function answer({
+  root: rootKey = root,
+  listSigner = rootKey,
+  signer = controller,
+  changes = {},
+}: {
+  root?: KeyPair;
+  listSigner?: KeyPair;
+  signer?: KeyPair;
+  changes?: Readonly<Record<string, unknown>>;
+} = {}): string {
+  const nowMs = SYSTEM_CLOCK.nowMs();
+  const not_after = toTime(nowMs + DAY_MS);
   const keys = signKeyList(
-    {
-      v: 1,
-      org: 'default',
-      version: 1,
-      keys: [CONTROLLER.public.jwk],
-      not_after: new Date(Date.now() + 3_600_000).toISOString(),
-    },
-    { kid: root.signing.kid, key: (listSigner ?? root).signing.key },
+    { v: 1, org: 'default', version: 1, keys: [controller.public.jwk], not_after },
+    { ...listSigner.signing, kid: rootKey.public.kid },
   );
-  const payload = { ...ENVELOPE_EXAMPLES['muster-enrolled'], root: root.public.jwk, keys, node_key: node.public.kid };
+  const payload = {
+    ...{ v: 1, token_id: 'abcdef12', node_key: node.public.kid, org: 'default', node_id: 'pump' },
+    ...{ prefix: 'muster/v1', root: rootKey.public.jwk, keys, enrolled_at: toTime(nowMs) },
+    broker: { url: 'mqtt://127.0.0.1:1883', username: 'pump', password: 'secret' },
+    ...changes,
+  };
   return signEnvelope('muster-enrolled', JSON.stringify(payload), signer.signing);
 }
 
-/** A controller as far as enrollment goes. */
-async function startController(t: TestContext, answer: (body: string) => Answer): Promise<string> {
+/** A server that answers every enrollment so; gives its URL. */
+async function startController(
+  t: TestScope,
+  reply: (jws: string) => Readonly<{ status: number; body: unknown }>,
+): Promise<string> {
   const server = createServer((request, response) => {
-    let body = '';
-    request.on('data', (bytes: Buffer) => {
-      body += bytes.toString();
-    });
+    const parts: Buffer[] = [];
+    request.on('data', (part) => parts.push(part));
     request.on('end', () => {
-      const { status, body: content } = request.url === '/api/v1/enroll' ? answer(body) : { status: 404, body: '' };
-      response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
-      response.end(JSON.stringify(content));
+      const { jws } = z.object({ jws: z.string() }).parse(JSON.parse(Buffer.concat(parts).toString()));
+      const { status, body } = request.url === '/api/v1/enroll' ? reply(jws) : { status: 404, body: {} };
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     });
   });
   const port = await listen(server, { host: '127.0.0.1', port: 0, what: 'test' });
-  t.after(() => new Promise((done) => server.close(done)));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
   return `http://127.0.0.1:${port}`;
 }
