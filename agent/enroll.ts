@@ -8,6 +8,7 @@ import { type Clock, toTime } from '../runtime/clock.js';
 import type { KeyPair } from '../runtime/key-file.js';
 import type { Logger } from '../runtime/logger.js';
 import { VERSION } from '../runtime/version.js';
+import { controllerEndpoint } from './controller-endpoint.js';
 import type { Identity } from './identity.js';
 
 const CALL_TIMEOUT_MS = 15_000;
@@ -41,10 +42,12 @@ export type EnrollOptions = Readonly<{
 export async function enroll(options: EnrollOptions): Promise<Identity> {
   const token = parseEnrollmentToken(options.token);
   if (token === undefined) throw new MusterError('usage', 'The enrollment token is not of the form met_…_…_…');
-  const endpoint = endpointOf(options.url);
+  const endpoint = controllerEndpoint(options.url, 'api/v1/enroll');
   for (let attempt = 1; ; attempt += 1) {
     const answer = await post(endpoint, options, attempt);
-    if (answer.kind === 'enrolled') return believe(answer.jws, { rootThumbprint: token.root, key: options.key });
+    if (answer.kind === 'enrolled') {
+      return { ...believe(answer.jws, { rootThumbprint: token.root, key: options.key }), controller_url: options.url };
+    }
     options.log.info({ reason: answer.reason, waitMs: answer.waitMs }, 'not enrolled yet');
     await pause(answer.waitMs, options.signal);
   }
@@ -121,24 +124,6 @@ function believe(jws: string, { rootThumbprint, key }: { rootThumbprint: string;
       cause,
     });
   }
-}
-
-function endpointOf(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
-    throw new MusterError('usage', `${JSON.stringify(text)} is not the URL of a controller`);
-  }
-  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
-    throw new MusterError(
-      'usage',
-      `Enroll over https: ${url.host} is not on this machine, and the token would cross the network in the clear`,
-    );
-  }
-  return new URL('api/v1/enroll', url.href.endsWith('/') ? url : `${url.href}/`);
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
 }
 
 function readJson(text: string): unknown {

@@ -28,6 +28,7 @@ export const Identity = z.object({
       .optional(),
   }),
   enrolled_at: Time,
+  controller_url: z.string().max(512).optional().describe('Where it enrolled, and renews a password that has expired'),
 });
 export type Identity = Readonly<z.infer<typeof Identity>>;
 

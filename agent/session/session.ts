@@ -21,6 +21,7 @@ import { obey } from './controls.js';
 import { createGreeting } from './greeting.js';
 import { groupsOf } from './password.js';
 import { createOnce, openControl, openRequest, type ReceiveContext } from './receive.js';
+import { createRenewal } from './renewal.js';
 import { metricsSnapshot, startSnapshots } from './snapshot.js';
 import type { StandingRecord } from './standing.js';
 import { createVoice, type Voice } from './voice.js';
@@ -92,13 +93,17 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
   /** Requests and controls that are being worked on. */
   let underWay = 0;
 
+  const renewal = createRenewal({ identity, signing: options.signing, clock, log });
   const session = startMqttSession({
     url: options.brokerUrl,
     clientId: node,
     scope: { prefix: identity.current.prefix, org },
     ca: identity.current.broker.ca,
     keepAliveSeconds: options.keepAliveSeconds,
-    credentials: () => identity.current.broker,
+    credentials() {
+      renewal.connecting();
+      return identity.current.broker;
+    },
     will: (connection) => ({
       kind: 'status',
       levels: { node },
@@ -106,6 +111,7 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     }),
     filters,
     onConnect(connection) {
+      renewal.connected();
       metrics.connected(true);
       attempt(voice.status(status('online', 'connected', connection)), 'status not published');
       greeting.connected();
@@ -310,6 +316,7 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     executionEnded: snapshots.nudge,
     async stop() {
       greeting.stop();
+      renewal.stop();
       snapshots.stop();
       clearTimeout(regroupTimer);
       clearTimeout(capabilitiesTimer);

@@ -184,9 +184,9 @@ export async function startControlledAgent(
   t: TestScope,
   broker: TestBroker,
   directory: string,
-  { groups = [], settings = {}, ...options }: ControlledAgentOptions = {},
+  { groups = [], settings = {}, identity = {}, ...options }: ControlledAgentOptions = {},
 ): Promise<RunningAgent & Readonly<{ metrics: AgentMetrics }>> {
-  enrollByHand(broker, directory, groups);
+  enrollByHand(broker, directory, { groups, ...identity });
   const metrics = createAgentMetrics();
   const agent = await startAgent({
     config: {
@@ -205,7 +205,11 @@ export async function startControlledAgent(
 }
 
 type ControlledAgentOptions = Partial<Pick<StartAgentOptions, 'clock' | 'log' | 'random'>> &
-  Readonly<{ groups?: readonly string[]; settings?: Readonly<Record<string, unknown>> }>;
+  Readonly<{
+    groups?: readonly string[];
+    settings?: Readonly<Record<string, unknown>>;
+    identity?: Readonly<{ controller_url?: string; password?: string }>;
+  }>;
 
 /** The key that the agent in this directory signs with. */
 export function keyOfAgent(directory: string): KeyPair {
@@ -213,8 +217,15 @@ export function keyOfAgent(directory: string): KeyPair {
 }
 
 /** What enrollment leaves in the directory. */
-export function enrollByHand(broker: TestBroker, directory: string, groups: readonly string[] = []): void {
-  const { password } = broker.credential('node', NODE, groups);
+export function enrollByHand(
+  broker: TestBroker,
+  directory: string,
+  {
+    groups = [],
+    password = broker.credential('node', NODE, groups).password,
+    controller_url,
+  }: Readonly<{ groups?: readonly string[]; password?: string; controller_url?: string }> = {},
+): void {
   saveIdentity(directory, {
     v: 1,
     org: broker.org,
@@ -224,6 +235,7 @@ export function enrollByHand(broker: TestBroker, directory: string, groups: read
     keys: broker.keyListJws,
     broker: { url: broker.url, username: NODE, password },
     enrolled_at: toTime(SYSTEM_CLOCK.nowMs()),
+    ...(controller_url === undefined ? {} : { controller_url }),
   });
 }
 
