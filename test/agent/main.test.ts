@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { sha256Hex } from '../../protocol/envelope.js';
+import { startTestBroker, type TestScope } from '../support/broker.js';
+import { startChild, type TestChild } from '../support/child.js';
+import { enrollByHand, keyOfAgent, scriptController } from '../support/controlled-agent.js';
+import { writeHook } from '../support/hooks.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+import { until } from '../support/until.js';
+
+const MAIN = '../../agent/main.ts';
+
+test('an agent that is not enrolled says how to enroll it, and ends with 78', async (t) => {
+  const { code, stderr } = await startChild(t, MAIN, ['--data', temporaryDirectory(t)]).ended;
+
+  assert.equal(code, 78);
+  assert.match(stderr, /not enrolled.*--enroll URL/);
+});
+
+for (const [what, args, exitCode] of [
+  ['an unknown flag', ['--colour=red'], 2],
+  ['a setting out of its bounds', ['--max-concurrent=0'], 78],
+] as const) {
+  test(`${what} ends with ${exitCode} and a sentence`, async (t) => {
+    const { code, stderr } = await startChild(t, MAIN, args).ended;
+
+    assert.equal(code, exitCode);
+    assert.match(stderr, /What to do: /);
+    assert.doesNotMatch(stderr, /at .*\.ts:\d/);
+  });
+}
+
+test('a second agent on one data directory ends with 69', async (t) => {
+  const { start } = await setUp(t);
+  await welcomed(start());
+
+  const { code, stderr } = await start().ended;
+
+  assert.equal(code, 69);
+  assert.match(stderr, /already_running/);
+});
+
+test('SIGTERM ends an agent with 0, and it says offline', async (t) => {
+  const { controller, start } = await setUp(t);
+  const agent = start();
+  await welcomed(agent);
+
+  agent.child.kill('SIGTERM');
+
+  assert.equal((await agent.ended).code, 0);
+  assert.equal((await controller.hear('status', ({ state }) => state === 'offline')).reason, 'stopped');
+});
+
+test('after a SIGKILL the broker says connection_lost, and the next process reports what was interrupted, once', async (t) => {
+  const { controller, hooksDir, start } = await setUp(t);
+  const started = join(hooksDir, 'started');
+  const script = `#!/bin/sh\necho x >> ${started}\nexec sleep 60\n`;
+  writeHook(hooksDir, 'wait', script);
+  const first = start();
+  await welcomed(first);
+  const request = controller.request({ action: 'wait', checksum: sha256Hex(script), timeout: '1m' });
+  await until(
+    async () => {
+      await controller.send('node_request', request);
+      return controller.heard('ack').some(({ status }) => status === 'accepted');
+    },
+    { what: 'the hook is known and accepted' },
+  );
+  await until(() => existsSync(started), { what: 'the hook runs' });
+
+  first.child.kill('SIGKILL');
+  const lost = await controller.hear('status', ({ state }) => state === 'offline');
+  assert.equal(lost.reason, 'connection_lost');
+  await first.ended;
+  await welcomed(start());
+
+  const result = await controller.hear('result');
+  assert.deepEqual([result.status, result.error_code, result.launched], ['error', 'interrupted', 'yes']);
+  await controller.send('node_request', request);
+  await until(() => controller.heard('result').length >= 2, { what: 'the same result again' });
+  const [one, two] = controller.said.filter(({ kind }) => kind === 'result');
+  assert.ok(one && two && one.octets.equals(two.octets));
+});
+
+async function welcomed(agent: TestChild): Promise<void> {
+  for (;;) {
+    const message = await agent.message();
+    if (typeof message === 'object' && message !== null && 'welcomed' in message) return;
+  }
+}
+
+async function setUp(t: TestScope) {
+  const broker = await startTestBroker(t);
+  const directory = temporaryDirectory(t);
+  const hooksDir = temporaryDirectory(t);
+  const controller = await scriptController(t, broker, () => keyOfAgent(directory));
+  enrollByHand(broker, directory);
+  const flags = ['--drain-timeout=1ms', '--metrics-port=-1', '--log-level=silent'];
+  const start = () => startChild(t, MAIN, [`--data-dir=${directory}`, `--hooks-dir=${hooksDir}`, ...flags]);
+  return { broker, controller, hooksDir, start };
+}
