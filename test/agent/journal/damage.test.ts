@@ -60,6 +60,39 @@ test('a last write with a sector that never reached the disk is torn', async (t)
   assert.deepEqual(setAside(directory), []);
 });
 
+test('a sector of zeros that is not in the last write is damage', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'journal');
+  const journal = await openTestJournal(t, directory);
+  await journal.accept(journalRequest({ bytes: 3000 }));
+  await journal.accept(journalRequest());
+  await journal.close();
+  const bytes = readFileSync(file);
+  bytes.fill(0, 1024, 1536);
+  writeFileSync(file, bytes);
+
+  await openTestJournal(t, directory);
+
+  assert.equal(setAside(directory).length, 1);
+});
+
+test('nothing of a torn write is left behind the next, shorter one', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'journal');
+  const journal = await openTestJournal(t, directory);
+  await journal.accept(journalRequest({ bytes: 3000 }));
+  await journal.close();
+  truncateSync(file, readFileSync(file).length - 100);
+  const next = journalRequest();
+
+  const cut = await openTestJournal(t, directory);
+  await cut.accept(next);
+  await cut.close();
+
+  assert.ok((await openTestJournal(t, directory)).find(next.id));
+  assert.deepEqual(setAside(directory), []);
+});
+
 test('a flipped bit anywhere sets the journal aside, and a new one begins without an epoch', async (t) => {
   const { directory, file } = await journalOfSingleWrites(t);
   const whole = readFileSync(file);

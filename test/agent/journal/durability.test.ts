@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { z } from 'zod';
 import { assertRejectsCode } from '../../support/assert-code.js';
 import type { TestScope } from '../../support/broker.js';
@@ -96,6 +98,36 @@ test('a full disk refuses new work, keeps what was acknowledged, and mends by it
     [refused.id],
   );
 });
+
+test('after a failed fdatasync the file is written anew, and what failed does not count', async (t) => {
+  if (!hasStrace()) return t.skip('making fdatasync fail needs strace');
+  const directory = temporaryDirectory(t);
+  const script = fileURLToPath(new URL('../../support/journal-three-accepts.ts', import.meta.url));
+  const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=fdatasync:error=EIO:when=3'];
+
+  const { stdout } = await execa('strace', [...inject, process.execPath, '--import', 'tsx', script, directory], {
+    env: { UV_THREADPOOL_SIZE: '1' }, // strace counts the calls of each thread
+  });
+
+  const { ids, ends, inodes } = ThreeAccepts.parse(JSON.parse(stdout));
+  assert.deepEqual(ends, ['accepted', 'storage_failed', 'accepted']);
+  assert.notEqual(inodes[0], inodes[1]);
+  const journal = await openTestJournal(t, directory);
+  assert.deepEqual(
+    ids.map((id) => journal.find(id)?.state),
+    ['starting', undefined, 'starting'],
+  );
+});
+
+const ThreeAccepts = z.object({
+  ids: z.array(z.string()),
+  ends: z.array(z.string()),
+  inodes: z.array(z.number()),
+});
+
+function hasStrace(): boolean {
+  return spawnSync('strace', ['-V']).status === 0;
+}
 
 function mayMount(): boolean {
   return process.platform === 'linux' && process.getuid?.() === 0;
