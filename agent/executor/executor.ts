@@ -70,7 +70,6 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   const running = new Map<string, Running>();
   let shuttingDown = false;
   const spread = createSpreadQueue({
-    clock,
     random: deps.random,
     hasSlot: () => running.size < limits.maxConcurrent && !shuttingDown && deps.standing() !== undefined,
     start: (waiting) => void startWaiting(waiting),
@@ -131,6 +130,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     return {
       free,
       run(received, action) {
+        if (shuttingDown) cancel.abort(); // it was being accepted when the stop began
         void perform(received, action, {
           stop: cancel.signal,
           streaming: (live) => {

@@ -1,6 +1,5 @@
 import { parseDuration } from '../../protocol/durations.js';
 import type { Request } from '../../protocol/messages/request.js';
-import type { Clock } from '../../runtime/clock.js';
 import type { ReceivedRequest } from './executor.js';
 
 /** Accepted requests that wait a random part of their `spread` and hold no slot meanwhile. */
@@ -21,23 +20,20 @@ export function isSpread({ spread, target }: Request): boolean {
 
 /** `start` is called when a request is due and `hasSlot` says that it may. */
 export function createSpreadQueue({
-  clock,
   random,
   hasSlot,
   start,
 }: {
-  clock: Clock;
   random: () => number;
   hasSlot: () => boolean;
   start: (received: ReceivedRequest) => void;
 }): SpreadQueue {
-  /** By execution id; `dueMs` is on the monotonic clock. */
-  const waiting = new Map<string, { received: ReceivedRequest; dueMs: number; timer: NodeJS.Timeout }>();
+  /** By execution id. Whether its time has come is the timer's word alone: a timer may fire a little before a clock says so. */
+  const waiting = new Map<string, { received: ReceivedRequest; isDue: boolean; timer: NodeJS.Timeout }>();
   let stopped = false;
   const startDue = (): void => {
-    for (const [id, { received, dueMs, timer }] of waiting) {
-      if (dueMs > clock.monotonicMs() || !hasSlot()) continue;
-      clearTimeout(timer);
+    for (const [id, { received, isDue }] of waiting) {
+      if (!isDue || !hasSlot()) continue;
       waiting.delete(id);
       start(received);
     }
@@ -46,11 +42,15 @@ export function createSpreadQueue({
     add(received) {
       if (stopped) return; // the journal has it: it is taken up again after the restart
       const waitMs = random() * (parseDuration(received.request.spread ?? '') ?? 0);
-      waiting.set(received.request.execution_id, {
+      const entry = {
         received,
-        dueMs: clock.monotonicMs() + waitMs,
-        timer: setTimeout(startDue, waitMs + 1),
-      });
+        isDue: false,
+        timer: setTimeout(() => {
+          entry.isDue = true;
+          startDue();
+        }, waitMs),
+      };
+      waiting.set(received.request.execution_id, entry);
     },
     remove(id) {
       const found = waiting.get(id);
