@@ -35,7 +35,7 @@ export type Identity = Readonly<z.infer<typeof Identity>>;
 /** The identity on disk, and the newest key list and password as they come. */
 export type IdentityFile = Readonly<{
   readonly current: Identity;
-  /** Durable when it returns. */
+  /** Used from now on; durable when it returns. @throws {MusterError} storage_failed: it is in memory alone */
   update: (change: Readonly<{ keys?: string; password?: string }>) => void;
 }>;
 
@@ -82,7 +82,11 @@ export function saveIdentity(dataDir: string, identity: Identity): void {
 }
 
 function save(file: string, identity: Identity): void {
-  writeFileAtomic(file, `${JSON.stringify(identity, null, 2)}\n`, 0o600);
+  try {
+    writeFileAtomic(file, `${JSON.stringify(identity, null, 2)}\n`, 0o600);
+  } catch (cause) {
+    throw new MusterError('storage_failed', `The file ${file} cannot be written`, { cause });
+  }
 }
 
 function identityPath(dataDir: string): string {

@@ -83,10 +83,22 @@ export function createOutbox({
       const id = queue.shift();
       if (id === undefined) break;
       const entry = waiting.get(id);
-      const payload = journal.resultOf(id);
+      const payload = entry === undefined ? undefined : readResult(id, entry);
       if (entry !== undefined && payload !== undefined) void send(id, entry, payload);
     }
     if (underWay === 0 && unsent.size === 0) for (const settle of [...settlers]) settle();
+  }
+
+  /** A disk that cannot be read now is asked again later. */
+  function readResult(id: string, entry: Waiting): Buffer | undefined {
+    try {
+      return journal.resultOf(id);
+    } catch (error) {
+      if (!isMusterError(error, 'storage_failed')) throw error;
+      entry.isQueued = false;
+      entry.dueMs = clock.monotonicMs() + REPEAT_BASE_MS;
+      return undefined;
+    }
   }
 
   async function send(id: string, entry: Waiting, payload: Buffer): Promise<void> {

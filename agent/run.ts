@@ -11,8 +11,8 @@ export const AGENT_SECTIONS = { agent: AgentConfig, mesh: MeshConfig } as const;
 /** Runs an agent as a process of its own until it is told to stop. */
 export async function runAgent(config: ConfigOf<typeof AGENT_SECTIONS>): Promise<void> {
   const log = createLogger('agent', { level: config.agent.log_level });
-  await runProcess(log, async () => {
-    const agent = await startAgent({ config, log, clock: SYSTEM_CLOCK });
+  await runProcess(log, async (signal) => {
+    const agent = await startAgent({ config, log, clock: SYSTEM_CLOCK, signal });
     announceReady({ node: agent.node, metricsPort: agent.metricsPort ?? 0 });
     void agent.whenWelcomed.then(() => process.send?.({ welcomed: true }));
     return agent;

@@ -13,9 +13,9 @@ const STOP_LIMIT_MS = 60_000;
 
 /**
  * Runs one part until SIGINT, SIGTERM or the end of the process that started it, then stops it. A second signal skips
- * the wait. Foreseen failures end with a plain sentence on stderr and their exit code; anything else is a bug: 1.
+ * the wait. While it still starts, `stop` fires at the first signal, and a second one ends the process. Foreseen failures end with a plain sentence on stderr and their exit code; anything else is a bug: 1.
  */
-export async function runProcess(log: Logger, start: () => Promise<Running>): Promise<void> {
+export async function runProcess(log: Logger, start: (stop: AbortSignal) => Promise<Running>): Promise<void> {
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (err: unknown) => {
       log.fatal({ err }, 'unforeseen failure');
@@ -24,7 +24,10 @@ export async function runProcess(log: Logger, start: () => Promise<Running>): Pr
   }
   const stopAsked = whenStopAsked();
   try {
-    const running = await start();
+    const leave = (): never => process.exit(0);
+    stopAsked.second.addEventListener('abort', leave);
+    const running = await start(stopAsked.firstSignal);
+    stopAsked.second.removeEventListener('abort', leave);
     await stopAsked.first;
     log.info('stopping');
     setTimeout(() => {
@@ -35,7 +38,7 @@ export async function runProcess(log: Logger, start: () => Promise<Running>): Pr
     log.info('stopped');
     process.exit(0);
   } catch (error) {
-    process.exit(reportFailure(error, log));
+    process.exit(stopAsked.firstSignal.aborted && isMusterError(error) ? 0 : reportFailure(error, log));
   }
 }
 
@@ -56,18 +59,19 @@ export function announceReady(ready: Readonly<Record<string, unknown>>): void {
   process.send?.({ ready } satisfies ReadyMessage);
 }
 
-function whenStopAsked(): { first: Promise<void>; second: AbortSignal } {
+function whenStopAsked(): { first: Promise<void>; firstSignal: AbortSignal; second: AbortSignal } {
+  const leave = new AbortController();
   const hurry = new AbortController();
   let asked = 0;
   const first = new Promise<void>((resolve) => {
     const onAsk = (): void => {
       asked += 1;
-      if (asked === 1) resolve();
-      else hurry.abort();
+      (asked === 1 ? leave : hurry).abort();
+      resolve();
     };
     process.on('SIGINT', onAsk);
     process.on('SIGTERM', onAsk);
     process.once('disconnect', onAsk);
   });
-  return { first, second: hurry.signal };
+  return { first, firstSignal: leave.signal, second: hurry.signal };
 }

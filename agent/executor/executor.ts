@@ -64,10 +64,15 @@ export type Executor = Readonly<{
 
 type Running = Readonly<{ cancel: AbortController; done: Promise<void>; payloads: () => readonly Buffer[] }>;
 
+/** The end of what was cancelled before it started. */
+const CANCELLED: ExecutionEnd = { status: 'cancelled', exitCode: -1, durationMs: 0, launched: 'no' };
+
 /** An executor that runs nothing yet. */
 export function createExecutor(deps: ExecutorDeps): Executor {
   const { limits, journal, reporter, metrics, clock, log, speaker } = deps;
   const running = new Map<string, Running>();
+  /** Requests whose acceptance is on its way to the disk; a second delivery waits for it. */
+  const accepting = new Map<string, Promise<void>>();
   let shuttingDown = false;
   const spread = createSpreadQueue({
     random: deps.random,
@@ -79,6 +84,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     const { request, octets, sha256 } = received;
     const { execution_id: id } = request;
     log.info({ execution_id: id, action: request.action }, 'action request received');
+    for (let other = accepting.get(id); other !== undefined; other = accepting.get(id)) await other;
     const admission = admit(request, sha256, {
       enabled: limits.enabled,
       shuttingDown,
@@ -101,15 +107,22 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     const waits = isSpread(request);
     const entry = { id, sha256, octets, expiresMs: Date.parse(request.expires_at), starting: !waits };
     const slot = waits ? undefined : takeSlot(id); // before the first await: two deliveries in one tick run once
+    const accepted = journal.accept(entry);
+    accepting.set(
+      id,
+      accepted.catch(() => undefined),
+    );
     try {
-      await journal.accept(entry);
+      await accepted;
     } catch (error) {
       if (!isMusterError(error, 'storage_failed')) throw error;
       slot?.free();
       return reject(received, 'storage_failed');
+    } finally {
+      accepting.delete(id);
     }
     const acked = ack(received, ''); // on its way before the start, so before the result; its PUBACK is not waited for
-    if (slot === undefined) spread.add(received);
+    if (slot === undefined) await addToSpread(received);
     else slot.run(received, admission.action);
     await acked;
   }
@@ -141,10 +154,17 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     };
   }
 
+  /** A cancel may have come while the acceptance was on its way to the disk. */
+  async function addToSpread(received: ReceivedRequest): Promise<void> {
+    if (journal.find(received.request.execution_id)?.cancelled === undefined) spread.add(received);
+    else await conclude(received, CANCELLED);
+  }
+
   async function startWaiting(received: ReceivedRequest): Promise<void> {
     const { execution_id: id } = received.request;
     const entry = journal.find(id);
     if (entry === undefined || entry.state !== 'accepted') return;
+    if (entry.cancelled !== undefined) return conclude(received, CANCELLED);
     const action = deps.find(received.request.action);
     if (action === undefined) return conclude(received, errorEnd('hook_not_found', 'The action is no longer offered.'));
     const slot = takeSlot(id);
@@ -256,15 +276,20 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     execute,
     async cancel({ id, reason, expiresMs }) {
       running.get(id)?.cancel.abort(); // also when the disk is full
-      await journal.cancel({ id, reason, expiresMs });
-      const waiting = spread.remove(id);
-      if (waiting !== undefined)
-        await conclude(waiting, { status: 'cancelled', exitCode: -1, durationMs: 0, launched: 'no' });
+      const waiting = spread.remove(id); // before the disk, so that it cannot fall due meanwhile
+      try {
+        await journal.cancel({ id, reason, expiresMs });
+      } catch (error) {
+        if (waiting !== undefined) spread.add(waiting);
+        throw error;
+      }
+      running.get(id)?.cancel.abort();
+      if (waiting !== undefined) await conclude(waiting, CANCELLED);
     },
     recover: () => recoverOpen({ journal, conclude, resume: spread.add, log }),
     welcomed: spread.startDue,
     liveOutput: (id) => running.get(id)?.payloads() ?? [],
-    running: () => [...running.keys(), ...spread.waiting()],
+    running: () => [...running.keys(), ...spread.waiting()].filter((id) => !accepting.has(id)),
     activeCount: () => running.size,
     async shutdown(drainMs, hurry) {
       shuttingDown = true;
@@ -294,7 +319,7 @@ async function recoverOpen({
     if (octets === undefined || sha256 === undefined) continue;
     const received = { request: parsePayload(Request, octets), octets, sha256 };
     if (cancelled !== undefined && state === 'accepted') {
-      await conclude(received, { status: 'cancelled', exitCode: -1, durationMs: 0, launched: 'no' });
+      await conclude(received, CANCELLED);
     } else if (state === 'accepted' && received.request.spread !== undefined) {
       resume(received);
     } else {

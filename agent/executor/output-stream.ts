@@ -1,9 +1,11 @@
-import type { StreamName } from '../../protocol/messages/output.js';
+import { MAX_CHUNK_BYTES, type StreamName } from '../../protocol/messages/output.js';
 import { decodedLength, type OutputCapture } from '../actions/output-capture.js';
 import { type Speaker, toOutput } from './to-result.js';
 
 /** How often output is published while an action runs. */
 const STREAM_INTERVAL_MS = 250;
+/** After so many pieces only full ones go out while it runs: a result has a bounded number of them. */
+const SMALL_PIECES = 1_000;
 
 /** The output messages of one execution, by seq. */
 export type OutputStream = Readonly<{
@@ -28,7 +30,8 @@ export function startOutputStream({
   const offsets = { stdout: 0, stderr: 0 };
   const send = (stream: StreamName, ended: boolean): void => {
     for (;;) {
-      const piece = capture.pieceAt(stream, offsets[stream], ended);
+      const isMature = ended || payloads.length < SMALL_PIECES || hasFullPiece(stream);
+      const piece = isMature ? capture.pieceAt(stream, offsets[stream], ended) : undefined;
       if (piece === undefined) return;
       const payload = Buffer.from(JSON.stringify(toOutput(piece, { executionId, seq: payloads.length, speaker })));
       payloads.push(payload);
@@ -37,6 +40,8 @@ export function startOutputStream({
       if (piece.last) return;
     }
   };
+  const hasFullPiece = (stream: StreamName): boolean =>
+    capture.summary(stream).bytes - offsets[stream] >= MAX_CHUNK_BYTES;
   const timer = setInterval(() => {
     send('stdout', false);
     send('stderr', false);

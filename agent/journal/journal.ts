@@ -71,6 +71,8 @@ function createJournal({ file, owner, entries, spill, ...options }: JournalOptio
   /** True after a failed write: what the kernel holds of the file is unknown, so it is written anew before the next. */
   let broken = false;
   let closed = false;
+  /** Starts that are on disk; the entries know of those that are on their way, too. */
+  let durableSeq = entries.standing.seq;
   let prunedAtBytes = 0;
   /** True once a receipt or a welcome came that may have made something superfluous. */
   let mayPrune = false;
@@ -80,8 +82,9 @@ function createJournal({ file, owner, entries, spill, ...options }: JournalOptio
   async function commit(items: readonly Item[]): Promise<void> {
     try {
       if (closed) throw new MusterError('storage_failed', 'the journal is closed');
+      // A rewrite brings all that is known to disk, these items included.
       if (broken) await rewrite();
-      for (const group of groupsOf(items)) await append(group);
+      else for (const group of groupsOf(items)) await append(group);
     } catch (cause) {
       broken = true;
       for (const { record, before } of [...items].reverse()) entries.revert(record, before);
@@ -103,6 +106,7 @@ function createJournal({ file, owner, entries, spill, ...options }: JournalOptio
       bytes += parts.reduce((sum, part) => sum + part.length, 0);
     }
     const bodyOffset = await segment.append(body);
+    for (const { record } of items) if ('seq' in record) durableSeq = Math.max(durableSeq, record.seq);
     for (const { id, octets, at } of placed) {
       const entry = entries.byId.get(id);
       if (entry?.octets === octets) entry.octets = { offset: bodyOffset + at, length: octets.length };
@@ -117,10 +121,10 @@ function createJournal({ file, owner, entries, spill, ...options }: JournalOptio
 
   async function compact(): Promise<void> {
     if (closed) return;
-    prune(entries, { nowMs: entries.standing.welcomeMs, maxBytes, dropOutput: spill.remove });
-    prunedAtBytes = entries.liveBytes;
-    mayPrune = false;
     try {
+      prune(entries, { nowMs: entries.standing.welcomeMs, maxBytes, dropOutput: spill.remove });
+      prunedAtBytes = entries.liveBytes;
+      mayPrune = false;
       await rewrite();
     } catch (err) {
       // The old file may or may not have been replaced: the next commit begins with another try.
@@ -131,8 +135,10 @@ function createJournal({ file, owner, entries, spill, ...options }: JournalOptio
 
   async function rewrite(): Promise<void> {
     const old = segment;
+    const { seq } = entries.standing;
     segment = await rewriteJournal(file, { entries, owner, old });
     broken = false;
+    durableSeq = Math.max(durableSeq, seq);
     old.close();
   }
 
@@ -150,7 +156,7 @@ function createJournal({ file, owner, entries, spill, ...options }: JournalOptio
 
   return {
     get seq() {
-      return entries.standing.seq;
+      return durableSeq;
     },
     get epochMs() {
       return entries.standing.epochMs ?? undefined;
@@ -184,13 +190,13 @@ function createJournal({ file, owner, entries, spill, ...options }: JournalOptio
     },
     requestOf(id) {
       const entry = entries.byId.get(id);
-      return entry === undefined || entry.state === 'finished' ? undefined : octetsOf(entry, segment);
+      return entry === undefined || entry.state === 'finished' ? undefined : read(() => octetsOf(entry, segment));
     },
     resultOf(id) {
       const entry = entries.byId.get(id);
-      return entry?.state === 'finished' ? octetsOf(entry, segment) : undefined;
+      return entry?.state === 'finished' ? read(() => octetsOf(entry, segment)) : undefined;
     },
-    outputOf: (id) => ((entries.byId.get(id)?.spillBytes ?? 0) > 0 ? spill.read(id) : []),
+    outputOf: (id) => ((entries.byId.get(id)?.spillBytes ?? 0) > 0 ? read(() => spill.read(id)) : []),
     unreceipted: () => [...entries.unreceipted],
     leftOpen: () => leftOpen,
     beginEpoch(nowMs, seenSeq = 0) {
@@ -233,7 +239,16 @@ function* groupsOf(items: readonly Item[]): Generator<readonly Item[]> {
 
 function toStorageFailure(cause: unknown): MusterError {
   if (isMusterError(cause, 'storage_failed')) return cause;
-  return new MusterError('storage_failed', 'the journal could not be written', { cause });
+  return new MusterError('storage_failed', 'the journal could not be read or written', { cause });
+}
+
+/** @throws {MusterError} storage_failed */
+function read<T>(bytes: () => T): T {
+  try {
+    return bytes();
+  } catch (cause) {
+    throw toStorageFailure(cause);
+  }
 }
 
 function failStorage(cause: unknown): never {

@@ -17,6 +17,8 @@ export type Greeting = Readonly<{
   disconnected: () => void;
   /** Says hello at once: the controller asked for it. */
   again: () => void;
+  /** Says hello again in a while: its welcome could not be taken. */
+  later: () => void;
   /** True once for the nonce of a hello of the last 10 s: its welcome may be believed. */
   answers: (nonce: string) => boolean;
   stop: () => void;
@@ -78,6 +80,10 @@ export function createGreeting({
       clearTimeout(timer);
     },
     again,
+    later() {
+      clearTimeout(timer);
+      timer = setTimeout(again, REPEAT_CAP_MS);
+    },
     answers(nonce) {
       const saidMs = open.get(nonce);
       if (saidMs === undefined || clock.monotonicMs() - saidMs > ANSWER_MS) return false;

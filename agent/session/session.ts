@@ -167,7 +167,7 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
           sayHello: greeting.again,
           publishCapabilities,
         };
-        void settle(obey(control, sha256, deps));
+        void settle(obey(control, sha256, deps), control.kind === 'welcome' ? greeting.later : undefined);
       } else {
         void settle(executor.execute(openRequest(message, context)));
       }
@@ -181,7 +181,7 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     const nowMs = Date.parse(control.now);
     // A list that brought this welcome itself is in use already, and not stored yet.
     if (control.keys !== undefined && (keys.renew(control.keys) || identity.current.keys !== control.keys)) {
-      identity.update({ keys: control.keys });
+      keep({ keys: control.keys });
     }
     standing.take(control); // before the first await: the time counts from the arrival
     // Fewer starts than the controller has seen: this journal is an older copy, and what it lacks may have run.
@@ -199,9 +199,19 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     options.onWelcome();
   }
 
+  /** A disk that is full must not cost the welcome: what it brought counts, and comes again after a restart. */
+  function keep(change: Readonly<{ keys?: string; password?: string }>): void {
+    try {
+      identity.update(change);
+    } catch (error) {
+      if (!isMusterError(error, 'storage_failed')) throw error;
+      log.error({ err: error }, 'identity not stored');
+    }
+  }
+
   function takePassword(password: string): void {
     const before = filters().join(' ');
-    identity.update({ password });
+    keep({ password });
     if (filters().join(' ') === before || regroupTimer !== undefined) return;
     regroupTimer = setTimeout(() => {
       regroupTimer = undefined;
@@ -288,13 +298,14 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     });
   }
 
-  async function settle(work: Promise<void>): Promise<void> {
+  async function settle(work: Promise<void>, onFailure?: () => void): Promise<void> {
     underWay += 1;
     try {
       await work;
     } catch (error) {
       if (!isMusterError(error)) throw error;
       refusals.note(error, {});
+      onFailure?.();
     } finally {
       underWay -= 1;
     }

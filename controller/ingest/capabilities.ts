@@ -39,7 +39,7 @@ export async function takeCapabilities(deps: CapabilityDeps, message: IncomingMe
   if (record.capabilitiesSha256 === sha256) return;
   deps.candidates.set(node, { sha256, payload: payload.toString('utf8'), value });
   if (deps.named.get(node) === sha256) return adoptCandidate(deps, node, sha256);
-  await deps.controls.send(node, { kind: 'announce', capabilities: false });
+  deps.controls.post(node, { kind: 'announce', capabilities: false });
 }
 
 /** Uses the announcement that a hello names, if it is here already. */

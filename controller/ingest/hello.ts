@@ -53,20 +53,29 @@ export async function takeHello(deps: HelloDeps, message: IncomingMessage): Prom
   if (lost) await endOldEpoch(deps, record.node);
 
   await adoptCandidate(deps, record.node, hello.capabilities_sha256);
-  await welcome(deps, { hello, password });
+  welcome(deps, { hello, password });
   deps.presence.connected(record.node, deps.clock.nowMs());
   await catchUp(deps, hello);
   deps.dispatcher.welcomed(record.node);
 }
 
 /** @throws {MusterError} stale, replayed */
-function refuseOld({ nonces }: HelloDeps, record: NodeRecord, { node, process_id, connection, nonce }: Hello): void {
+function refuseOld(
+  { nonces }: HelloDeps,
+  record: NodeRecord,
+  { node, process_id, connection, nonce, journal_epoch }: Hello,
+): void {
   const isFormer = record.formerProcesses.includes(process_id);
   if (isFormer || (process_id === record.processId && connection < record.connection)) {
     throw new MusterError('stale', 'the hello is from an earlier connection or process');
   }
   const seen = nonces.get(node) ?? [];
   if (seen.includes(nonce)) throw new MusterError('replayed', 'this hello was answered before');
+  // Within one process an epoch only moves on: what names an older one, or none, was kept by somebody and sent again.
+  const knownMs = process_id === record.processId && record.journalEpoch !== null ? Date.parse(record.journalEpoch) : 0;
+  if ((journal_epoch === null ? 0 : Date.parse(journal_epoch)) < knownMs) {
+    throw new MusterError('stale', 'the hello names an older journal than one before it');
+  }
   nonces.set(node, [...seen, nonce].slice(-MAX_NONCES));
 }
 
@@ -138,15 +147,12 @@ function toColumns(next: NodeRecord, hello: Hello) {
   };
 }
 
-async function welcome(
-  deps: HelloDeps,
-  { hello, password }: { hello: Hello; password: string | undefined },
-): Promise<void> {
+function welcome(deps: HelloDeps, { hello, password }: { hello: Hello; password: string | undefined }): void {
   const { registry, controls, keyring, clock, open, welcomes } = deps;
   const record = registry.get(hello.node);
   if (record === undefined) return;
   const { list } = keyring.keys;
-  const sent = await controls.send(record.node, {
+  const sent = controls.post(record.node, {
     kind: 'welcome',
     nonce: hello.nonce,
     now: toTime(clock.nowMs()),

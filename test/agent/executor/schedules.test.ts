@@ -65,6 +65,7 @@ test('lost, repeated and reordered messages and restarts: at most one start, one
 
   async function startAgent(world: World, journal: Journal) {
     let isDead = false;
+    let isClosing = false;
     const action = acting('echo', ({ executionId, signal }) => {
       world.starts.set(executionId, (world.starts.get(executionId) ?? 0) + 1);
       return new Promise((resolve) => {
@@ -87,8 +88,9 @@ test('lost, repeated and reordered messages and restarts: at most one start, one
             if (reason === '' && !isDead) world.accepted.add(executionId);
           },
           result(id) {
+            if (isClosing) return; // a closed journal cannot be read
             const result = journal.resultOf(id);
-            if (result === undefined || isDead) return;
+            if (result === undefined) return;
             world.results.set(id, (world.results.get(id) ?? new Set()).add(result.toString()));
           },
         },
@@ -100,6 +102,7 @@ test('lost, repeated and reordered messages and restarts: at most one start, one
       journal,
       /** Nothing that this agent does from now on reaches disk or broker. */
       async crash() {
+        isClosing = true;
         await journal.close();
         isDead = true;
         await executor.shutdown(0, AbortSignal.abort());

@@ -99,6 +99,20 @@ test('a full disk refuses new work, keeps what was acknowledged, and mends by it
   );
 });
 
+test('a start that did not reach the disk is not counted', async (t) => {
+  const directory = temporaryDirectory(t);
+  const journal = await openTestJournal(t, directory);
+  await journal.accept(journalRequest());
+
+  const accepting = journal.accept(journalRequest());
+  assert.equal(journal.seq, 1);
+  await accepting;
+
+  assert.equal(journal.seq, 2);
+  await journal.close();
+  assert.equal((await openTestJournal(t, directory)).seq, 2);
+});
+
 test('after a failed fdatasync the file is written anew, and what failed does not count', async (t) => {
   if (!hasStrace()) return t.skip('making fdatasync fail needs strace');
   const directory = temporaryDirectory(t);

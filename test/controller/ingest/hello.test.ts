@@ -12,6 +12,9 @@ import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { createTestClock } from '../../support/test-clock.js';
 import { until } from '../../support/until.js';
 
+/** Together more than may wait for the disk at once. */
+const FLOODING_NODES = 30;
+const HELLOS_OF_EACH = 50;
 const DAY_MS = 24 * 3600 * 1000;
 
 test('a welcome answers the nonce, says who the node is, and counts up', async (t) => {
@@ -106,6 +109,42 @@ test('a hello from an earlier process or connection, or one that comes twice, ge
   const { body } = await services.metrics();
   assert.match(body, /messages_refused_total\{code="stale"\} 2/);
   assert.match(body, /messages_refused_total\{code="replayed"\} 1/);
+});
+
+test('a hello of the same connection that names no journal any more was kept and sent again, and ends nothing', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const journal_epoch = toTime(Date.now());
+  await agent.hello({ connection: 5, journal_epoch });
+  const asked = await invoke(services.invocations, { nodes: ['pump-1'] });
+  await agent.nextOffer();
+
+  await sayHello(agent, { nonce: 'b2xkZXItY29ubmVjdGlvbg', connection: 5, journal_epoch: null });
+  await agent.hello({ connection: 6, journal_epoch });
+
+  assert.notEqual((await services.invocations.get('default', asked))?.status, 'failed');
+  assert.match((await services.metrics()).body, /messages_refused_total\{code="stale"\} 1/);
+});
+
+test('more than a thousand hellos at once do not stop the link', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const start = (node: string) => startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node });
+  const agents: ScriptedAgent[] = [];
+  for (let number = 0; number < FLOODING_NODES; number += 1) agents.push(await start(`pump-${number}`));
+
+  await Promise.all(
+    agents.flatMap((agent) =>
+      Array.from({ length: HELLOS_OF_EACH }, (_, index) =>
+        sayHello(agent, { nonce: `flood-of-hellos-${index}`, connection: 5 }),
+      ),
+    ),
+  );
+
+  const count = (): number => agents.reduce((sum, agent) => sum + welcomesOf(agent).length, 0);
+  const all = FLOODING_NODES * (HELLOS_OF_EACH + 1);
+  await until(() => count() === all, { what: 'each hello is answered', deadlineMs: 60_000 });
 });
 
 test('what the node says it holds stops the offers, and what is stored is receipted', async (t) => {
