@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely';
 import Sqlite from 'libsql';
 import { isMusterError, MusterError } from '../../protocol/errors.js';
@@ -44,6 +45,7 @@ export function openConnection(file: string): Connection {
 
 function open(file: string): Sqlite.Database {
   try {
+    closeSync(openSync(file, 'a', 0o600)); // SQLite would make it for everybody to read; its log files take the mode over
     return new Sqlite(file);
   } catch (cause) {
     throw cannotOpen(file, cause);

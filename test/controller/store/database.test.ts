@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sql } from 'kysely';
@@ -20,6 +20,16 @@ test('every connection runs with a write-ahead log, a sync at each commit and fo
   assert.equal(Object(await pragma('journal_mode')).journal_mode, 'wal');
   assert.equal(Object(await pragma('synchronous')).synchronous, 2);
   assert.equal(Object(await pragma('foreign_keys')).foreign_keys, 1);
+});
+
+test('only its owner may read the store', async (t) => {
+  const directory = temporaryDirectory(t);
+  const store = await openStore(directory);
+  t.after(store.close);
+
+  for (const name of [DATABASE_FILE, `${DATABASE_FILE}-wal`]) {
+    assert.equal(statSync(join(directory, name)).mode & 0o777, 0o600, name);
+  }
 });
 
 test('a commit syncs the write-ahead log before it is acknowledged (promise 1)', (t) => {
