@@ -11,7 +11,7 @@ import { claimDataDir } from '../runtime/data-dir.js';
 import { type KeyPair, loadOrCreateKey } from '../runtime/key-file.js';
 import type { Running } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
-import { startMetricsServer } from '../runtime/metrics-server.js';
+import { startUsualMetricsServer } from '../runtime/metrics-server.js';
 import { startActions } from './actions/start-actions.js';
 import { ACTIONS_DEFAULTS, type ActionsConfig } from './actions-config.js';
 import type { AgentConfig, MeshConfig } from './config.js';
@@ -198,18 +198,14 @@ async function serveMetrics(
 ): Promise<number | undefined> {
   if (metrics_port === -1) return undefined;
   const { registry } = metrics;
-  const serve = (port: number) =>
-    startMetricsServer({
+  const server = await startUsualMetricsServer(
+    { chosen: metrics_port, usual: DEFAULT_METRICS_PORT },
+    {
       host,
-      port,
       render: async () => ({ body: await registry.metrics(), contentType: registry.contentType }),
       notReady: () => (connected() ? undefined : 'there is no connection to the broker'),
-    });
-  const server = await serve(metrics_port ?? DEFAULT_METRICS_PORT).catch((error: unknown) => {
-    // Several agents on one machine: only a port that somebody chose is worth failing for.
-    if (metrics_port === undefined && isMusterError(error, 'port_in_use')) return serve(0);
-    throw error;
-  });
+    },
+  );
   stops.unshift(server.stop);
   return server.port;
 }

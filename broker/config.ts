@@ -19,7 +19,9 @@ export const BrokerConfig = z
     tls_key_file: File.optional().describe('PEM file of the private key; needed with tls_port'),
     ws_port: Port.optional().describe('Port of MQTT over WebSocket; no such listener when absent'),
     metrics_host: z.string().max(255).default('127.0.0.1').describe('Address of /metrics, /healthz and /readyz'),
-    metrics_port: Port.default(9465).describe('Port of /metrics, /healthz and /readyz; 0 takes a free one'),
+    metrics_port: Port.optional().describe(
+      'Port of /metrics, /healthz and /readyz; 9465 when absent, or a free one when that is taken; 0 takes a free one',
+    ),
     prefix: z
       .string()
       .regex(/^[A-Za-z0-9_-]{1,63}\/[A-Za-z0-9_-]{1,63}$/)

@@ -5,7 +5,7 @@ import type { Clock } from '../runtime/clock.js';
 import { withDeadline } from '../runtime/deadline.js';
 import type { Running } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
-import { startMetricsServer } from '../runtime/metrics-server.js';
+import { startUsualMetricsServer } from '../runtime/metrics-server.js';
 import { type Clients, createClients } from './clients.js';
 import type { BrokerConfig } from './config.js';
 import { createConnectionSlots } from './connection-slots.js';
@@ -21,6 +21,7 @@ import { startSysTopics } from './sys-topics.js';
 /** A broker that listens. */
 export type RunningBroker = Running & Ports & Readonly<{ metricsPort: number }>;
 
+const METRICS_PORT = 9465;
 const SWEEP_MS = 1000;
 const STOP_TIMEOUT_MS = 1500;
 
@@ -60,8 +61,10 @@ export async function startBroker({
     const sweep = setInterval(() => endLapsed(clients, source, { deny, nowMs: clock.nowMs() }), SWEEP_MS);
     stops.push(() => clearInterval(sweep));
 
-    const { metrics_host: host, metrics_port: port } = config;
-    const server = await startMetricsServer({ host, port, render: metrics.render, notReady: source.notReady });
+    const server = await startUsualMetricsServer(
+      { chosen: config.metrics_port, usual: METRICS_PORT },
+      { host: config.metrics_host, render: metrics.render, notReady: source.notReady },
+    );
     stops.push(server.stop);
     const listeners = await startListeners({
       config,

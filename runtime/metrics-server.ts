@@ -1,5 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
+import { isMusterError } from '../protocol/errors.js';
 import { listen } from './listen.js';
 
 /** Serves `/metrics`, `/healthz` (the process lives) and `/readyz` (503 with a sentence until it can work). */
@@ -44,6 +45,23 @@ export async function startMetricsServer({
         server.closeAllConnections();
       }),
   };
+}
+
+/**
+ * The same on a port that somebody chose, or on the usual one; when that is taken and nobody chose it, on a free one,
+ * since several agents or installations share a machine.
+ * @throws {MusterError} port_in_use
+ */
+export async function startUsualMetricsServer(
+  { chosen, usual }: { chosen: number | undefined; usual: number },
+  options: Omit<Parameters<typeof startMetricsServer>[0], 'port'>,
+): Promise<MetricsServer> {
+  try {
+    return await startMetricsServer({ ...options, port: chosen ?? usual });
+  } catch (error) {
+    if (chosen === undefined && isMusterError(error, 'port_in_use')) return startMetricsServer({ ...options, port: 0 });
+    throw error;
+  }
 }
 
 /** `http://host:port`, with brackets around an IPv6 address. */

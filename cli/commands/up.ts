@@ -8,7 +8,7 @@ import { follow } from '../follow.js';
 import { dataDirOf } from '../installation.js';
 import { type Io, printLine } from '../io.js';
 import { renderOutcome } from '../report.js';
-import { makeInstallation } from '../up/installation.js';
+import { makeInstallation, whenFree } from '../up/installation.js';
 import { type Part, PartFailed } from '../up/part.js';
 import { startAgentPart, startBrokerPart, startControllerPart } from '../up/start-parts.js';
 
@@ -71,6 +71,7 @@ async function start(
       io.stderr.write(`The ${part} ended with ${exitCode} and starts again in ${Math.round(waitMs)} ms.\n`),
   };
   io.stderr.write(`Starting in ${directory}\n`);
+  await whenFree(options.installation);
   const broker = await startBrokerPart(options, mqttPort);
   parts.unshift(broker.part);
   const controller = await startControllerPart(options, { httpPort, brokerUrl: broker.url });

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { isMusterError } from '../../protocol/errors.js';
+import { claimDataDir } from '../../runtime/data-dir.js';
 
 /** Where each part of one `muster up` keeps its files, below the data directory. */
 export type Installation = Readonly<{
@@ -24,11 +25,24 @@ export function makeInstallation(directory: string): Installation {
   return installation;
 }
 
-/** The port if it is free on loopback, else 0: for metrics, where any port will do when another installation has ours. */
-export function freeOrAny(port: number): Promise<number> {
-  return new Promise((decided) => {
-    const probe = createServer();
-    probe.once('error', () => decided(0));
-    probe.listen({ host: '127.0.0.1', port }, () => probe.close(() => decided(port)));
-  });
+/** How long the parts of an installation that was killed may take to end. */
+const ENDING_MS = 20_000;
+const LOOK_MS = 100;
+
+/**
+ * Resolves once no part uses the installation any more: those of a `muster up` that was killed end a moment after it.
+ * @throws {MusterError} already_running when they do not
+ */
+export async function whenFree({ controller, agent }: Installation): Promise<void> {
+  for (const directory of [controller, agent]) {
+    for (const endMs = performance.now() + ENDING_MS; ; ) {
+      try {
+        await (await claimDataDir(directory)).release();
+        break;
+      } catch (error) {
+        if (!isMusterError(error, 'already_running') || performance.now() > endMs) throw error;
+        await new Promise((later) => setTimeout(later, LOOK_MS));
+      }
+    }
+  }
 }

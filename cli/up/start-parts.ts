@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ensureKeys } from '../../controller/identity/keys.js';
 import { SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { readConnection } from '../installation.js';
-import { freeOrAny, type Installation } from './installation.js';
+import type { Installation } from './installation.js';
 import { type Part, type PartSpec, startPart } from './part.js';
 
 export type UpOptions = Readonly<{ httpPort: number; mqttPort: number }>;
@@ -15,9 +15,6 @@ export type Access = Readonly<{ url: string; token: string }>;
 const BrokerReady = z.object({ port: z.int(), metricsPort: z.int() });
 const ControllerReady = z.object({ url: z.string(), port: z.int() });
 const AgentReady = z.object({ node: z.string(), metricsPort: z.int() });
-
-const BROKER_METRICS_PORT = 9465;
-const AGENT_METRICS_PORT = 9464;
 
 type PartOptions = Readonly<{
   installation: Installation;
@@ -30,12 +27,11 @@ export async function startBrokerPart(
   mqttPort: number,
 ): Promise<{ part: Part; url: string; metricsPort: number }> {
   ensureKeys(installation.controller, 'default', SYSTEM_CLOCK);
-  const anyMetricsPort = await freeOrAny(BROKER_METRICS_PORT);
   const part = await startPart({
     ...specOf('broker', installation, onRestart),
     args: (ready) => {
-      const { port, metricsPort } = BrokerReady.catch({ port: mqttPort, metricsPort: anyMetricsPort }).parse(ready);
-      return [`--data=${installation.directory}`, `--port=${port}`, `--metrics-port=${metricsPort}`];
+      const before = BrokerReady.safeParse(ready).data;
+      return [`--data=${installation.directory}`, `--port=${before?.port ?? mqttPort}`, ...metricsPortOf(before)];
     },
   });
   const { port, metricsPort } = BrokerReady.parse(part.ready);
@@ -64,7 +60,6 @@ export async function startAgentPart(
   { installation, onRestart }: PartOptions,
   { url, brokerUrl, makeToken }: { url: string; brokerUrl: string; makeToken: () => Promise<string> },
 ): Promise<{ part: Part; node: string; metricsPort: number }> {
-  const anyMetricsPort = await freeOrAny(AGENT_METRICS_PORT);
   const enrolled = existsSync(join(installation.agent, 'identity.json'));
   const part = await startPart({
     ...specOf('agent', installation, onRestart),
@@ -73,13 +68,18 @@ export async function startAgentPart(
       `--data-dir=${installation.agent}`,
       `--broker-url=${brokerUrl}`,
       `--hooks-dir=${installation.hooks}`,
-      `--metrics-port=${AgentReady.catch({ node: '', metricsPort: anyMetricsPort }).parse(ready).metricsPort}`,
+      ...metricsPortOf(AgentReady.safeParse(ready).data),
       '--drain-timeout=3s',
     ],
     env: enrolled ? {} : { MUSTER_AGENT_ENROLL_TOKEN: await makeToken() },
   });
   const { node, metricsPort } = AgentReady.parse(part.ready);
   return { part, node, metricsPort };
+}
+
+/** At the first start a part takes the usual port or a free one by itself; afterwards the one that it had. */
+function metricsPortOf(before: { metricsPort: number } | undefined): string[] {
+  return before === undefined ? [] : [`--metrics-port=${before.metricsPort}`];
 }
 
 function specOf(name: string, installation: Installation, onRestart: PartOptions['onRestart']): Omit<PartSpec, 'args'> {
