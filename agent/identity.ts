@@ -2,32 +2,22 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MusterError } from '../protocol/errors.js';
-import { Id, Time } from '../protocol/ids.js';
-import { PublicJwk } from '../protocol/keys.js';
+import { Id } from '../protocol/ids.js';
+import { Enrolled } from '../protocol/messages/enrollment.js';
 import { writeFileAtomic } from '../runtime/atomic-file.js';
 import { errnoOf } from '../runtime/errno.js';
 
 /** What enrollment gave this node, as it lies in `identity.json` (0600). The private key lies beside it. */
-export const Identity = z.object({
-  v: z.literal(1),
-  org: Id,
+export const Identity = Enrolled.pick({
+  v: true,
+  org: true,
+  prefix: true,
+  root: true,
+  keys: true,
+  broker: true,
+  enrolled_at: true,
+}).extend({
   node: Id,
-  prefix: z.string().max(128).describe('The two topic levels before the org'),
-  root: PublicJwk,
-  keys: z
-    .string()
-    .max(16 * 1024)
-    .describe('The newest muster-keys JWS seen'),
-  broker: z.object({
-    url: z.string().max(512),
-    username: z.string().max(64),
-    password: z.string().max(4096),
-    ca: z
-      .string()
-      .max(64 * 1024)
-      .optional(),
-  }),
-  enrolled_at: Time,
   controller_url: z.string().max(512).optional().describe('Where it enrolled, and renews a password that has expired'),
 });
 export type Identity = Readonly<z.infer<typeof Identity>>;
