@@ -1,30 +1,20 @@
-import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
-import type { Registry as MetricsRegistry } from 'prom-client';
 import { parseDuration } from '../protocol/durations.js';
-import { isMusterError, MusterError } from '../protocol/errors.js';
-import { toId } from '../protocol/ids.js';
+import { isMusterError } from '../protocol/errors.js';
 import type { Clock } from '../runtime/clock.js';
-import { claimDataDir } from '../runtime/data-dir.js';
-import { type KeyPair, loadOrCreateKey } from '../runtime/key-file.js';
 import type { Running } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
 import { startUsualMetricsServer } from '../runtime/metrics-server.js';
-import { startActions } from './actions/start-actions.js';
+import { type Actions, startActions } from './actions/start-actions.js';
 import { ACTIONS_DEFAULTS, type ActionsConfig } from './actions-config.js';
 import type { AgentConfig, MeshConfig } from './config.js';
-import { enroll } from './enroll.js';
-import { createExecutor } from './executor/executor.js';
-import type { Speaker } from './executor/to-result.js';
-import { createIdentityFile, type Identity, loadIdentity, saveIdentity } from './identity.js';
-import { openJournal } from './journal/journal.js';
+import { createExecutor, type Executor } from './executor/executor.js';
+import { type Home, openHome } from './home.js';
 import { createTrustedKeys } from './keys.js';
 import { type AgentMetrics, createAgentMetrics } from './metrics.js';
-import { createOutbox } from './outbox.js';
-import { startAgentSession } from './session/session.js';
-import { createStanding } from './session/standing.js';
+import { createOutbox, type Outbox } from './outbox.js';
+import { type AgentSession, startAgentSession } from './session/session.js';
+import { createStanding, type StandingRecord } from './session/standing.js';
+import { createStops, type Stops } from './stops.js';
 
 /** An agent that works, or waits for its broker. `metricsPort` is undefined when none is served. */
 export type RunningAgent = Running &
@@ -41,8 +31,19 @@ export type StartAgentOptions = Readonly<{
   signal?: AbortSignal;
 }>;
 
-/** Ends one of the things that a start began; the newest first. */
-type Stop = () => unknown;
+/** What the steps of a start share. */
+type Context = Readonly<{
+  config: StartAgentOptions['config'];
+  settings: AgentConfig;
+  limits: ActionsConfig;
+  home: Home;
+  standing: StandingRecord;
+  metrics: AgentMetrics;
+  log: Logger;
+  clock: Clock;
+  random: () => number;
+  stops: Stops;
+}>;
 
 const DEFAULT_METRICS_PORT = 9464;
 /** After the drain the cancelled results have this long to reach the broker. */
@@ -55,163 +56,156 @@ const LAST_RESULTS_MS = 5_000;
  *   port_in_use, storage_failed, unsafe_key
  */
 export async function startAgent(options: StartAgentOptions): Promise<RunningAgent> {
-  const { config, log, clock, random = Math.random } = options;
-  const settings = config.agent;
-  const stops: Stop[] = [];
+  const stops = createStops();
   try {
-    const dataDir = await claimDataDir(settings.data_dir);
-    stops.unshift(dataDir.release);
-    const key = loadOrCreateKey(join(dataDir.path, 'node.key'));
-    const identity = createIdentityFile(dataDir.path, await identify(dataDir.path, key, options));
-    const { org, node } = identity.current;
-    const speaker: Speaker = { org, node, bootId: readBootId(), processId: randomUUID() };
-    const standing = createStanding(clock);
-    const keys = createTrustedKeys(identity.current, standing.nowMs);
-    const metrics = options.metrics ?? createAgentMetrics();
-    const journal = await openJournal({
-      directory: dataDir.path,
-      org,
-      node,
-      maxBytes: settings.journal_max_bytes,
-      clock,
-      log: log.child({ component: 'journal' }),
-    });
-    stops.unshift(journal.close);
-
-    const limits = actionsConfigOf(settings);
-    const actions = await startActions({
-      org,
-      node,
-      dataDir: dataDir.path,
-      limits,
-      envPrefix: settings.hooks_env_prefix,
-      meshInterface: config.mesh.interface,
-      localAddress: () => session.localAddress,
-      maxPacketBytes: settings.max_packet_bytes,
-      onChange() {
-        metrics.offer(actions.names());
-        session.capabilitiesChanged();
-      },
-      log: log.child({ component: 'actions' }),
-    });
-    stops.unshift(actions.stop);
-    metrics.offer(actions.names());
-
-    let welcomed: () => void = () => undefined;
-    const whenWelcomed = new Promise<void>((resolve) => {
-      welcomed = resolve;
-    });
-    const session = startAgentSession({
-      identity,
-      signing: key.signing,
-      keys,
-      standing,
-      speaker,
-      brokerUrl: settings.broker_url ?? identity.current.broker.url,
-      keepAliveSeconds: settings.keep_alive,
-      maxPacketBytes: settings.max_packet_bytes,
-      helloIntervalMs: parseDuration(settings.hello_interval) ?? 0,
-      metricsIntervalMs: parseDuration(settings.metrics_interval) ?? 0,
-      journal,
-      metrics,
-      capabilities: actions.capabilities,
-      onWelcome: () => welcomed(),
-      clock,
-      log: log.child({ component: 'session' }),
-      random,
-    });
-    stops.unshift(session.stop);
-    const outbox = createOutbox({ journal, publish: session.voice.result, onCount: metrics.outbox, clock, random });
-    stops.unshift(outbox.stop);
-    const executor = createExecutor({
-      limits,
-      maxPacketBytes: settings.max_packet_bytes,
-      speaker,
-      find: actions.find,
-      journal,
-      reporter: {
-        ack: session.voice.ack,
-        output: (payload) => void session.voice.output(payload).catch(dropUnsent),
-        result(id) {
-          outbox.add(id);
-          session.executionEnded();
-        },
-      },
-      standing: standing.read,
-      metrics,
-      clock,
-      log: log.child({ component: 'actions' }),
-      random,
-    });
+    const context = await prepare(options, stops);
+    const actions = await offerActions(context, () => session);
+    const welcomed = createGate();
+    const session = connect(context, { actions, onWelcome: welcomed.open });
+    const outbox = reportResults(context, session);
+    const executor = takeRequests(context, { actions, session, outbox });
     await executor.recover();
-    const metricsPort = await serveMetrics(settings, { metrics, connected: () => session.connected, stops });
+    const metricsPort = await serveMetrics(context, session);
     session.serve({ executor, outbox });
-    log.info({ node, metricsPort }, 'agent started');
-
+    const { node } = context.home.speaker;
+    context.log.info({ node, metricsPort }, 'agent started');
     return {
       node,
       metricsPort,
-      whenWelcomed,
-      async stop(hurry) {
-        await executor.shutdown(parseDuration(settings.drain_timeout) ?? 0, hurry);
-        await outbox.settled(session.connected ? AbortSignal.timeout(LAST_RESULTS_MS) : AbortSignal.abort());
-        await stopAll(stops);
-      },
+      whenWelcomed: welcomed.whenOpen,
+      stop: (hurry) => stopWork(context, { session, outbox, executor, hurry }),
     };
   } catch (error) {
-    await stopAll(stops);
+    await stops.all();
     throw error;
   }
 }
 
-async function identify(
-  dataDir: string,
-  key: KeyPair,
-  { config, clock, log, signal }: StartAgentOptions,
-): Promise<Identity> {
-  const stored = loadIdentity(dataDir);
-  if (stored !== undefined) return stored;
-  const { enroll_url: url, enroll_token: token, node_id: nodeId } = config.agent;
-  if (url === undefined || token === undefined) {
-    throw new MusterError(
-      'config_invalid',
-      `This node is not enrolled (${dataDir} holds no identity): give --enroll URL and --token TOKEN`,
-    );
-  }
-  const identity = await enroll({
-    url,
-    token,
-    nodeId: nodeId ?? toId(hostname()),
-    key,
-    clock,
-    log,
-    signal: signal ?? new AbortController().signal,
-  });
-  saveIdentity(dataDir, identity);
-  log.info({ org: identity.org, node: identity.node }, 'enrolled');
-  return identity;
+async function prepare(
+  { config, log, clock, signal, random = Math.random, metrics = createAgentMetrics() }: StartAgentOptions,
+  stops: Stops,
+): Promise<Context> {
+  const settings = config.agent;
+  const home = await openHome({ settings, log, clock, signal, stops });
+  const standing = createStanding(clock);
+  return { config, settings, limits: actionsConfigOf(settings), home, standing, metrics, log, clock, random, stops };
 }
 
-async function serveMetrics(
-  { metrics_host: host, metrics_port }: AgentConfig,
-  { metrics, connected, stops }: { metrics: { registry: MetricsRegistry }; connected: () => boolean; stops: Stop[] },
-): Promise<number | undefined> {
-  if (metrics_port === -1) return undefined;
+/** `session` is asked for only when hooks change, and by actions that run: there is one by then. */
+async function offerActions(
+  { config, settings, limits, home, metrics, log, stops }: Context,
+  session: () => AgentSession,
+): Promise<Actions> {
+  const actions = await startActions({
+    org: home.speaker.org,
+    node: home.speaker.node,
+    dataDir: home.dataDir,
+    limits,
+    envPrefix: settings.hooks_env_prefix,
+    meshInterface: config.mesh.interface,
+    localAddress: () => session().localAddress,
+    maxPacketBytes: settings.max_packet_bytes,
+    onChange() {
+      metrics.offer(actions.names());
+      session().capabilitiesChanged();
+    },
+    log: log.child({ component: 'actions' }),
+  });
+  stops.add(actions.stop);
+  metrics.offer(actions.names());
+  return actions;
+}
+
+function connect(
+  { settings, home, standing, metrics, log, clock, random, stops }: Context,
+  { actions, onWelcome }: { actions: Actions; onWelcome: () => void },
+): AgentSession {
+  const { identity, key, journal, speaker } = home;
+  const session = startAgentSession({
+    identity,
+    signing: key.signing,
+    keys: createTrustedKeys(identity.current, standing.nowMs),
+    standing,
+    speaker,
+    brokerUrl: settings.broker_url ?? identity.current.broker.url,
+    keepAliveSeconds: settings.keep_alive,
+    maxPacketBytes: settings.max_packet_bytes,
+    helloIntervalMs: parseDuration(settings.hello_interval) ?? 0,
+    metricsIntervalMs: parseDuration(settings.metrics_interval) ?? 0,
+    journal,
+    metrics,
+    capabilities: actions.capabilities,
+    onWelcome,
+    clock,
+    log: log.child({ component: 'session' }),
+    random,
+  });
+  stops.add(session.stop);
+  return session;
+}
+
+function reportResults({ home, metrics, clock, random, stops }: Context, { voice }: AgentSession): Outbox {
+  const { journal } = home;
+  const outbox = createOutbox({ journal, publish: voice.result, onCount: metrics.outbox, clock, random });
+  stops.add(outbox.stop);
+  return outbox;
+}
+
+function takeRequests(
+  { settings, limits, home, standing, metrics, log, clock, random }: Context,
+  { actions, session, outbox }: { actions: Actions; session: AgentSession; outbox: Outbox },
+): Executor {
+  const { voice, executionEnded } = session;
+  return createExecutor({
+    limits,
+    maxPacketBytes: settings.max_packet_bytes,
+    speaker: home.speaker,
+    find: actions.find,
+    journal: home.journal,
+    reporter: {
+      ack: voice.ack,
+      output: (payload) => void voice.output(payload).catch(dropUnsent),
+      result(id) {
+        outbox.add(id);
+        executionEnded();
+      },
+    },
+    standing: standing.read,
+    metrics,
+    clock,
+    log: log.child({ component: 'actions' }),
+    random,
+  });
+}
+
+async function serveMetrics({ settings, metrics, stops }: Context, session: AgentSession): Promise<number | undefined> {
+  const { metrics_host: host, metrics_port: chosen } = settings;
+  if (chosen === -1) return undefined;
   const { registry } = metrics;
   const server = await startUsualMetricsServer(
-    { chosen: metrics_port, usual: DEFAULT_METRICS_PORT },
+    { chosen, usual: DEFAULT_METRICS_PORT },
     {
       host,
       render: async () => ({ body: await registry.metrics(), contentType: registry.contentType }),
-      notReady: () => (connected() ? undefined : 'there is no connection to the broker'),
+      notReady: () => (session.connected ? undefined : 'there is no connection to the broker'),
     },
   );
-  stops.unshift(server.stop);
+  stops.add(server.stop);
   return server.port;
 }
 
-async function stopAll(stops: readonly Stop[]): Promise<void> {
-  for (const stop of stops) await stop();
+async function stopWork(
+  { settings, stops }: Context,
+  {
+    session,
+    outbox,
+    executor,
+    hurry,
+  }: { session: AgentSession; outbox: Outbox; executor: Executor; hurry: AbortSignal },
+): Promise<void> {
+  await executor.shutdown(parseDuration(settings.drain_timeout) ?? 0, hurry);
+  await outbox.settled(session.connected ? AbortSignal.timeout(LAST_RESULTS_MS) : AbortSignal.abort());
+  await stops.all();
 }
 
 function actionsConfigOf(config: AgentConfig): ActionsConfig {
@@ -224,13 +218,13 @@ function actionsConfigOf(config: AgentConfig): ActionsConfig {
   };
 }
 
-/** The kernel's; a machine without one gets a new id with each process, which only makes it look rebooted. */
-function readBootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return randomUUID();
-  }
+/** Resolves once somebody has opened it. */
+function createGate(): { open: () => void; whenOpen: Promise<void> } {
+  let open: () => void = () => undefined;
+  const whenOpen = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open: () => open(), whenOpen };
 }
 
 /** Output that the link drops is asked for again with `resend`. */
