@@ -165,7 +165,8 @@ export function connectScriptedAgent(
     if (control.kind !== 'welcome') return;
     newest = { controlId: control.control_id, sha256 };
     epoch ??= control.now;
-    if (control.announce) void announce();
+    // A welcome that comes while the test ends stays without an answer.
+    if (control.announce) announce().catch(() => undefined);
   }
 
   const say: ScriptedAgent['say'] = (kind, typ, payload, signer = keys) => {
