@@ -1,7 +1,5 @@
-import { parsePayload } from '../../protocol/envelope.js';
 import { isMusterError } from '../../protocol/errors.js';
 import type { RejectionReason } from '../../protocol/messages/ack.js';
-import { Request } from '../../protocol/messages/request.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { Action } from '../actions/action.js';
@@ -11,6 +9,7 @@ import type { Journal } from '../journal/contract.js';
 import type { AgentMetrics } from '../metrics.js';
 import { admit, isExpired, type Standing } from './admission.js';
 import { outputPayloads, startOutputStream } from './output-stream.js';
+import { type ReceivedRequest, rereadRequest } from './received.js';
 import { type ExecutionEnd, errorEnd, runAction, timeoutOf } from './run-action.js';
 import { createSpreadQueue, isSpread } from './spread-queue.js';
 import { inlineLimit, type Speaker, subjectOf, toResult } from './to-result.js';
@@ -41,13 +40,10 @@ export type ExecutorDeps = Readonly<{
   random: () => number;
 }>;
 
-/** A verified request with its payload octets and their SHA-256. */
-export type ReceivedRequest = Readonly<{ request: Request; octets: Buffer; sha256: string }>;
-
 /** Takes requests, runs them and records how they ended (P-18…P-25). */
 export type Executor = Readonly<{
-  /** Answers and, if accepted, starts a request; resolves when it is answered. */
-  execute: (received: ReceivedRequest) => Promise<void>;
+  /** Answers and, if accepted, starts a request; resolves with the answer once it was given. A local caller is not acked. */
+  execute: (received: ReceivedRequest) => Promise<RejectionReason | ''>;
   /** Ends a running execution, or keeps one from starting. Durable when it resolves. */
   cancel: (cancel: Readonly<{ id: string; reason: string; expiresMs: number }>) => Promise<void>;
   /** Ends what a crash left open, and takes up again what was only waiting. */
@@ -80,12 +76,13 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     start: (waiting) => void startWaiting(waiting),
   });
 
-  async function execute(received: ReceivedRequest): Promise<void> {
-    const { request, octets, sha256 } = received;
+  async function execute(received: ReceivedRequest): Promise<RejectionReason | ''> {
+    const { request, octets, sha256, isLocal = false } = received;
     const { execution_id: id } = request;
     log.info({ execution_id: id, action: request.action }, 'action request received');
     for (let other = accepting.get(id); other !== undefined; other = accepting.get(id)) await other;
     const admission = admit(request, sha256, {
+      isLocal,
       enabled: limits.enabled,
       shuttingDown,
       entry: journal.find(id),
@@ -102,7 +99,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     if (admission.kind === 'repeat') {
       await ack(received, '');
       if (journal.find(id)?.receipted === false) reporter.result(id);
-      return;
+      return '';
     }
     const waits = isSpread(request);
     const entry = { id, sha256, octets, expiresMs: Date.parse(request.expires_at), starting: !waits };
@@ -125,6 +122,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     if (slot === undefined) await addToSpread(received);
     else slot.run(received, admission.action);
     await acked;
+    return '';
   }
 
   function takeSlot(id: string): { run: (received: ReceivedRequest, action: Action) => void; free: () => void } {
@@ -179,20 +177,21 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   }
 
   async function perform(
-    { request, sha256 }: ReceivedRequest,
+    received: ReceivedRequest,
     action: Action,
     { stop, streaming }: { stop: AbortSignal; streaming: (payloads: readonly Buffer[]) => void },
   ): Promise<void> {
+    const { request, isLocal } = received;
     const { execution_id: id } = request;
     const capture = createOutputCapture({ maxBytes: limits.maxOutputBytes });
-    const stream = request.stream
-      ? startOutputStream({ executionId: id, capture, speaker, publish: reporter.output })
-      : undefined;
+    // The controller learns of a local execution by its result, and asks for the output then.
+    const publish = isLocal ? () => undefined : reporter.output;
+    const stream = request.stream ? startOutputStream({ executionId: id, capture, speaker, publish }) : undefined;
     if (stream !== undefined) streaming(stream.payloads);
     metrics.started();
     const standing = deps.standing();
     const end =
-      standing !== undefined && isExpired(request, standing.nowMs)
+      !isLocal && standing !== undefined && isExpired(request, standing.nowMs)
         ? { ...errorEnd('expired', 'Its time was over before it could start.'), launched: 'no' as const }
         : await runAction(
             {
@@ -205,11 +204,12 @@ export function createExecutor(deps: ExecutorDeps): Executor {
             { clock, log: log.child({ execution_id: id }), launched: () => journal.launched(id) },
           );
     stream?.finish();
-    const inlineBytes = inlineLimit(deps.maxPacketBytes);
+    const subject = subjectOf(received);
+    const inlineBytes = inlineLimit(deps.maxPacketBytes, subject);
     const isWhole = (['stdout', 'stderr'] as const).every((name) => capture.summary(name).bytes <= inlineBytes);
     const payloads = stream?.payloads ?? (isWhole ? [] : outputPayloads(id, capture, speaker));
-    if (stream === undefined) for (const payload of payloads) reporter.output(payload);
-    const result = toResult(subjectOf(request, sha256), end, {
+    if (stream === undefined) for (const payload of payloads) publish(payload);
+    const result = toResult(subject, end, {
       speaker,
       capture,
       inlineBytes,
@@ -222,9 +222,10 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   }
 
   /** Ends an execution that does not run. */
-  async function conclude({ request, sha256 }: ReceivedRequest, end: ExecutionEnd): Promise<void> {
+  async function conclude(received: ReceivedRequest, end: ExecutionEnd): Promise<void> {
+    const { request } = received;
     const capture = createOutputCapture({ maxBytes: 1024 });
-    const result = toResult(subjectOf(request, sha256), end, {
+    const result = toResult(subjectOf(received), end, {
       speaker,
       capture,
       inlineBytes: 1024,
@@ -252,7 +253,8 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     }
   }
 
-  async function ack({ request, sha256 }: ReceivedRequest, reason: RejectionReason | ''): Promise<void> {
+  async function ack({ request, sha256, isLocal }: ReceivedRequest, reason: RejectionReason | ''): Promise<void> {
+    if (isLocal) return;
     metrics.acked(reason);
     try {
       await reporter.ack({ executionId: request.execution_id, requestSha256: sha256, reason });
@@ -262,10 +264,11 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     }
   }
 
-  function reject(received: ReceivedRequest, reason: RejectionReason): Promise<void> {
+  async function reject(received: ReceivedRequest, reason: RejectionReason): Promise<RejectionReason> {
     const { execution_id, action } = received.request;
     log.warn({ execution_id, action, reason }, reason === 'actions_disabled' ? 'actions disabled' : 'action rejected');
-    return ack(received, reason);
+    await ack(received, reason);
+    return reason;
   }
 
   function finishedAt(): number {
@@ -317,7 +320,7 @@ async function recoverOpen({
   for (const { id, sha256, state, launched, cancelled } of journal.leftOpen()) {
     const octets = journal.requestOf(id);
     if (octets === undefined || sha256 === undefined) continue;
-    const received = { request: parsePayload(Request, octets), octets, sha256 };
+    const received = rereadRequest(octets, sha256);
     if (cancelled !== undefined && state === 'accepted') {
       await conclude(received, CANCELLED);
     } else if (state === 'accepted' && received.request.spread !== undefined) {

@@ -1,6 +1,6 @@
 import { parseDuration } from '../../protocol/durations.js';
 import type { Request } from '../../protocol/messages/request.js';
-import type { ReceivedRequest } from './executor.js';
+import type { ReceivedRequest } from './received.js';
 
 /** Accepted requests that wait a random part of their `spread` and hold no slot meanwhile. */
 export type SpreadQueue = Readonly<{

@@ -4,29 +4,48 @@ import type { Request, TriggeredBy } from '../../protocol/messages/request.js';
 import { MAX_INLINE_BYTES, type Result } from '../../protocol/messages/result.js';
 import { toTime } from '../../runtime/clock.js';
 import type { OutputCapture, OutputPiece } from '../actions/output-capture.js';
+import type { ReceivedRequest } from './received.js';
 import type { ExecutionEnd } from './run-action.js';
 
 /** Who speaks: what stands in everything that an agent says of an execution. */
 export type Speaker = Readonly<{ org: string; node: string; bootId: string; processId: string }>;
 
-/** What an execution answers: the ids, and what came with the request. */
-export type Subject = Readonly<{ executionId: string; requestSha256: string; triggeredBy?: TriggeredBy }>;
+/**
+ * What an execution answers: the ids, and what came with the request. `local` tells the controller of a request that it
+ * has never seen, since a person on the node made it.
+ */
+export type Subject = Readonly<{ executionId: string; triggeredBy?: TriggeredBy }> &
+  Readonly<{ requestSha256: string } | { local: LocalOrigin }>;
+
+/** What a result says of a request that only the node has. */
+type LocalOrigin = Readonly<Pick<Result, 'origin' | 'action' | 'parameters' | 'timeout' | 'checksum'>>;
 
 /** A packet keeps this much for what is not output: headers, `triggered_by`, the error. */
 const PACKET_RESERVE_BYTES = 16 * 1024;
 
 /** The ids of a request, for its result. */
-export function subjectOf({ execution_id, triggered_by }: Request, requestSha256: string): Subject {
+export function subjectOf({ request, sha256, isLocal }: ReceivedRequest): Subject {
+  const { execution_id: executionId, triggered_by: triggeredBy } = request;
   return {
-    executionId: execution_id,
-    requestSha256,
-    ...(triggered_by === undefined ? {} : { triggeredBy: triggered_by }),
+    executionId,
+    ...(triggeredBy === undefined ? {} : { triggeredBy }),
+    ...(isLocal ? { local: originOf(request) } : { requestSha256: sha256 }),
   };
 }
 
+function originOf({ action, parameters, timeout, checksum = '' }: Request): LocalOrigin {
+  return { origin: 'local', action, parameters, timeout, ...(checksum === '' ? {} : { checksum }) };
+}
+
 /** How many bytes of a stream may stand in the result, so that base64 in JSON in a JWS fits the packet, twice. */
-export function inlineLimit(maxPacketBytes: number): number {
-  return Math.min(MAX_INLINE_BYTES, Math.floor(((maxPacketBytes - PACKET_RESERVE_BYTES) * 9) / 32));
+export function inlineLimit(maxPacketBytes: number, subject?: Subject): number {
+  const local = subject !== undefined && 'local' in subject ? jwsBytes(subject.local) : 0;
+  const roomBytes = Math.max(0, maxPacketBytes - PACKET_RESERVE_BYTES - local);
+  return Math.min(MAX_INLINE_BYTES, Math.floor((roomBytes * 9) / 32));
+}
+
+function jwsBytes(value: unknown): number {
+  return Math.ceil((Buffer.byteLength(JSON.stringify(value)) * 4) / 3);
 }
 
 /** The result's payload (P-36, P-92). `chunks` is how many output messages belong to it. */
@@ -52,7 +71,7 @@ export function toResult(
     org: speaker.org,
     boot_id: speaker.bootId,
     process_id: speaker.processId,
-    request_sha256: subject.requestSha256,
+    ...('local' in subject ? {} : { request_sha256: subject.requestSha256 }),
     status: end.status,
     exit_code: end.exitCode,
     stdout: stdout.data,
@@ -73,6 +92,7 @@ export function toResult(
     ...(end.error === undefined ? {} : { error: end.error.slice(0, 4096) }),
     ...(end.launched === undefined ? {} : { launched: end.launched }),
     ...(subject.triggeredBy === undefined ? {} : { triggered_by: subject.triggeredBy }),
+    ...('local' in subject ? subject.local : {}),
   };
 }
 

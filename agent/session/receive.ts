@@ -5,7 +5,7 @@ import { Control } from '../../protocol/messages/control.js';
 import { Request } from '../../protocol/messages/request.js';
 import type { IncomingMessage } from '../../runtime/mqtt-session.js';
 import { isMember, type Standing } from '../executor/admission.js';
-import type { ReceivedRequest } from '../executor/executor.js';
+import type { ReceivedRequest } from '../executor/received.js';
 import type { TrustedKeys } from '../keys.js';
 
 /** What a message is held against. */

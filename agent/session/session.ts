@@ -298,7 +298,7 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     });
   }
 
-  async function settle(work: Promise<void>, onFailure?: () => void): Promise<void> {
+  async function settle(work: Promise<unknown>, onFailure?: () => void): Promise<void> {
     underWay += 1;
     try {
       await work;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TimeoutDuration } from '../durations.js';
 import { ActionName, ExecutionId, Id, Sha256Hex, Time, Uuid } from '../ids.js';
 import { Encoding } from './output.js';
 import { Parameters } from './parameters.js';
@@ -48,9 +49,11 @@ export const Result = z
     error: z.string().max(4096).optional().describe('A plain sentence, no stack'),
     launched: Launched.optional(),
     triggered_by: TriggeredBy.optional(),
-    origin: z.literal('local').optional(),
-    action: ActionName.optional(),
-    parameters: Parameters.optional(),
+    origin: z.literal('local').optional().describe('A person on the node asked, without a request'),
+    action: ActionName.optional().describe('With local origin, and only then'),
+    parameters: Parameters.optional().describe('With local origin, and only then'),
+    timeout: TimeoutDuration.optional().describe('With local origin: what was asked for'),
+    checksum: Sha256Hex.optional().describe('With local origin: SHA-256 of the hook that ran; absent for a built-in'),
   })
   .refine(
     ({ status, error_code }) => (status === 'error') === (error_code !== undefined),
@@ -59,5 +62,10 @@ export const Result = z
   .refine(
     ({ origin, request_sha256 }) => (origin === 'local') !== (request_sha256 !== undefined),
     'request_sha256 is absent only for local origin',
+  )
+  .refine(
+    ({ origin, action, parameters }) =>
+      [action, parameters].every((each) => (each !== undefined) === (origin === 'local')),
+    'action and parameters stand with local origin, and only there',
   );
 export type Result = Readonly<z.infer<typeof Result>>;

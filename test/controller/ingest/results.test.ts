@@ -136,7 +136,13 @@ test('what a technician ran on the device is recorded and receipted, once', asyn
   const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
   await invoke(services.invocations, { nodes: ['pump-1'] });
   const { request_sha256: _, ...result } = agent.resultOf(await agent.nextOffer());
-  const local = { ...result, execution_id: '0192f0c1-2b3c-7d4e-8f50-6172839405a6', origin: 'local', action: 'restart' };
+  const local = {
+    ...result,
+    execution_id: '0192f0c1-2b3c-7d4e-8f50-6172839405a6',
+    origin: 'local',
+    action: 'restart',
+    parameters: {},
+  };
 
   for (let count = 1; count <= 2; count += 1) {
     await agent.say('result', 'muster-result', local);
