@@ -11,6 +11,8 @@ const PACKAGES = {
   strace: 'strace',
   bubblewrap: 'bwrap',
   'iputils-ping': 'ping',
+  iproute2: 'ip',
+  nftables: 'nft',
   'util-linux': 'unshare',
 };
 
