@@ -35,5 +35,7 @@ export type Action = Readonly<{
   parameters: readonly ParameterSpec[];
   /** Milliseconds; undefined means the request's time-out alone counts. */
   timeoutMs?: number;
+  /** So many executions of it run at once on this node; undefined means that only the agent's own limit counts. */
+  concurrency?: number;
   run: (context: ActionContext) => Promise<ActionEnd>;
 }>;

@@ -55,12 +55,13 @@ export function createRegistry({
   };
 }
 
-function toSpec({ name, description, risk, parameters, timeoutMs }: Action): ActionSpec {
+function toSpec({ name, description, risk, parameters, timeoutMs, concurrency }: Action): ActionSpec {
   return {
     name,
     description,
     risk,
     parameters: structuredClone([...parameters]),
     ...(timeoutMs === undefined ? {} : { timeout: formatDuration(timeoutMs) }),
+    ...(concurrency === undefined ? {} : { concurrency }),
   };
 }

@@ -25,6 +25,8 @@ export type AdmissionState = Readonly<{
   standing: Standing | undefined;
   epochMs: number | undefined;
   active: number;
+  /** How many executions of an action run. */
+  activeOf: (name: string) => number;
   maxConcurrent: number;
   find: (name: string) => Action | undefined;
 }>;
@@ -37,7 +39,7 @@ export type Admission =
 
 /**
  * What to do with a verified request. Pure; the order of the checks is part of the contract: disabled, shutting down,
- * duplicate, window, capacity, known name (P-3, P-26…P-30, P-53).
+ * duplicate, window, capacity, known name (P-3, P-26…P-30, P-53), and last the capacity for this one action.
  */
 export function admit(request: Request, sha256: string, state: AdmissionState): Admission {
   if (!state.enabled) return { kind: 'rejected', reason: 'actions_disabled' };
@@ -45,11 +47,13 @@ export function admit(request: Request, sha256: string, state: AdmissionState): 
   if (state.entry !== undefined) return admitKnown(state.entry, sha256);
   const outside = state.isLocal ? undefined : outsideWindow(request, state);
   if (outside !== undefined) return { kind: 'rejected', reason: outside };
-  if (!isSpread(request) && state.active >= state.maxConcurrent) {
-    return { kind: 'rejected', reason: 'max_concurrent_reached' };
-  }
+  const isFull = (limit: number, active: number): boolean => !isSpread(request) && active >= limit;
+  if (isFull(state.maxConcurrent, state.active)) return { kind: 'rejected', reason: 'max_concurrent_reached' };
   const action = state.find(request.action); // a Map: the name comes from the wire
-  return action === undefined ? { kind: 'rejected', reason: 'unknown_action' } : { kind: 'run', action };
+  if (action === undefined) return { kind: 'rejected', reason: 'unknown_action' };
+  if (isFull(action.concurrency ?? Number.POSITIVE_INFINITY, state.activeOf(action.name)))
+    return { kind: 'rejected', reason: 'max_concurrent_reached' };
+  return { kind: 'run', action };
 }
 
 /** Whether the request's time is over by the corrected clock; asked again when it starts. */

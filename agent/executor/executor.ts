@@ -58,7 +58,12 @@ export type Executor = Readonly<{
   shutdown: (drainMs: number, hurry: AbortSignal) => Promise<void>;
 }>;
 
-type Running = Readonly<{ cancel: AbortController; done: Promise<void>; payloads: () => readonly Buffer[] }>;
+type Running = Readonly<{
+  action: string;
+  cancel: AbortController;
+  done: Promise<void>;
+  payloads: () => readonly Buffer[];
+}>;
 
 /** The end of what was cancelled before it started. */
 const CANCELLED: ExecutionEnd = { status: 'cancelled', exitCode: -1, durationMs: 0, launched: 'no' };
@@ -72,9 +77,19 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   let shuttingDown = false;
   const spread = createSpreadQueue({
     random: deps.random,
-    hasSlot: () => running.size < limits.maxConcurrent && !shuttingDown && deps.standing() !== undefined,
+    hasSlot: ({ request }) =>
+      running.size < limits.maxConcurrent &&
+      activeOf(request.action) < (deps.find(request.action)?.concurrency ?? limits.maxConcurrent) &&
+      !shuttingDown &&
+      deps.standing() !== undefined,
     start: (waiting) => void startWaiting(waiting),
   });
+
+  const activeOf = (name: string): number => {
+    let count = 0;
+    for (const { action } of running.values()) if (action === name) count += 1;
+    return count;
+  };
 
   async function execute(received: ReceivedRequest): Promise<RejectionReason | ''> {
     const { request, octets, sha256, isLocal = false } = received;
@@ -89,6 +104,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       standing: deps.standing(),
       epochMs: journal.epochMs,
       active: running.size,
+      activeOf,
       maxConcurrent: limits.maxConcurrent,
       find: deps.find,
     });
@@ -103,7 +119,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     }
     const waits = isSpread(request);
     const entry = { id, sha256, octets, expiresMs: Date.parse(request.expires_at), starting: !waits };
-    const slot = waits ? undefined : takeSlot(id); // before the first await: two deliveries in one tick run once
+    const slot = waits ? undefined : takeSlot(received); // before the first await: two deliveries in one tick run once
     const accepted = journal.accept(entry);
     accepting.set(
       id,
@@ -125,14 +141,17 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     return '';
   }
 
-  function takeSlot(id: string): { run: (received: ReceivedRequest, action: Action) => void; free: () => void } {
+  function takeSlot({ request: { execution_id: id, action: name } }: ReceivedRequest): {
+    run: (received: ReceivedRequest, action: Action) => void;
+    free: () => void;
+  } {
     const cancel = new AbortController();
     let payloads: readonly Buffer[] = [];
     let finished: () => void = () => undefined;
     const done = new Promise<void>((resolve) => {
       finished = resolve;
     });
-    running.set(id, { cancel, done, payloads: () => payloads });
+    running.set(id, { action: name, cancel, done, payloads: () => payloads });
     const free = (): void => {
       running.delete(id);
       finished();
@@ -165,7 +184,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     if (entry.cancelled !== undefined) return conclude(received, CANCELLED);
     const action = deps.find(received.request.action);
     if (action === undefined) return conclude(received, errorEnd('hook_not_found', 'The action is no longer offered.'));
-    const slot = takeSlot(id);
+    const slot = takeSlot(received);
     try {
       await journal.starting(id);
     } catch (error) {

@@ -18,14 +18,14 @@ export function isSpread({ spread, target }: Request): boolean {
   return spread !== undefined && !('node' in target);
 }
 
-/** `start` is called when a request is due and `hasSlot` says that it may. */
+/** `start` is called when a request is due and `hasSlot` says that it may; it takes the slot before it returns. */
 export function createSpreadQueue({
   random,
   hasSlot,
   start,
 }: {
   random: () => number;
-  hasSlot: () => boolean;
+  hasSlot: (received: ReceivedRequest) => boolean;
   start: (received: ReceivedRequest) => void;
 }): SpreadQueue {
   /** By execution id. Whether its time has come is the timer's word alone: a timer may fire a little before a clock says so. */
@@ -33,7 +33,7 @@ export function createSpreadQueue({
   let stopped = false;
   const startDue = (): void => {
     for (const [id, { received, isDue }] of waiting) {
-      if (!isDue || !hasSlot()) continue;
+      if (!isDue || !hasSlot(received)) continue;
       waiting.delete(id);
       start(received);
     }

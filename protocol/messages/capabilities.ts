@@ -5,12 +5,21 @@ import { ParameterSpec } from './parameters.js';
 export const Risk = z.enum(['read', 'write', 'danger']);
 export type Risk = z.infer<typeof Risk>;
 
+/** The largest `concurrency` of an action. */
+export const MAX_CONCURRENCY = 1000;
+
 export const ActionSpec = z.object({
   name: ActionName,
   description: z.string().max(1024),
   risk: Risk.optional().describe('May raise what the policy says, never lower it'),
   parameters: z.array(ParameterSpec).max(64),
   timeout: z.string().max(64).optional(),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(MAX_CONCURRENCY)
+    .optional()
+    .describe('So many executions of it run at once on the node; more are refused with max_concurrent_reached'),
 });
 export type ActionSpec = Readonly<z.infer<typeof ActionSpec>>;
 

@@ -41,6 +41,7 @@ export function createHookAction({ spec, file }: Hook, host: HookHost): Action {
     risk: spec.risk ?? 'write',
     parameters: spec.parameters,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(spec.concurrency === undefined ? {} : { concurrency: spec.concurrency }),
     run: (context) => runHook({ spec, file }, host, context),
   };
 }

@@ -57,6 +57,43 @@ test('S-P-15, P-28: above the limit a request is rejected, and its id works once
   assert.deepEqual(acks(idOf(second)), ['max_concurrent_reached', '']);
 });
 
+test('above the concurrency of its action a request is rejected, others run, and its id works once it has ended', async (t) => {
+  const [deploy, other] = [waiting('deploy'), waiting('other')];
+  const { executor, acks, resultOf } = await createTestExecutor(t, {
+    actions: [{ ...deploy.action, concurrency: 1 }, other.action],
+  });
+  const [first, second] = [receive({ action: 'deploy' }), receive({ action: 'deploy' })];
+  const [third, fourth] = [receive({ action: 'other' }), receive({ action: 'other' })];
+  for (const received of [first, second, third, fourth]) await executor.execute(received);
+  assert.deepEqual([first, second, third, fourth].map(idOf).map(acks), [[''], ['max_concurrent_reached'], [''], ['']]);
+
+  deploy.release();
+  await resultOf(idOf(first));
+  await until(() => executor.activeCount() === 2, { what: 'a free slot' });
+  await executor.execute(second);
+
+  assert.deepEqual(acks(idOf(second)), ['max_concurrent_reached', '']);
+  assert.equal(deploy.most(), 1);
+});
+
+test('broadcasts whose wait is over start one after the other where their action allows one at a time', async (t) => {
+  const deploy = waiting('deploy');
+  const { executor, resultOf } = await createTestExecutor(t, {
+    actions: [{ ...deploy.action, concurrency: 1 }],
+    random: () => 0,
+  });
+  const both = [0, 1].map(() => receive({ ...fleet('2026-06-01T00:00:00Z'), action: 'deploy', spread: '1s' }));
+  for (const received of both) await executor.execute(received);
+  await until(() => deploy.started() === 1, { what: 'the first start' });
+
+  deploy.release();
+  await until(() => deploy.started() === 2, { what: 'the second start' });
+  deploy.release();
+
+  for (const received of both) assert.equal((await resultOf(idOf(received))).status, 'success');
+  assert.equal(deploy.most(), 1);
+});
+
 test('S-P-18: of six requests at once, three run and three are rejected', async (t) => {
   const wait = waiting('wait');
   const { executor, told } = await createTestExecutor(t, { limits: { maxConcurrent: 3 }, actions: [wait.action] });
