@@ -1,0 +1,50 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
+/** An answer of the REST API. */
+export type Answer = Readonly<{ status: number; headers: Headers; bytes: Buffer }>;
+
+/** The REST API of a controller that may be down for a while. */
+export type PatientApi = Readonly<{
+  /** Tries again until there is an answer that is neither 5xx nor 429. @throws {Error} after two minutes without */
+  call: (
+    method: 'GET' | 'POST',
+    path: string,
+    content?: Readonly<{ body?: unknown; headers?: Readonly<Record<string, string>> }>,
+  ) => Promise<Answer>;
+}>;
+
+const PATIENCE_MS = 120_000;
+const PAUSE_MS = 200;
+/** A controller that is stopped in the middle of an answer must not hold up the run for ever. */
+const ANSWER_MS = 30_000;
+
+export function createPatientApi(url: string, token: string): PatientApi {
+  return {
+    async call(method, path, { body, headers = {} } = {}) {
+      const endMs = performance.now() + PATIENCE_MS;
+      for (;;) {
+        try {
+          const answer = await ask(`${url}/api/v1${path}`, {
+            method,
+            headers: {
+              ...headers,
+              authorization: `Bearer ${token}`,
+              ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            },
+            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          });
+          if (answer.status < 500 && answer.status !== 429) return answer;
+        } catch (cause) {
+          if (performance.now() > endMs) throw new Error(`${method} ${path} had no answer`, { cause });
+        }
+        if (performance.now() > endMs) throw new Error(`${method} ${path} was refused for too long`);
+        await wait(PAUSE_MS);
+      }
+    },
+  };
+}
+
+async function ask(url: string, init: RequestInit): Promise<Answer> {
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(ANSWER_MS) });
+  return { status: response.status, headers: response.headers, bytes: Buffer.from(await response.arrayBuffer()) };
+}

@@ -1,0 +1,18 @@
+import type { Ask } from './load.js';
+
+/** One of the things that can go right or wrong with a hook, chosen at random. About a third of them take a while. */
+export function randomAsk(random: () => number, label: string): Ask {
+  const kinds: readonly (() => Ask)[] = [
+    () => ({}),
+    () => ({ deed: { exitCode: 1 + Math.floor(random() * 120), bytes: Math.floor(random() * 3_000) } }),
+    () => ({ deed: { ms: Math.floor(random() * 400), bytes: 100 } }),
+    () => ({ deed: { ms: 300, leaves: 'session' } }),
+    () => ({ deed: { bytes: 65_000 + Math.floor(random() * 100_000) } }),
+    () => ({ deed: { ms: Math.floor(random() * 1_500), bytes: 5_000 }, stream: true }),
+    () => ({ deed: { ms: 20_000, bytes: 10 }, timeout: '1s' }),
+    () => ({ deed: { showsEnvironment: true } }),
+    () => ({ deed: { ms: 100, exitCode: 3, leaves: 'session' }, expiresIn: '10s' }),
+  ];
+  const kind = kinds[Math.floor(random() * kinds.length)] ?? (() => ({}));
+  return { ...kind(), label };
+}

@@ -1,0 +1,77 @@
+import type { AgentPart } from './agent-part.js';
+import type { PatientApi } from './api.js';
+import { type Canary, findLeaks } from './canary.js';
+import type { AgentEvidence, Evidence } from './evidence.js';
+import { readJournal, readOutcomes, readStore, storeDirectory } from './gather.js';
+import { readLedger } from './ledger.js';
+import type { Load } from './load.js';
+import type { Part } from './part.js';
+import { countDescriptors, findProcesses } from './proc.js';
+import { settles } from './settles.js';
+
+/** What a rig consists of, for the one who looks through it at the end. */
+export type RigParts = Readonly<{
+  directory: string;
+  ledgerFile: string;
+  controllerDir: string;
+  agents: readonly AgentPart[];
+  controller: Part;
+  broker: Part;
+  load: Load;
+  api: PatientApi;
+  canary: Canary;
+  secrets: readonly string[];
+}>;
+
+/** Receipts follow results within 2 s; a repetition of a result after 5 s brings one that was lost. */
+const RECEIPT_MS = 30_000;
+const IDLE_MS = 15_000;
+/** The kernel needs a moment to end what was killed. */
+const BURIAL_MS = 5_000;
+
+/** Asks the controller, then ends all parts, the agents first, and reads what they leave on disk. */
+export async function gatherEvidence(rig: RigParts): Promise<Evidence> {
+  for (const agent of rig.agents) {
+    if (agent.isRunning()) await settles(async () => (await agent.unreceipted()) === 0, RECEIPT_MS);
+  }
+  const outcomes = await readOutcomes(rig.load, rig.api);
+  const agents = [];
+  for (const agent of rig.agents) agents.push(await endAgent(agent, rig.load));
+  const marks = [rig.canary.digits];
+  const alive = () => marks.flatMap(findProcesses);
+  await settles(() => alive().length === 0, BURIAL_MS);
+  const survivors = alive();
+  for (const { pid } of survivors) process.kill(pid, 'SIGKILL');
+  await rig.controller.kill('SIGTERM');
+  await rig.broker.kill('SIGTERM');
+  return {
+    accepted: rig.load.accepted,
+    ledger: readLedger(rig.ledgerFile),
+    outcomes,
+    store: await readStore(storeDirectory(rig.controllerDir)),
+    agents,
+    survivors,
+    leaks: findLeaks(rig.directory, rig.secrets),
+  };
+}
+
+async function endAgent(agent: AgentPart, load: Load): Promise<AgentEvidence> {
+  const { node, dataDir } = agent;
+  const wasRunning = agent.isRunning();
+  let after = 0;
+  if (wasRunning) {
+    await settles(() => {
+      after = countDescriptors(agent.pid());
+      return after <= agent.idleDescriptors();
+    }, IDLE_MS);
+  }
+  const end = wasRunning ? await agent.kill('SIGTERM') : undefined;
+  const ids = load.accepted.filter((each) => each.node === node).map(({ executionId }) => executionId);
+  return {
+    node,
+    lives: agent.lives(),
+    journal: await readJournal(dataDir, { org: 'default', node, ids }),
+    descriptors: wasRunning ? { idle: agent.idleDescriptors(), after } : undefined,
+    exitCode: end?.code,
+  };
+}

@@ -1,0 +1,91 @@
+import type { Deed, LedgerLine } from './ledger.js';
+
+/** An execution that the REST API accepted, and what has to come of it. */
+export type Accepted = Readonly<{
+  executionId: string;
+  invocationId: string;
+  node: string;
+  deed: Deed;
+  timeoutMs: number;
+  /** When it may start: from `issuedMs` less 120 s to before `expiresMs`. Milliseconds since 1970, like all times here. */
+  issuedMs: number;
+  expiresMs: number;
+  /** True once its cancel was asked for. */
+  cancelAsked: boolean;
+  /** Where in the scenario it was asked for; stands in the faults. */
+  label: string;
+}>;
+
+/** What the controller says of an execution. */
+export type Outcome = Readonly<{
+  status: string;
+  /** True for a status after which nothing more is expected. */
+  ended: boolean;
+  provisional: boolean;
+  reason: string | null;
+  exitCode: number | null;
+  errorCode: string | null;
+  error: string | null;
+  launched: string | null;
+  /** All of it, put together from result and chunks; undefined when there is no result. */
+  stdout: Readonly<{ bytes: Buffer; complete: boolean; truncated: boolean }> | undefined;
+}>;
+
+/** What a node's journal holds of an execution. */
+export type JournalFact = Readonly<{ state: string; receipted: boolean; resultSha256: string | undefined }>;
+
+/** One process of an agent: from its start to its end. */
+export type Life = Readonly<{
+  fromMs: number;
+  /** Undefined while it lives. */
+  toMs: number | undefined;
+  /** `crashed`: it was given no chance to end by itself. */
+  end: 'alive' | 'crashed' | 'stopped';
+}>;
+
+/** What one agent leaves behind. */
+export type AgentEvidence = Readonly<{
+  node: string;
+  lives: readonly Life[];
+  /** By execution id; undefined when the journal cannot be opened. */
+  journal: ReadonlyMap<string, JournalFact> | undefined;
+  /** Open file descriptors when it had just started and when all was over; undefined when it was not alive then. */
+  descriptors: Readonly<{ idle: number; after: number }> | undefined;
+  /** Exit code of the stop at the end; undefined when it was not alive then, null when a signal ended it. */
+  exitCode: number | null | undefined;
+}>;
+
+/** Everything that the checker judges by. */
+export type Evidence = Readonly<{
+  accepted: readonly Accepted[];
+  ledger: Readonly<{ lines: readonly LedgerLine[]; unreadable: readonly string[] }>;
+  /** By execution id. */
+  outcomes: ReadonlyMap<string, Outcome>;
+  store: Readonly<{
+    /** SHA-256 of the result's payload, by execution id. */
+    results: ReadonlyMap<string, string>;
+    /** `seq` of the first row of the audit chain that does not hold. */
+    brokenAuditRow: number | undefined;
+    /** What the controller refused to believe, as `code subject`. */
+    refusals: readonly string[];
+  }>;
+  agents: readonly AgentEvidence[];
+  /** Processes of hooks that are alive. */
+  survivors: readonly Readonly<{ pid: number; command: string }>[];
+  /** Files that hold a secret. */
+  leaks: readonly string[];
+}>;
+
+/** What a scenario provokes and what therefore is no fault. */
+export type Allowances = Readonly<{
+  /** Reasons with which agents may reject. */
+  rejections?: readonly string[];
+  /** Error codes with which executions may end, beside `interrupted`. */
+  errors?: readonly string[];
+  /** The scenario kills programs of hooks from outside. */
+  killsHooks?: boolean;
+  /** Codes of what the controller may refuse to believe: forged and replayed messages. */
+  refusals?: readonly string[];
+  /** How long after its program's end a result may still be lost to a crash; the disk may be stuck meanwhile. */
+  recordMs?: number;
+}>;

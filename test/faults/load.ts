@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { ENDED_STATUSES, type ExecutionView, InvocationAnswer } from '../../controller/http/schemas.js';
+import { parseDuration } from '../../protocol/durations.js';
+import type { PatientApi } from './api.js';
+import type { Accepted } from './evidence.js';
+import { type Deed, LEDGER_HOOK, parametersOf } from './ledger.js';
+
+/** What is asked for: a deed of the hook, on one node. */
+export type Ask = Readonly<{
+  /** The rig's first node when absent. */
+  node?: string;
+  deed?: Partial<Deed>;
+  /** A Go-style duration; 30 s when absent. */
+  timeout?: string;
+  /** How long it may wait for its node; an hour when absent. */
+  expiresIn?: string;
+  stream?: boolean;
+  /** Stands in the faults: where in the scenario it was asked for. */
+  label?: string;
+}>;
+
+/** Work for an installation, and the memory of what it has accepted. */
+export type Load = Readonly<{
+  accepted: readonly Accepted[];
+  /** Asks until it is accepted; gives the execution id. @throws {Error} when it is refused */
+  submit: (ask: Ask) => Promise<string>;
+  /** Keeps this many asks open until it is stopped; `stop` resolves when the last one has been accepted. */
+  keepBusy: (next: () => Ask, parallel: number) => Readonly<{ stop: () => Promise<void> }>;
+  /** What the controller says of an execution now; undefined when it does not know it. */
+  look: (executionId: string) => Promise<ExecutionView | undefined>;
+  /** Waits until each accepted execution has ended and nothing of it is provisional; false at the deadline. */
+  quiet: (deadlineMs: number) => Promise<boolean>;
+}>;
+
+const IDLE: Deed = { exitCode: 0, bytes: 0, ms: 0, leaves: 'nothing', showsEnvironment: false };
+const LOOK_MS = 100;
+
+/** `node` is whom an ask is for that names none. */
+export function createLoad({ api, node: usualNode }: { api: PatientApi; node: string }): Load {
+  const accepted: Accepted[] = [];
+  const byId = new Map<string, Accepted>();
+  /** Ids of what is known to be over for good. */
+  const over = new Set<string>();
+
+  async function submit(ask: Ask): Promise<string> {
+    const deed = { ...IDLE, ...ask.deed };
+    const { node = usualNode, timeout = '30s', expiresIn = '1h', stream = false, label = 'load' } = ask;
+    const answer = await api.call('POST', '/invocations', {
+      headers: { 'idempotency-key': randomUUID(), prefer: 'wait=0' },
+      body: {
+        action: LEDGER_HOOK,
+        target: { nodes: [node] },
+        parameters: parametersOf(deed),
+        ...{ timeout, expires_in: expiresIn, stream, confirm: true },
+      },
+    });
+    if (answer.status !== 200 && answer.status !== 202) {
+      throw new Error(`an ask was refused with ${answer.status}: ${answer.bytes.toString()}`);
+    }
+    const { invocation, executions } = InvocationAnswer.parse(JSON.parse(answer.bytes.toString()));
+    const [execution] = executions ?? [];
+    if (execution === undefined) throw new Error('an accepted ask has no execution');
+    const one: Accepted = {
+      executionId: execution.execution_id,
+      invocationId: invocation.id,
+      ...{ node, deed, label, cancelAsked: false },
+      timeoutMs: parseDuration(timeout) ?? 0,
+      issuedMs: Date.parse(invocation.created_at),
+      expiresMs: Date.parse(invocation.expires_at),
+    };
+    accepted.push(one);
+    byId.set(one.executionId, one);
+    return one.executionId;
+  }
+
+  async function look(executionId: string): Promise<ExecutionView | undefined> {
+    const { invocationId } = byId.get(executionId) ?? {};
+    const answer = await api.call('GET', `/invocations/${invocationId}`);
+    if (answer.status !== 200) return undefined;
+    const { invocation, executions } = InvocationAnswer.parse(JSON.parse(answer.bytes.toString()));
+    const [execution] = executions ?? [];
+    if (execution !== undefined && ENDED_STATUSES.has(invocation.status) && !execution.provisional) {
+      over.add(executionId);
+    }
+    return execution;
+  }
+
+  async function untilOver(id: string, isStopped: () => boolean): Promise<void> {
+    while (!over.has(id) && !isStopped()) {
+      await look(id);
+      if (!over.has(id)) await wait(LOOK_MS);
+    }
+  }
+
+  return {
+    accepted,
+    submit,
+    look,
+    keepBusy(next, parallel) {
+      let isStopped = false;
+      const worker = async (): Promise<void> => {
+        while (!isStopped) await untilOver(await submit(next()), () => isStopped);
+      };
+      const workers = Promise.all(Array.from({ length: parallel }, worker));
+      workers.catch(() => undefined); // told by stop
+      return {
+        async stop() {
+          isStopped = true;
+          await workers;
+        },
+      };
+    },
+    async quiet(deadlineMs) {
+      const endMs = performance.now() + deadlineMs;
+      for (;;) {
+        for (const { executionId } of accepted) if (!over.has(executionId)) await look(executionId);
+        if (accepted.every(({ executionId }) => over.has(executionId))) return true;
+        if (performance.now() > endMs) return false;
+        await wait(LOOK_MS);
+      }
+    },
+  };
+}

@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { z } from 'zod';
+import { withDeadline } from '../../runtime/deadline.js';
+import type { Life } from './evidence.js';
+import { findProgram } from './proc.js';
+
+/** How a part is launched. */
+export type Launch = Readonly<{
+  /** The program and its arguments. */
+  argv: readonly string[];
+  env: Readonly<Record<string, string>>;
+  /** Puts another program in front: strace, faketime, ip netns exec … */
+  wrap?: (argv: readonly string[]) => readonly string[];
+}>;
+
+/** How a process ended. */
+export type PartEnd = Readonly<{ code: number | null; signal: NodeJS.Signals | null }>;
+
+/** Broker, controller or agent as a real process that can be harmed. */
+export type Part = Readonly<{
+  /** Of the program itself, also below a wrapper. */
+  pid: () => number;
+  isRunning: () => boolean;
+  /** Resolves when it can be used. @throws {Error} when it ends before that */
+  start: (changes?: Partial<Launch>) => Promise<void>;
+  /** Sends a signal to the program and waits for the end of it and of its wrapper. */
+  kill: (signal: NodeJS.Signals) => Promise<PartEnd>;
+  /** The same to its whole process group. */
+  killGroup: (signal: NodeJS.Signals) => Promise<PartEnd>;
+  /** How it ended: at once when it is not running. */
+  ended: () => Promise<PartEnd>;
+  /** SIGSTOP. */
+  pause: () => void;
+  /** SIGCONT. */
+  resume: () => void;
+  /** The next message over its channel that has this key; what it said since its start counts. */
+  said: (key: string) => Promise<Readonly<Record<string, unknown>>>;
+  lives: () => readonly Life[];
+}>;
+
+const Message = z.record(z.string(), z.unknown());
+const READY_MS = 60_000;
+const END_MS = 90_000;
+
+/** A part that does not run yet. Everything that it prints is appended to the file. */
+export function createPart(launch: Launch, { name, logFile }: { name: string; logFile: string }): Part {
+  let child: ChildProcess | undefined;
+  let programPid: number | undefined;
+  let messages: Readonly<Record<string, unknown>>[] = [];
+  let ended: Promise<PartEnd> = Promise.resolve({ code: 0, signal: null });
+  let isStopAsked = false;
+  const lives: { fromMs: number; toMs: number | undefined; end: Life['end'] }[] = [];
+  const heard = new Set<() => void>();
+
+  function open(changes: Partial<Launch>): ChildProcess {
+    const { argv, env, wrap } = { ...launch, ...changes };
+    const [file = '', ...args] = wrap === undefined ? argv : wrap(argv);
+    const log = openSync(logFile, 'a');
+    const started = spawn(file, args, { detached: true, env, stdio: ['ignore', log, log, 'ipc'] });
+    closeSync(log);
+    messages = [];
+    programPid = undefined;
+    isStopAsked = false;
+    const life: (typeof lives)[number] = { fromMs: Date.now(), toMs: undefined, end: 'alive' };
+    lives.push(life);
+    ended = new Promise((resolve) => {
+      started.once('error', () => resolve({ code: 127, signal: null }));
+      started.once('exit', (code, signal) => resolve({ code, signal }));
+    });
+    void ended.then(({ code }) => {
+      life.toMs = Date.now();
+      life.end = isStopAsked && code === 0 ? 'stopped' : 'crashed';
+      for (const tell of heard) tell();
+    });
+    started.on('message', (message) => {
+      messages.push(Message.parse(message));
+      for (const tell of heard) tell();
+    });
+    return started;
+  }
+
+  const isRunning = (): boolean => lives.at(-1)?.end === 'alive';
+
+  function pid(): number {
+    if (!isRunning() || child?.pid === undefined) throw new Error(`${name} is not running`);
+    programPid ??= findProgram(child.pid);
+    return programPid;
+  }
+
+  async function said(key: string): Promise<Readonly<Record<string, unknown>>> {
+    const deadline = AbortSignal.timeout(READY_MS);
+    for (;;) {
+      const message = messages.find((each) => Object.hasOwn(each, key));
+      if (message !== undefined) return message;
+      if (!isRunning()) throw new Error(`${name} ended before it said ${key}; see ${logFile}`);
+      let tell: () => void = () => undefined;
+      const next = new Promise<void>((resolve) => {
+        tell = resolve;
+      });
+      heard.add(tell);
+      await Promise.race([next, once(deadline, 'abort')]);
+      heard.delete(tell);
+      if (deadline.aborted) throw new Error(`${name} did not say ${key} within ${READY_MS} ms; see ${logFile}`);
+    }
+  }
+
+  async function end(signal: NodeJS.Signals, target: number): Promise<PartEnd> {
+    isStopAsked ||= signal === 'SIGTERM' || signal === 'SIGINT';
+    try {
+      process.kill(target, signal);
+    } catch {
+      // It has just ended by itself.
+    }
+    return withDeadline(ended, END_MS, `the end of ${name}`);
+  }
+
+  return {
+    pid,
+    isRunning,
+    async start(changes = {}) {
+      if (isRunning()) throw new Error(`${name} is running`);
+      child = open(changes);
+      await said('ready');
+    },
+    kill: (signal) => (isRunning() ? end(signal, pid()) : ended),
+    killGroup: (signal) => (isRunning() ? end(signal, -(child?.pid ?? pid())) : ended),
+    ended: () => ended,
+    pause: () => void process.kill(pid(), 'SIGSTOP'),
+    resume: () => void process.kill(pid(), 'SIGCONT'),
+    said,
+    lives: () => lives.map((life) => ({ ...life })),
+  };
+}

@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { seededRandom } from './random.js';
+import type { Scenario, ScenarioContext, ScenarioReport } from './scenario.js';
+
+/** The agent as we ship it. */
+export const AGENT_BUNDLE = fileURLToPath(new URL('../../dist/agent/muster-agent.cjs', import.meta.url));
+
+/** What became of a scenario: a report, the reason why this machine cannot run it, or that it broke down itself. */
+export type ScenarioEnd = Readonly<
+  | { kind: 'judged'; report: ScenarioReport; seconds: number }
+  | { kind: 'skipped'; reason: string }
+  | { kind: 'broken'; error: unknown; seconds: number }
+>;
+
+/** Runs one scenario in a directory of its own. `keep` leaves the directory of a run that found a fault. */
+export async function runScenario(
+  scenario: Scenario,
+  {
+    seed,
+    keep = false,
+    agentBundle = AGENT_BUNDLE,
+    ...given
+  }: Readonly<{ seed: string; keep?: boolean; agentBundle?: string }> & Pick<ScenarioContext, 'size' | 'note'>,
+): Promise<ScenarioEnd> {
+  const reason = await scenario.lacks();
+  if (reason !== undefined) return { kind: 'skipped', reason };
+  const directory = mkdtempSync(join(tmpdir(), `muster-${scenario.name}-`));
+  const startMs = performance.now();
+  const seconds = (): number => (performance.now() - startMs) / 1000;
+  const random = seededRandom(`${seed} ${scenario.name}`);
+  let isClean = false;
+  try {
+    const report = await scenario.run({ ...given, random, directory, agentBundle });
+    isClean = report.verdict.faults.length === 0;
+    return { kind: 'judged', report, seconds: seconds() };
+  } catch (error) {
+    return { kind: 'broken', error, seconds: seconds() };
+  } finally {
+    if (isClean || !keep) rmSync(directory, { recursive: true, force: true });
+    else given.note(`kept ${directory}`);
+  }
+}

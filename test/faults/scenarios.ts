@@ -1,0 +1,5 @@
+import type { Scenario } from './scenario.js';
+import { killUnderLoad } from './scenarios/kill-under-load.js';
+
+/** All fault runs, in the order in which they run. A new one is a file in `scenarios/` and a line here. */
+export const SCENARIOS: readonly Scenario[] = [killUnderLoad];

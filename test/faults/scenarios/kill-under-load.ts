@@ -1,0 +1,36 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { randomAsk } from '../deeds.js';
+import { startRig } from '../rig.js';
+import type { Scenario } from '../scenario.js';
+
+const KILLS = { short: 6, full: 100 };
+/** Every fifth kill takes the agent's whole process group along. */
+const GROUP_EVERY = 5;
+
+/** The agent is killed again and again at a moment of chance while it works. */
+export const killUnderLoad: Scenario = {
+  name: 'kill-under-load',
+  what: 'kill -9 of the agent at random moments under load',
+  lacks: () => undefined,
+  async run(context) {
+    const { random, note } = context;
+    const kills = KILLS[context.size];
+    const rig = await startRig(context);
+    try {
+      let round = 0;
+      const load = rig.load.keepBusy(() => randomAsk(random, `kill ${round}`), 6);
+      for (round = 1; round <= kills; round += 1) {
+        await wait(100 + random() * 1_400);
+        if (round % GROUP_EVERY === 0) await rig.agent.killGroup('SIGKILL');
+        else await rig.agent.kill('SIGKILL');
+        await rig.agent.start();
+        if (round % 20 === 0) note(`${round} of ${kills} kills`);
+      }
+      await load.stop();
+      await rig.quiet();
+      return { points: kills, verdict: await rig.judge() };
+    } finally {
+      await rig.stop();
+    }
+  },
+};
