@@ -83,22 +83,26 @@ export function createOutbox({
       const id = queue.shift();
       if (id === undefined) break;
       const entry = waiting.get(id);
-      const payload = entry === undefined ? undefined : readResult(id, entry);
-      if (entry !== undefined && payload !== undefined) void send(id, entry, payload);
+      if (entry !== undefined) take(id, entry);
     }
     if (underWay === 0 && unsent.size === 0) for (const settle of [...settlers]) settle();
   }
 
-  /** A disk that cannot be read now is asked again later. */
-  function readResult(id: string, entry: Waiting): Buffer | undefined {
+  /** A disk that cannot be read now is asked again later; what is not on disk yet is added when it is. */
+  function take(id: string, entry: Waiting): void {
+    let payload: Buffer | undefined;
     try {
-      return journal.resultOf(id);
+      payload = journal.resultOf(id);
     } catch (error) {
       if (!isMusterError(error, 'storage_failed')) throw error;
       entry.isQueued = false;
       entry.dueMs = clock.monotonicMs() + REPEAT_BASE_MS;
-      return undefined;
+      return;
     }
+    if (payload !== undefined) return void send(id, entry, payload);
+    waiting.delete(id);
+    unsent.delete(id);
+    onCount(waiting.size);
   }
 
   async function send(id: string, entry: Waiting, payload: Buffer): Promise<void> {

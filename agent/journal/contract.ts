@@ -39,11 +39,11 @@ export type Journal = Readonly<{
   receipt: (ids: readonly string[]) => Promise<void>;
   /** Request octets of an entry that has not finished. */
   requestOf: (id: string) => Buffer | undefined;
-  /** Result octets of an entry that has finished. */
+  /** Result octets of an entry that has finished, once they are on disk: before that nobody may hear of them. */
   resultOf: (id: string) => Buffer | undefined;
   /** Output payloads of a finished entry, by seq. */
   outputOf: (id: string) => readonly Buffer[];
-  /** Finished and without a receipt, oldest first. */
+  /** Finished, on disk and without a receipt, oldest first. */
   unreceipted: () => readonly string[];
   /** Accepted or starting when the journal was opened: what a crash left open. */
   leftOpen: () => readonly JournalEntry[];

@@ -1,7 +1,10 @@
-import type { EntryState, JournalRecord, PlacedRecord } from './records.js';
+import type { EntryState, JournalRecord } from './records.js';
 
-/** Raw bytes that an entry keeps: in memory until they are on disk, then by their place in the journal file. */
-export type Octets = Buffer | Readonly<{ offset: number; length: number }>;
+/** Where raw bytes lie in the journal: the number of the file, and the place in it. */
+export type Place = Readonly<{ segment: number; offset: number; length: number }>;
+
+/** Raw bytes that an entry keeps: in memory until they are on disk, then by their place. */
+export type Octets = Buffer | Place;
 
 /** What the journal knows of one execution. Times are milliseconds since 1970. */
 export type Entry = {
@@ -20,7 +23,14 @@ export type Entry = {
   spillBytes: number;
   /** Of the request until the execution has finished, then of the result; undefined once dropped. */
   octets: Octets | undefined;
+  /** The file that holds its oldest record that counts; Infinity until that is on disk. */
+  base: number;
+  /** What it was before an end that is not on disk yet; undefined when all of it is. */
+  undo: Undo | undefined;
 };
+
+/** The part of an entry that its end changes. */
+export type Undo = Readonly<Pick<Entry, 'state' | 'finishedMs' | 'spillBytes' | 'octets'>>;
 
 /** The counters that hello tells. */
 export type Standing = { seq: number; epochMs: number | null; welcomeSeq: number; welcomeMs: number };
@@ -36,11 +46,16 @@ export type Entries = Readonly<{
   /** Finished without a receipt, oldest first. */
   unreceipted: ReadonlySet<string>;
   standing: Standing;
-  /** Bytes of the file that are still needed, and of output beside it. */
+  /** About how many bytes of the files are still needed. */
   readonly liveBytes: number;
-  apply: (placed: Readonly<{ record: JournalRecord; octets?: Octets | undefined }>) => void;
-  /** Takes back what a record said that did not reach the disk; `before` is the entry as it was before it. */
-  revert: (record: JournalRecord, before: Entry | undefined) => void;
+  /** Bytes of output beside them. */
+  readonly spillBytes: number;
+  /** Takes in what a record says: of a file that is read, or about to be written. */
+  apply: (said: Readonly<{ record: JournalRecord; octets?: Octets | undefined; segment?: number }>) => void;
+  /** The record is on disk, its octets at this place. */
+  settle: (record: JournalRecord, place: Place) => void;
+  /** Takes back what a record said that did not reach the disk. */
+  revert: (record: JournalRecord) => void;
   remove: (id: string) => void;
   /** Forgets the octets and the output of an entry, keeps that it happened. */
   thin: (entry: Entry) => void;
@@ -52,11 +67,17 @@ export function createEntries(): Entries {
   const unreceipted = new Set<string>();
   const standing: Standing = { seq: 0, epochMs: null, welcomeSeq: 0, welcomeMs: 0 };
   let liveBytes = 0;
+  let spillBytes = 0;
+
+  function count(entry: Entry, sign: 1 | -1): void {
+    liveBytes += sign * (ENTRY_BYTES + (entry.octets?.length ?? 0));
+    spillBytes += sign * entry.spillBytes;
+  }
 
   function put(entry: Entry): void {
     remove(entry.id);
     byId.set(entry.id, entry);
-    liveBytes += costOf(entry);
+    count(entry, 1);
     list(entry);
   }
 
@@ -64,9 +85,9 @@ export function createEntries(): Entries {
   function change(id: string, changes: Partial<Entry>): void {
     const entry = byId.get(id);
     if (entry === undefined) return;
-    liveBytes -= costOf(entry);
+    count(entry, -1);
     Object.assign(entry, changes);
-    liveBytes += costOf(entry);
+    count(entry, 1);
     list(entry);
   }
 
@@ -83,7 +104,7 @@ export function createEntries(): Entries {
     byId.delete(id);
     open.delete(id);
     unreceipted.delete(id);
-    liveBytes -= costOf(entry);
+    count(entry, -1);
   }
 
   return {
@@ -94,9 +115,14 @@ export function createEntries(): Entries {
     get liveBytes() {
       return liveBytes;
     },
-    apply({ record, octets }) {
+    get spillBytes() {
+      return spillBytes;
+    },
+    apply({ record, octets, segment }) {
+      const base = segment ?? Number.POSITIVE_INFINITY;
       switch (record.kind) {
         case 'journal':
+        case 'dropped':
           return;
         case 'standing':
           Object.assign(standing, {
@@ -108,7 +134,7 @@ export function createEntries(): Entries {
           return;
         case 'accepted':
           standing.seq = Math.max(standing.seq, record.seq);
-          put({ ...blankEntry(record.id), ...acceptedFields(record), octets });
+          put({ ...blankEntry(record.id), ...acceptedFields(record), octets, base });
           return;
         case 'starting':
           standing.seq = Math.max(standing.seq, record.seq);
@@ -119,7 +145,7 @@ export function createEntries(): Entries {
           return;
         case 'cancelled':
           if (byId.has(record.id)) change(record.id, { cancelled: record.reason });
-          else put({ ...blankEntry(record.id), cancelled: record.reason, expiresMs: record.expires_ms });
+          else put({ ...blankEntry(record.id), cancelled: record.reason, expiresMs: record.expires_ms, base });
           return;
         case 'finished':
           change(record.id, {
@@ -127,56 +153,62 @@ export function createEntries(): Entries {
             finishedMs: record.at_ms,
             spillBytes: record.spill_bytes,
             octets,
+            undo: segment === undefined ? undoOf(byId.get(record.id)) : undefined,
           });
           return;
         case 'receipted':
           for (const id of record.ids) if (byId.get(id)?.state === 'finished') change(id, { receipted: true });
           return;
         case 'entry':
-          put({ ...fromRecord(record), octets: record.octets === 0 ? undefined : octets });
+          put({ ...fromRecord(record), octets: record.octets === 0 ? undefined : octets, base, undo: undefined });
           return;
       }
     },
-    revert(record, before) {
+    settle(record, place) {
+      const entry = 'id' in record ? byId.get(record.id) : undefined;
+      if (entry === undefined) return;
+      const octets = place.length === 0 ? undefined : place;
+      if (record.kind === 'entry' || entry.base === Number.POSITIVE_INFINITY) entry.base = place.segment;
+      if (record.kind === 'finished') Object.assign(entry, { octets, undo: undefined });
+      // Its end may have been told while this was being written: then these are the octets of before.
+      else if (record.kind !== 'entry' && record.kind !== 'accepted') return;
+      else if (entry.undo !== undefined) entry.undo = { ...entry.undo, octets };
+      else entry.octets = octets;
+    },
+    revert(record) {
       if (record.kind === 'accepted') {
         const cancelled = byId.get(record.id)?.cancelled ?? null;
         remove(record.id);
         // A cancel that came meanwhile is a record of its own, and stays.
         if (cancelled !== null) put({ ...blankEntry(record.id), cancelled, expiresMs: record.expires_ms });
       } else if (record.kind === 'starting') change(record.id, { state: 'accepted' });
-      else if (record.kind === 'finished' && before !== undefined) {
-        const { state, finishedMs, spillBytes, octets } = before;
-        change(record.id, { state, finishedMs, spillBytes, octets });
-      }
+      else if (record.kind === 'finished') change(record.id, { ...byId.get(record.id)?.undo, undo: undefined });
     },
     remove,
     thin: ({ id }) => change(id, { octets: undefined, spillBytes: 0 }),
   };
 }
 
-/** The record that says all of an entry, for a compaction. */
-export function toRecord(entry: Entry): JournalRecord {
-  return {
+/** The record that says all that the disk knows of an entry, with the octets that belong to it. */
+export function toRecord(entry: Entry): { record: JournalRecord; octets: Octets | undefined } {
+  const { state, finishedMs, spillBytes, octets } = entry.undo ?? entry;
+  const record = {
     kind: 'entry',
     id: entry.id,
     sha256: entry.sha256,
     expires_ms: entry.expiresMs,
-    state: entry.state,
+    state,
     launched: entry.launched,
     cancelled: entry.cancelled,
     receipted: entry.receipted,
-    at_ms: entry.finishedMs,
-    spill_bytes: entry.spillBytes,
-    octets: entry.octets?.length ?? 0,
-  };
+    at_ms: finishedMs,
+    spill_bytes: spillBytes,
+    octets: octets?.length ?? 0,
+  } as const;
+  return { record, octets };
 }
 
-/** Where the octets of a record that was read lie; undefined when it has none. */
-export function placeOf({ octets, offset }: PlacedRecord): Octets | undefined {
-  return octets === 0 ? undefined : { offset, length: octets };
-}
-
-function fromRecord(record: Extract<JournalRecord, { kind: 'entry' }>): Omit<Entry, 'octets'> {
+function fromRecord(record: Extract<JournalRecord, { kind: 'entry' }>): Omit<Entry, 'octets' | 'base' | 'undo'> {
   return {
     id: record.id,
     sha256: record.sha256,
@@ -210,9 +242,13 @@ function blankEntry(id: string): Entry {
     finishedMs: 0,
     spillBytes: 0,
     octets: undefined,
+    base: Number.POSITIVE_INFINITY,
+    undo: undefined,
   };
 }
 
-function costOf(entry: Entry): number {
-  return ENTRY_BYTES + (entry.octets?.length ?? 0) + entry.spillBytes;
+function undoOf(entry: Entry | undefined): Undo | undefined {
+  if (entry === undefined) return undefined;
+  const { state, finishedMs, spillBytes, octets } = entry;
+  return entry.undo ?? { state, finishedMs, spillBytes, octets };
 }

@@ -97,6 +97,12 @@ function hasZeroSector(bytes: Buffer, fileOffset: number): boolean {
   return false;
 }
 
+/** What the first frame of a file says it is chained to. */
+export function firstPrevious(file: FrameSource): Buffer {
+  const header = file.read(0, DIGEST_AT);
+  return header.length < DIGEST_AT ? CHAIN_START : header.subarray(PREVIOUS_AT);
+}
+
 function digestOf(header: Buffer, body: readonly Buffer[]): Buffer {
   const hash = createHash('sha256').update(header.subarray(0, DIGEST_AT));
   for (const part of body) hash.update(part);

@@ -4,14 +4,13 @@ import { isMusterError, MusterError } from '../../protocol/errors.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import { createCommitQueue } from './commit-queue.js';
+import { type Compaction, createCompaction, lengthOf, octetsOf, writeEntries } from './compaction.js';
 import type { Journal, JournalEntry } from './contract.js';
-import { createEntries, type Entries, type Entry } from './entries.js';
+import type { Entries, Entry } from './entries.js';
 import { loadJournal } from './load.js';
-import { type Owner, readMachine } from './owner.js';
+import { readMachine } from './owner.js';
 import { encodeRecord, type JournalRecord } from './records.js';
-import { prune } from './retention.js';
-import { octetsOf, rewriteJournal } from './rewrite.js';
-import type { Segment } from './segment.js';
+import { createSegments, type Segments } from './segments.js';
 import { createSpill, type Spill } from './spill.js';
 
 export type JournalOptions = Readonly<{
@@ -26,18 +25,16 @@ export type JournalOptions = Readonly<{
   machine?: string;
 }>;
 
-/** A file smaller than this is not worth a compaction. */
-const MIN_COMPACTION_BYTES = 1024 * 1024;
-/** Above this part of the bound the journal looks for what it may forget, again after each further twentieth. */
-const PRUNE_ABOVE = 0.75;
-const PRUNE_STEP = 0.05;
+/** A journal that has reached its bound lies in about this many files. */
+const SEGMENTS = 64;
+const MIN_SEGMENT_BYTES = 64 * 1024;
 /** A commit of more than this is cut into several frames. */
 const FRAME_BODY_BYTES = 4 * 1024 * 1024;
 /** About what a record takes beside its octets. */
 const RECORD_BYTES = 512;
 
-/** What a commit takes: a record with its octets, and the entry as it was before. */
-type Item = Readonly<{ record: JournalRecord; octets: Buffer | undefined; before: Entry | undefined }>;
+/** What a commit takes: a record with its octets. */
+type Item = Readonly<{ record: JournalRecord; octets: Buffer | undefined }>;
 
 /**
  * Opens the journal in this directory or begins a new one. A torn last write is cut off; a file that is damaged inside,
@@ -45,113 +42,117 @@ type Item = Readonly<{ record: JournalRecord; octets: Buffer | undefined; before
  * @throws {MusterError} storage_failed
  */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
-  const { directory, org, node, log, machine = readMachine() } = options;
-  const file = join(directory, 'journal');
+  const { org, node, log, maxBytes, machine = readMachine() } = options;
   const owner = { machine, org, node };
   try {
-    mkdirSync(join(directory, 'output'), { recursive: true, mode: 0o700 });
-    const spill = createSpill(join(directory, 'output'));
-    const loaded = loadJournal(file, { ...options, owner });
-    const entries = loaded?.entries ?? createEntries();
-    const segment = loaded?.segment ?? (await rewriteJournal(file, { entries, owner }));
+    mkdirSync(join(options.directory, 'output'), { recursive: true, mode: 0o700 });
+    const spill = createSpill(join(options.directory, 'output'));
+    const directory = join(options.directory, 'journal');
+    const { entries, state } = loadJournal(directory, { ...options, owner });
+    const segments = await createSegments(directory, {
+      state,
+      segmentBytes: Math.max(MIN_SEGMENT_BYTES, maxBytes / SEGMENTS),
+      opening: (place) => [{ kind: 'journal', v: 1, ...owner, ...place }, standingRecord(entries)],
+    });
     spill.keepOnly(new Set([...entries.byId.values()].filter(({ spillBytes }) => spillBytes > 0).map(({ id }) => id)));
-    return createJournal({ ...options, owner, file, entries, segment, spill });
+    const compaction = createCompaction({ entries, segments, maxBytes, dropOutput: spill.remove });
+    return createJournal({ ...options, entries, segments, compaction, spill });
   } catch (cause) {
     if (isMusterError(cause)) throw cause;
     log.error({ err: cause }, 'journal cannot be opened');
-    throw new MusterError('storage_failed', `The journal in ${directory} cannot be opened`, { cause });
+    throw new MusterError('storage_failed', `The journal in ${options.directory} cannot be opened`, { cause });
   }
 }
 
-type Parts = Readonly<{ owner: Owner; file: string; entries: Entries; segment: Segment; spill: Spill }>;
+type Parts = Readonly<{ entries: Entries; segments: Segments; compaction: Compaction; spill: Spill }>;
 
-function createJournal({ file, owner, entries, spill, ...options }: JournalOptions & Parts): Journal {
-  const { maxBytes, clock, log } = options;
-  let segment = options.segment;
-  /** True after a failed write: what the kernel holds of the file is unknown, so it is written anew before the next. */
-  let broken = false;
+function createJournal({
+  entries,
+  segments,
+  compaction,
+  spill,
+  maxBytes,
+  clock,
+  log,
+}: JournalOptions & Parts): Journal {
+  let closing = false;
   let closed = false;
+  let willCompact = false;
   /** Starts that are on disk; the entries know of those that are on their way, too. */
   let durableSeq = entries.standing.seq;
-  let prunedAtBytes = 0;
   /** True once a receipt or a welcome came that may have made something superfluous. */
-  let mayPrune = false;
+  let mayForget = false;
+  /** Entries of which a failed write said something that holds: said anew before the next. */
+  const unsaid = new Set<string>();
   const leftOpen = [...entries.open].flatMap((id) => toEntry(entries.byId.get(id)) ?? []);
   const queue = createCommitQueue<Item>(commit);
 
   async function commit(items: readonly Item[]): Promise<void> {
     try {
       if (closed) throw new MusterError('storage_failed', 'the journal is closed');
-      // A rewrite brings all that is known to disk, these items included.
-      if (broken) await rewrite();
-      else for (const group of groupsOf(items)) await append(group);
+      if (unsaid.size > 0) await sayAnew();
+      for (const group of groupsOf(items)) await append(group);
     } catch (cause) {
-      broken = true;
-      for (const { record, before } of [...items].reverse()) entries.revert(record, before);
+      for (const { record } of [...items].reverse()) takeBack(record);
       if (!closed) log.error({ err: cause }, 'journal not written');
       throw toStorageFailure(cause);
     }
-    if (needsCompaction()) void queue.between(compact);
+    if (compaction.isDue()) compactSoon();
   }
 
   async function append(items: readonly Item[]): Promise<void> {
     const body: Buffer[] = [];
-    const placed: { id: string; octets: Buffer; at: number }[] = [];
+    const placed: { record: JournalRecord; at: number; length: number }[] = [];
     let bytes = 0;
     for (const { record, octets } of items) {
       const parts = encodeRecord(record, octets);
-      const [line = Buffer.alloc(0)] = parts;
-      if (octets !== undefined && 'id' in record) placed.push({ id: record.id, octets, at: bytes + line.length });
+      placed.push({ record, at: bytes + (parts[0]?.length ?? 0), length: octets?.length ?? 0 });
       body.push(...parts);
-      bytes += parts.reduce((sum, part) => sum + part.length, 0);
+      bytes += lengthOf(parts);
     }
-    const bodyOffset = await segment.append(body);
-    for (const { record } of items) if ('seq' in record) durableSeq = Math.max(durableSeq, record.seq);
-    for (const { id, octets, at } of placed) {
-      const entry = entries.byId.get(id);
-      if (entry?.octets === octets) entry.octets = { offset: bodyOffset + at, length: octets.length };
+    const { segment, offset } = await segments.append(body);
+    for (const { record, at, length } of placed) {
+      if ('seq' in record) durableSeq = Math.max(durableSeq, record.seq);
+      entries.settle(record, { segment, offset: offset + at, length });
     }
   }
 
-  function needsCompaction(): boolean {
-    const { liveBytes } = entries;
-    if (segment.size > MIN_COMPACTION_BYTES && segment.size > 2 * liveBytes) return true;
-    return liveBytes > maxBytes * PRUNE_ABOVE && liveBytes > prunedAtBytes + maxBytes * PRUNE_STEP;
+  /** What was not written is not so, but for a cancel, a launch and a receipt, which hold whether or not they are. */
+  function takeBack(record: JournalRecord): void {
+    entries.revert(record);
+    if (record.kind === 'receipted') for (const id of record.ids) unsaid.add(id);
+    else if (record.kind === 'cancelled' || record.kind === 'launched') unsaid.add(record.id);
+  }
+
+  async function sayAnew(): Promise<void> {
+    const chosen = [...unsaid].flatMap((id) => entries.byId.get(id) ?? []);
+    await writeEntries(chosen, { entries, segments });
+    unsaid.clear();
+  }
+
+  /** A file at a time: what has arrived meanwhile is written before the next. */
+  function compactSoon(): void {
+    if (willCompact || closing) return;
+    willCompact = true;
+    void queue.between(compact);
   }
 
   async function compact(): Promise<void> {
-    if (closed) return;
+    willCompact = false;
+    if (closing) return;
     try {
-      prune(entries, { nowMs: entries.standing.welcomeMs, maxBytes, dropOutput: spill.remove });
-      prunedAtBytes = entries.liveBytes;
-      mayPrune = false;
-      await rewrite();
+      mayForget = false;
+      await compaction.step();
+      if (compaction.isUnderWay) compactSoon();
     } catch (err) {
-      // The old file may or may not have been replaced: the next commit begins with another try.
-      broken = true;
-      log.error({ err }, 'journal not compacted');
+      log.error({ err }, 'journal not compacted'); // the next commit tries again
     }
-  }
-
-  async function rewrite(): Promise<void> {
-    const old = segment;
-    const { seq } = entries.standing;
-    segment = await rewriteJournal(file, { entries, owner, old });
-    broken = false;
-    durableSeq = Math.max(durableSeq, seq);
-    old.close();
   }
 
   /** Applies a record at once, and makes it durable. */
   function write(record: JournalRecord, octets?: Buffer): Promise<void> {
-    return queue.add(apply(record, octets));
-  }
-
-  function apply(record: JournalRecord, octets?: Buffer): Item {
-    const entry = 'id' in record ? entries.byId.get(record.id) : undefined;
-    const before = entry === undefined ? undefined : { ...entry };
     entries.apply({ record, octets });
-    return { record, octets, before };
+    return queue.add({ record, octets });
   }
 
   return {
@@ -166,8 +167,8 @@ function createJournal({ file, owner, entries, spill, ...options }: JournalOptio
     },
     find: (id) => toEntry(entries.byId.get(id)),
     async accept({ id, sha256, octets, expiresMs, starting }) {
-      if (entries.liveBytes + RECORD_BYTES + octets.length > maxBytes) {
-        if (mayPrune) void queue.between(compact);
+      if (segments.bytes + entries.spillBytes + RECORD_BYTES + octets.length > maxBytes) {
+        if (mayForget || compaction.mayHelp()) compactSoon();
         throw new MusterError('storage_failed', 'the journal has reached journal_max_bytes');
       }
       const seq = entries.standing.seq + (starting ? 1 : 0);
@@ -175,7 +176,11 @@ function createJournal({ file, owner, entries, spill, ...options }: JournalOptio
       await write({ kind: 'accepted', id, sha256, expires_ms: expiresMs, starting, seq, octets: length }, octets);
     },
     starting: (id) => write({ kind: 'starting', id, seq: entries.standing.seq + 1 }),
-    launched: (id) => queue.addLazily(apply({ kind: 'launched', id })),
+    launched(id) {
+      const record = { kind: 'launched', id } as const;
+      entries.apply({ record });
+      queue.addLazily({ record, octets: undefined });
+    },
     cancel: ({ id, reason, expiresMs }) => write({ kind: 'cancelled', id, reason, expires_ms: expiresMs }),
     async finish(id, result, output) {
       const spillBytes = output.length === 0 ? 0 : await spill.write(id, output).catch(failStorage);
@@ -185,37 +190,51 @@ function createJournal({ file, owner, entries, spill, ...options }: JournalOptio
       await write({ kind: 'finished', id, at_ms: atMs, spill_bytes: spillBytes, octets }, result);
     },
     receipt(ids) {
-      mayPrune = true;
+      mayForget = true;
       return write({ kind: 'receipted', ids: [...ids] });
     },
     requestOf(id) {
       const entry = entries.byId.get(id);
-      return entry === undefined || entry.state === 'finished' ? undefined : read(() => octetsOf(entry, segment));
+      return entry === undefined || entry.state === 'finished' ? undefined : bytesOf(entry);
     },
     resultOf(id) {
       const entry = entries.byId.get(id);
-      return entry?.state === 'finished' ? read(() => octetsOf(entry, segment)) : undefined;
+      return entry?.state === 'finished' && entry.undo === undefined ? bytesOf(entry) : undefined;
     },
     outputOf: (id) => ((entries.byId.get(id)?.spillBytes ?? 0) > 0 ? read(() => spill.read(id)) : []),
-    unreceipted: () => [...entries.unreceipted],
+    unreceipted: () =>
+      [...entries.unreceipted]
+        .flatMap((id) => entries.byId.get(id) ?? [])
+        .filter(({ undo }) => undo === undefined)
+        .sort((one, other) => one.finishedMs - other.finishedMs)
+        .map(({ id }) => id),
     leftOpen: () => leftOpen,
     beginEpoch(nowMs, seenSeq = 0) {
-      const { welcomeSeq, welcomeMs } = entries.standing;
       const seq = Math.max(entries.standing.seq, seenSeq);
-      return write({ kind: 'standing', seq, epoch_ms: nowMs, welcome_seq: welcomeSeq, welcome_ms: welcomeMs });
+      return write({ ...standingRecord(entries), seq, epoch_ms: nowMs });
     },
     welcomed(welcomeSeq, nowMs) {
-      mayPrune = true;
-      const { seq, epochMs } = entries.standing;
-      return write({ kind: 'standing', seq, epoch_ms: epochMs, welcome_seq: welcomeSeq, welcome_ms: nowMs });
+      mayForget = true;
+      return write({ ...standingRecord(entries), welcome_seq: welcomeSeq, welcome_ms: nowMs });
     },
     async close() {
-      if (closed) return;
+      if (closing) return;
+      closing = true;
       await queue.flush();
       closed = true;
-      segment.close();
+      segments.close();
     },
   };
+
+  /** @throws {MusterError} storage_failed */
+  function bytesOf({ octets }: Entry): Buffer | undefined {
+    return read(() => octetsOf(octets, segments));
+  }
+}
+
+function standingRecord({ standing }: Entries): Extract<JournalRecord, { kind: 'standing' }> {
+  const { seq, epochMs, welcomeSeq, welcomeMs } = standing;
+  return { kind: 'standing', seq, epoch_ms: epochMs, welcome_seq: welcomeSeq, welcome_ms: welcomeMs };
 }
 
 function toEntry(entry: Entry | undefined): JournalEntry | undefined {

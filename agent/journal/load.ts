@@ -1,51 +1,101 @@
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { isMusterError } from '../../protocol/errors.js';
+import { isMusterError, MusterError } from '../../protocol/errors.js';
 import { syncDirectory } from '../../runtime/atomic-file.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
-import { createEntries, type Entries, placeOf } from './entries.js';
+import { createEntries, type Entries } from './entries.js';
+import { CHAIN_START } from './frame.js';
 import { isSameOwner, type Owner } from './owner.js';
-import { type OpenedSegment, openSegment, type Segment } from './segment.js';
+import { type Opening, readNewest, readOpening, readSealed, type SegmentEnd } from './segment.js';
+import { type SegmentsState, segmentFile, segmentNumbers } from './segments.js';
+
+/** What the journal in a directory holds. `cutBytes` counts those of a torn last write, already cut off. */
+type Loaded = Readonly<{ entries: Entries; state: SegmentsState; cutBytes: number }>;
+
+const EMPTY: SegmentsState = { sizes: new Map(), newest: undefined };
 
 /**
- * What the journal file holds; undefined when there is none, or when it had to be set aside because it is damaged
- * inside or belongs to another machine or node. Damage is never skipped: what the bad part said may matter.
+ * What the journal holds; nothing when there is none, or when it had to be set aside because it is damaged inside or
+ * belongs to another machine or node. Damage is never skipped: what the bad part said may matter.
  */
 export function loadJournal(
-  file: string,
+  directory: string,
   { owner, clock, log }: { owner: Owner; clock: Clock; log: Logger },
-): { entries: Entries; segment: Segment } | undefined {
-  if (!existsSync(file)) return undefined;
-  const entries = createEntries();
-  let isForeign = false;
-  const opened = openUndamaged(
-    () =>
-      openSegment(file, (placed) => {
-        const { record } = placed;
-        if (record.kind === 'journal') isForeign ||= !isSameOwner(record, owner);
-        entries.apply({ record, octets: placeOf(placed) });
-      }),
-    log,
-  );
-  if (opened !== undefined && !isForeign) {
-    if (opened.cutBytes > 0) log.warn({ cutBytes: opened.cutBytes }, 'journal had a torn end');
-    return { entries, segment: opened.segment };
+): Readonly<{ entries: Entries; state: SegmentsState }> {
+  const nothing = { entries: createEntries(), state: { ...EMPTY, sizes: new Map<number, number>() } };
+  if (!existsSync(directory)) return nothing;
+  const numbers = segmentNumbers(directory);
+  if (numbers.length === 0) return nothing;
+  const loaded = readUndamaged(() => readFiles(directory, numbers, owner), log);
+  if (typeof loaded === 'object') {
+    if (loaded.cutBytes > 0) log.warn({ cutBytes: loaded.cutBytes }, 'journal had a torn end');
+    return loaded;
   }
-  opened?.segment.close();
-  const aside = `${file}.${isForeign ? 'foreign' : 'damaged'}-${clock.nowMs()}`;
-  renameSync(file, aside);
-  syncDirectory(dirname(file));
-  log.error({ aside, isForeign }, 'journal set aside, a new one begins');
-  return undefined;
+  const aside = `${directory}.${loaded}-${clock.nowMs()}`;
+  renameSync(directory, aside);
+  syncDirectory(dirname(directory));
+  log.error({ aside, reason: loaded }, 'journal set aside, a new one begins');
+  return nothing;
 }
 
-function openUndamaged(open: () => OpenedSegment, log: Logger): OpenedSegment | undefined {
+function readUndamaged(read: () => Loaded | 'foreign', log: Logger): Loaded | 'foreign' | 'damaged' {
   try {
-    return open();
+    return read();
   } catch (err) {
     if (!isMusterError(err, 'payload_malformed')) throw err;
     log.error({ err }, 'journal is damaged');
-    return undefined;
+    return 'damaged';
+  }
+}
+
+function readFiles(directory: string, numbers: readonly number[], owner: Owner): Loaded | 'foreign' {
+  const openings = numbers.map((number) => readOpening(segmentFile(directory, number)));
+  if (!openings.every((opening) => isSameOwner(opening, owner))) return 'foreign';
+  const [first = 0] = numbers;
+  const entries = createEntries();
+  const sizes = new Map<number, number>();
+  let oldest = Math.max(...openings.map((opening) => opening.oldest));
+  let end: SegmentEnd | undefined = first === 1 ? { size: 0, digest: CHAIN_START } : undefined;
+  let cutBytes = 0;
+  for (const [index, opening] of openings.entries()) {
+    const number = first + index;
+    if (opening.segment !== number) throw new MusterError('payload_malformed', `journal file ${number} is missing`);
+    const successor = openings[index + 1];
+    const file = segmentFile(directory, number);
+    const read = readOne(file, { successor, previous: end?.digest }, ({ record, offset, octets: length }) => {
+      if (record.kind === 'dropped') oldest = Math.max(oldest, record.oldest);
+      const octets = length === 0 ? undefined : { segment: number, offset, length };
+      entries.apply({ record, octets, segment: number });
+    });
+    ({ end } = read);
+    cutBytes += read.cutBytes;
+    sizes.set(number, end.size);
+  }
+  if (first > oldest) throw new MusterError('payload_malformed', `journal file ${oldest} is missing`);
+  dropBefore(oldest, { directory, sizes, entries });
+  const number = first + numbers.length - 1;
+  return { entries, state: { sizes, newest: end && { ...end, number } }, cutBytes };
+}
+
+function readOne(
+  file: string,
+  { successor, previous }: { successor: Opening | undefined; previous: Buffer | undefined },
+  take: Parameters<typeof readNewest>[2],
+): Readonly<{ end: SegmentEnd; cutBytes: number }> {
+  if (successor === undefined) return readNewest(file, previous, take);
+  return { end: readSealed(file, { size: successor.previous_size, previous }, take), cutBytes: 0 };
+}
+
+/** Ends what a crash kept a compaction from ending: what is still needed of these files was said anew. */
+function dropBefore(
+  oldest: number,
+  { directory, sizes, entries }: { directory: string; sizes: Map<number, number>; entries: Entries },
+): void {
+  for (const { id, base } of [...entries.byId.values()]) if (base < oldest) entries.remove(id);
+  for (const number of [...sizes.keys()]) {
+    if (number >= oldest) continue;
+    sizes.delete(number);
+    rmSync(segmentFile(directory, number), { force: true });
   }
 }

@@ -10,16 +10,23 @@ export const EntryState = z.enum(['tombstone', 'accepted', 'starting', 'finished
 export type EntryState = z.infer<typeof EntryState>;
 
 /**
- * What the journal file holds, one JSON line per record. `octets` counts the raw bytes that follow the line: the
+ * What the journal files hold, one JSON line per record. `octets` counts the raw bytes that follow the line: the
  * payload of a request or a result.
  */
 export const JournalRecord = z.discriminatedUnion('kind', [
   z.object({
-    kind: z.literal('journal').describe('The first record: whose journal it is'),
+    kind: z.literal('journal').describe('The first record of each file: whose journal it is, and what came before'),
     v: z.literal(1),
     machine: z.string().max(128),
     org: z.string().max(128),
     node: z.string().max(128),
+    segment: Count.describe('The number of this file'),
+    oldest: Count.describe('The number of the oldest file that was needed when this one began'),
+    previous_size: Count.describe('Bytes of the file before this one that count; what follows them is a failed write'),
+  }),
+  z.object({
+    kind: z.literal('dropped').describe('What the files before this one said has been said anew'),
+    oldest: Count,
   }),
   z.object({
     kind: z.literal('standing').describe('The counters that hello tells'),

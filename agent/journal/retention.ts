@@ -18,7 +18,7 @@ export function prune(
 ): void {
   for (const entry of [...entries.byId.values()]) {
     const isOver = isForgotten(entry, nowMs);
-    if (!isOver && !(entry.receipted && entries.liveBytes > maxBytes * THIN_ABOVE)) continue;
+    if (!isOver && !(entry.receipted && entries.liveBytes + entries.spillBytes > maxBytes * THIN_ABOVE)) continue;
     if (entry.spillBytes > 0) dropOutput(entry.id);
     if (isOver) entries.remove(entry.id);
     else entries.thin(entry);

@@ -1,125 +1,130 @@
-import {
-  closeSync,
-  fdatasync,
-  fdatasyncSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  renameSync,
-  write,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, fdatasync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, write } from 'node:fs';
 import { promisify } from 'node:util';
 import { MusterError } from '../../protocol/errors.js';
-import { syncDirectory } from '../../runtime/atomic-file.js';
-import { CHAIN_START, encodeFrame, FRAME_HEADER_BYTES, readFrame } from './frame.js';
-import { decodeRecords, type PlacedRecord } from './records.js';
+import { encodeFrame, FRAME_HEADER_BYTES, firstPrevious, readFrame } from './frame.js';
+import { decodeRecords, type JournalRecord, type PlacedRecord } from './records.js';
 
-/** The journal file that is being appended to. */
-export type Segment = Readonly<{
-  readonly size: number;
-  /**
-   * Writes one frame; on disk when it resolves, with the place where its body begins. After a failure the segment must
-   * not be written to any more: what the kernel holds of it is unknown.
-   */
-  append: (body: readonly Buffer[]) => Promise<number>;
-  /** Bytes that an earlier append wrote. */
-  read: (offset: number, length: number) => Buffer;
-  close: () => void;
-}>;
-
-/** What was found in a journal file. `cutBytes` counts those of a torn last write, already cut off. */
-export type OpenedSegment = Readonly<{ segment: Segment; cutBytes: number }>;
+/** Where a file ends that the next frame follows, and what that frame is chained to. */
+export type SegmentEnd = Readonly<{ size: number; digest: Buffer }>;
 
 const writeBytes = promisify(write);
 const syncData = promisify(fdatasync);
 
 /**
- * Opens a journal file and hands out its records in order. A torn tail is cut off durably, since the next append must
- * not join it.
- * @throws {MusterError} payload_malformed: damage that no torn write explains, or records that are not ours
+ * Writes one frame at the end of a file; on disk when it resolves. Gives the new end, and where the body begins. After
+ * a failure nobody knows what the disk holds behind `end`: nothing may be appended to this file any more.
  */
-export function openSegment(file: string, take: (placed: PlacedRecord) => void): OpenedSegment {
-  const descriptor = openSync(file, 'r+');
-  try {
-    const size = fstatSync(descriptor).size;
-    const source = { size, read: (offset: number, length: number) => readUpTo(descriptor, offset, length) };
-    let end = 0;
-    let digest = CHAIN_START;
-    while (end < size) {
-      const frame = readFrame(source, end, digest);
-      if (frame.kind === 'torn' && end > 0) break;
-      if (frame.kind !== 'good') throw new MusterError('payload_malformed', `the journal is damaged at byte ${end}`);
-      for (const placed of decodeRecords(frame.body, end + FRAME_HEADER_BYTES)) take(placed);
-      ({ end, digest } = frame);
-    }
-    if (end === 0) throw new MusterError('payload_malformed', 'the journal is empty');
-    if (end < size) {
-      ftruncateSync(descriptor, end);
-      fdatasyncSync(descriptor);
-    }
-    return { segment: createSegment(descriptor, { size: end, digest, sync: true }).segment, cutBytes: size - end };
-  } catch (error) {
-    closeSync(descriptor);
-    throw error;
-  }
+export async function appendFrame(
+  descriptor: number,
+  end: SegmentEnd,
+  body: readonly Buffer[],
+): Promise<SegmentEnd & { bodyOffset: number }> {
+  const { header, digest } = encodeFrame(end.digest, body);
+  const bytes = Buffer.concat([header, ...body]);
+  await writeWhole(descriptor, bytes, end.size);
+  await syncData(descriptor);
+  return { size: end.size + bytes.length, digest, bodyOffset: end.size + FRAME_HEADER_BYTES };
+}
+
+/** The first record of a file, which says where it belongs. */
+export type Opening = Extract<JournalRecord, { kind: 'journal' }>;
+
+/** @throws {MusterError} payload_malformed: the file does not begin as one of ours does */
+export function readOpening(file: string): Opening {
+  return withFile(file, 'r', (descriptor) => {
+    const source = sourceOf(descriptor, fstatSync(descriptor).size);
+    const frame = readFrame(source, 0, firstPrevious(source));
+    if (frame.kind !== 'good') throw new MusterError('payload_malformed', 'the journal is damaged at its beginning');
+    const [first] = decodeRecords(frame.body, FRAME_HEADER_BYTES);
+    if (first?.record.kind !== 'journal') throw new MusterError('payload_malformed', 'a journal file has no beginning');
+    return first.record;
+  });
 }
 
 /**
- * Puts a whole new journal file in place of `file`: written beside it, brought to disk, renamed, its name brought to
- * disk. Each body becomes a frame; `placed` is told where it begins.
+ * Reads a file that has a successor: of `size` bytes, all of them must be whole. `previous` is the digest that the file
+ * before ended with; undefined when there is none any more.
+ * @throws {MusterError} payload_malformed: damage
  */
-export async function replaceSegment(
+export function readSealed(
   file: string,
-  bodies: Iterable<readonly Buffer[]>,
-  placed: (bodyOffset: number) => void,
-): Promise<Segment> {
-  const temporary = `${file}.new`;
-  const descriptor = openSync(temporary, 'w+', 0o600);
+  { size, previous }: { size: number; previous: Buffer | undefined },
+  take: (placed: PlacedRecord) => void,
+): SegmentEnd {
+  return withFile(file, 'r', (descriptor) => {
+    if (fstatSync(descriptor).size < size) throw damagedAt(size);
+    const { end, isTorn } = readFrames(sourceOf(descriptor, size), previous, take);
+    if (isTorn) throw damagedAt(end.size);
+    return end;
+  });
+}
+
+/**
+ * Reads the newest file. A torn tail is cut off durably, since the next append must not join it; `cutBytes` counts it.
+ * @throws {MusterError} payload_malformed: damage that no torn write explains
+ */
+export function readNewest(
+  file: string,
+  previous: Buffer | undefined,
+  take: (placed: PlacedRecord) => void,
+): Readonly<{ end: SegmentEnd; cutBytes: number }> {
+  return withFile(file, 'r+', (descriptor) => {
+    const { size } = fstatSync(descriptor);
+    const { end } = readFrames(sourceOf(descriptor, size), previous, take);
+    if (end.size < size) {
+      ftruncateSync(descriptor, end.size);
+      fdatasyncSync(descriptor);
+    }
+    return { end, cutBytes: size - end.size };
+  });
+}
+
+/**
+ * Bytes that an append wrote.
+ * @throws {MusterError} storage_failed: they are not there any more
+ */
+export function readAt(descriptor: number, offset: number, length: number): Buffer {
+  const bytes = readUpTo(descriptor, offset, length);
+  if (bytes.length < length) throw new MusterError('storage_failed', 'a journal file has become shorter');
+  return bytes;
+}
+
+/** Opens a file for as long as `work` takes. */
+export function withFile<T>(file: string, flags: 'r' | 'r+', work: (descriptor: number) => T): T {
+  const descriptor = openSync(file, flags);
   try {
-    const { segment, syncFromNowOn } = createSegment(descriptor, { size: 0, digest: CHAIN_START, sync: false });
-    for (const body of bodies) placed(await segment.append(body));
-    await syncFromNowOn();
-    renameSync(temporary, file);
-    syncDirectory(dirname(file));
-    return segment;
-  } catch (error) {
+    return work(descriptor);
+  } finally {
     closeSync(descriptor);
-    throw error;
   }
 }
 
-function createSegment(
-  descriptor: number,
-  from: { size: number; digest: Buffer; sync: boolean },
-): { segment: Segment; syncFromNowOn: () => Promise<void> } {
-  let { size, digest, sync } = from;
-  const segment: Segment = {
-    get size() {
-      return size;
-    },
-    async append(body) {
-      const frame = encodeFrame(digest, body);
-      await writeWhole(descriptor, Buffer.concat([frame.header, ...body]), size);
-      if (sync) await syncData(descriptor);
-      const bodyOffset = size + FRAME_HEADER_BYTES;
-      size = bodyOffset + body.reduce((sum, part) => sum + part.length, 0);
-      digest = frame.digest;
-      return bodyOffset;
-    },
-    read(offset, length) {
-      const bytes = readUpTo(descriptor, offset, length);
-      if (bytes.length < length) throw new MusterError('storage_failed', 'the journal file has become shorter');
-      return bytes;
-    },
-    close: () => closeSync(descriptor),
-  };
-  const syncFromNowOn = async (): Promise<void> => {
-    sync = true;
-    await syncData(descriptor);
-  };
-  return { segment, syncFromNowOn };
+type Source = Readonly<{ size: number; read: (offset: number, length: number) => Buffer }>;
+
+function sourceOf(descriptor: number, size: number): Source {
+  return { size, read: (offset, length) => readUpTo(descriptor, offset, Math.max(0, Math.min(length, size - offset))) };
+}
+
+function readFrames(
+  source: Source,
+  previous: Buffer | undefined,
+  take: (placed: PlacedRecord) => void,
+): { end: SegmentEnd; isTorn: boolean } {
+  let end: SegmentEnd = { size: 0, digest: previous ?? firstPrevious(source) };
+  while (end.size < source.size) {
+    const frame = readFrame(source, end.size, end.digest);
+    // A file gets its name once its first frame is on disk, so that one is never torn.
+    if (frame.kind === 'torn' && end.size > 0) return { end, isTorn: true };
+    if (frame.kind !== 'good') throw damagedAt(end.size);
+    for (const placed of decodeRecords(frame.body, end.size + FRAME_HEADER_BYTES)) take(placed);
+    end = { size: frame.end, digest: frame.digest };
+  }
+  if (end.size === 0) throw new MusterError('payload_malformed', 'a journal file is empty');
+  return { end, isTorn: false };
+}
+
+function damagedAt(offset: number): MusterError {
+  return new MusterError('payload_malformed', `the journal is damaged at byte ${offset}`);
 }
 
 /** A full disk takes a part of the bytes without an error; the next try then says ENOSPC. */

@@ -24,7 +24,8 @@ export function createSpill(directory: string): Spill {
     async write(id, payloads) {
       const parts = payloads.flatMap((payload) => [lengthPrefix(payload), payload]);
       const bytes = Buffer.concat(parts);
-      const handle = await open(join(directory, id), 'w', 0o600);
+      const file = join(directory, id);
+      const handle = await open(file, 'w', 0o600);
       try {
         for (let written = 0; written < bytes.length; ) {
           const { bytesWritten } = await handle.write(bytes, written, bytes.length - written);
@@ -32,6 +33,9 @@ export function createSpill(directory: string): Spill {
           written += bytesWritten;
         }
         await handle.datasync();
+      } catch (error) {
+        rmSync(file, { force: true }); // a full disk needs the room
+        throw error;
       } finally {
         await handle.close();
       }

@@ -101,6 +101,21 @@ test('what an earlier process left unreceipted waits for the welcome', async (t)
   assert.deepEqual(published, ids);
 });
 
+test('a result that is asked for before it is on disk is published once it is', async (t) => {
+  const { outbox, journal, published } = await setUp(t);
+  const request = journalRequest();
+  await journal.accept(request);
+
+  const finishing = journal.finish(request.id, Buffer.from(request.id), []);
+  outbox.add(request.id);
+  assert.deepEqual(published, []);
+  await finishing;
+  outbox.add(request.id);
+  await outbox.settled(NEVER);
+
+  assert.deepEqual(published, [request.id]);
+});
+
 async function setUp(t: TestScope, directory = temporaryDirectory(t)) {
   const journal = await openTestJournal(t, directory);
   const published: string[] = [];

@@ -1,15 +1,15 @@
-import { statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMusterError } from '../../protocol/errors.js';
 import { journalRequest, openTestJournal } from './journal.js';
 
-// Accepts three requests one after the other and says how each ended, and which file the journal is before and after.
+// Accepts three requests one after the other and says how each ended, and which files the journal has before and after.
 const directory = process.argv[2] ?? '';
 const journal = await openTestJournal({ after: () => undefined }, directory);
-const inode = (): number => statSync(join(directory, 'journal')).ino;
+const files = (): string[] => readdirSync(join(directory, 'journal'));
 const requests = Array.from({ length: 3 }, () => journalRequest());
 const ends: string[] = [];
-const inodes = [inode()];
+const names = [files()];
 for (const request of requests) {
   try {
     await journal.accept(request);
@@ -19,6 +19,6 @@ for (const request of requests) {
     ends.push(error.code);
   }
 }
-inodes.push(inode());
+names.push(files());
 await journal.close();
-process.stdout.write(JSON.stringify({ ids: requests.map(({ id }) => id), ends, inodes }));
+process.stdout.write(JSON.stringify({ ids: requests.map(({ id }) => id), ends, names }));

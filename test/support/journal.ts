@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import type { Journal } from '../../agent/journal/contract.js';
 import { type JournalOptions, openJournal } from '../../agent/journal/journal.js';
@@ -43,4 +45,10 @@ export async function openTestJournal(
   });
   t.after(journal.close);
   return journal;
+}
+
+/** What the files of the journal in this directory take together. */
+export function journalBytes(directory: string): number {
+  const files = join(directory, 'journal');
+  return readdirSync(files).reduce((sum, name) => sum + statSync(join(files, name)).size, 0);
 }

@@ -43,7 +43,7 @@ test('a last write of which only the length reached the disk is torn', async (t)
 
 test('a last write with a sector that never reached the disk is torn', async (t) => {
   const directory = temporaryDirectory(t);
-  const file = join(directory, 'journal');
+  const file = join(directory, 'journal', '00000001');
   const journal = await openTestJournal(t, directory);
   const [first, last] = [journalRequest(), journalRequest({ bytes: 3000 })];
   await journal.accept(first);
@@ -62,7 +62,7 @@ test('a last write with a sector that never reached the disk is torn', async (t)
 
 test('a sector of zeros that is not in the last write is damage', async (t) => {
   const directory = temporaryDirectory(t);
-  const file = join(directory, 'journal');
+  const file = join(directory, 'journal', '00000001');
   const journal = await openTestJournal(t, directory);
   await journal.accept(journalRequest({ bytes: 3000 }));
   await journal.accept(journalRequest());
@@ -78,7 +78,7 @@ test('a sector of zeros that is not in the last write is damage', async (t) => {
 
 test('nothing of a torn write is left behind the next, shorter one', async (t) => {
   const directory = temporaryDirectory(t);
-  const file = join(directory, 'journal');
+  const file = join(directory, 'journal', '00000001');
   const journal = await openTestJournal(t, directory);
   await journal.accept(journalRequest({ bytes: 3000 }));
   await journal.close();
@@ -104,7 +104,11 @@ test('a flipped bit anywhere sets the journal aside, and a new one begins withou
     const journal = await openTestJournal(t, directory, { clock: clockAt(at) });
     assert.equal(journal.epochMs, undefined, `flipped at ${at}`);
     await journal.close();
-    assert.deepEqual(readFileSync(join(directory, `journal.damaged-${at}`)), bytes, `kept as it was, flipped at ${at}`);
+    assert.deepEqual(
+      readFileSync(join(directory, `journal.damaged-${at}`, '00000001')),
+      bytes,
+      `kept as it was, flipped at ${at}`,
+    );
   }
 });
 
@@ -154,7 +158,7 @@ async function journalOfSingleWrites(
   t: TestScope,
 ): Promise<{ directory: string; file: string; requests: TestRequest[]; sizes: number[] }> {
   const directory = temporaryDirectory(t);
-  const file = join(directory, 'journal');
+  const file = join(directory, 'journal', '00000001');
   const journal = await openTestJournal(t, directory);
   const requests: TestRequest[] = [];
   await journal.beginEpoch(1_700_000_000_000);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { uuidv7 } from 'uuidv7';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
-import { journalRequest, openTestJournal } from '../../support/journal.js';
+import { journalBytes, journalRequest, openTestJournal } from '../../support/journal.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { until } from '../../support/until.js';
 
@@ -180,7 +180,7 @@ test('a journal that is full refuses new work, then makes room of what the contr
   );
 
   assert.ok(done.every((id) => journal.find(id)?.receipted));
-  assert.ok(statSync(join(directory, 'journal')).size < maxBytes);
+  assert.ok(journalBytes(directory) < maxBytes);
   await journal.close();
   const again = await openTestJournal(t, directory, { maxBytes });
   assert.ok(done.every((id) => again.find(id)?.receipted));
@@ -216,7 +216,7 @@ async function fillUntilCompacted(journal: Awaited<ReturnType<typeof openTestJou
       const request = journalRequest({ bytes: 100_000 });
       await journal.accept(request);
       await journal.finish(request.id, Buffer.from('result'), []);
-      const { size } = statSync(join(directory, 'journal'));
+      const size = journalBytes(directory);
       if (size < lastBytes) return true;
       lastBytes = size;
       return false;
