@@ -3,7 +3,7 @@ import type { InvocationEvents } from '../events/invocation-events.js';
 import { OPEN_STATUSES } from '../invocations/completion.js';
 import type { ControllerMetrics } from '../metrics.js';
 import { appendAudit } from '../store/audit.js';
-import { moveExecutions } from '../store/executions.js';
+import { moveExecutions, stillOpen } from '../store/executions.js';
 import { settleInvocations } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
 import type { Marks } from './marks.js';
@@ -39,9 +39,10 @@ export async function conclude(
   const { status } = conclusion;
   const nowMs = clock.nowMs();
   const concluded = await store.write(async (tx) => {
-    const ending = executions.filter(
+    const due = executions.filter(
       (each) => open.get(each.executionId, each.node) === each && (status === 'error' || each.state !== 'accepted'),
     );
+    const ending = await stillOpen(tx, due); // a result in the same batch is not in memory yet
     const set = { status, open: 0, ended_at: nowMs, ...columnsOf(conclusion) };
     await moveExecutions(tx, ending, { from: OPEN_STATUSES, set });
     const ended = await settleInvocations(tx, [...new Set(ending.map(({ invocationId }) => invocationId))], nowMs);

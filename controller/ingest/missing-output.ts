@@ -13,7 +13,7 @@ export type MissingOutput = Readonly<{
   resultStored: (of: Readonly<{ executionId: string; node: string; chunks: number }>) => void;
   /** Pieces of these executions were stored. */
   outputStored: (keys: Iterable<string>) => void;
-  /** Asks for what has been missing for long; called twice a second. */
+  /** Asks nodes that are here for what has been missing for long; called twice a second. */
   tick: () => void;
 }>;
 
@@ -49,7 +49,7 @@ export function createMissingOutput(deps: {
   async function ask({ executionId, node, chunks }: Awaited): Promise<void> {
     const processId = registry.get(node)?.processId ?? null;
     const missing = await firstMissingOutput(store.read, { executionId, node }, chunks);
-    if (processId === null || missing === undefined || !presence.isConnected(node)) return;
+    if (processId === null || missing === undefined) return;
     await controls.send(node, { kind: 'resend', process_id: processId, execution_id: executionId, from_seq: missing });
   }
 
@@ -72,7 +72,7 @@ export function createMissingOutput(deps: {
     tick() {
       const nowMs = clock.monotonicMs();
       for (const each of awaited.values()) {
-        if (each.askAtMs > nowMs) continue;
+        if (each.askAtMs > nowMs || !presence.isConnected(each.node)) continue;
         each.askAtMs = nowMs + ASK_AGAIN_MS;
         ask(each).catch((err: unknown) => log.debug({ err, node: each.node }, 'resend not asked for'));
       }

@@ -60,6 +60,30 @@ export async function moveExecutions(
   return moved;
 }
 
+/** Those of them whose end this transaction does not see yet. */
+export async function stillOpen<K extends ExecutionKey>(tx: Queries, keys: readonly K[]): Promise<K[]> {
+  const found: K[] = [];
+  for (const [executionId, group] of groupBy(keys, (key) => key.executionId)) {
+    for (let at = 0; at < group.length; at += NODES_PER_UPDATE) {
+      const part = group.slice(at, at + NODES_PER_UPDATE);
+      const rows = await tx
+        .selectFrom('executions')
+        .select('node')
+        .where('execution_id', '=', executionId)
+        .where(
+          'node',
+          'in',
+          part.map(({ node }) => node),
+        )
+        .where('open', '=', 1)
+        .execute();
+      const nodes = new Set(rows.map(({ node }) => node));
+      found.push(...part.filter(({ node }) => nodes.has(node)));
+    }
+  }
+  return found;
+}
+
 /** One execution; undefined when it was never asked of this node. */
 export function findExecution(
   queries: Queries,

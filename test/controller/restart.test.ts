@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { firstBrokenAuditRow } from '../../controller/store/audit.js';
+import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { invoke } from '../support/asks.js';
 import { startTestCore } from '../support/core.js';
 import { startScriptedAgent } from '../support/scripted-agent.js';
@@ -52,7 +53,29 @@ test('the controller that comes back asks nodes with open work to say hello', as
   await until(() => announces() > before, { what: 'an announce' });
 });
 
-test('a result that came while the controller was away is stored when its node sends it again', async (t) => {
+test('a node with open work that does not answer is asked again: the broker may have lost the ask', async (t) => {
+  let aheadMs = 0;
+  const clock: Clock = { nowMs: SYSTEM_CLOCK.nowMs, monotonicMs: () => SYSTEM_CLOCK.monotonicMs() + aheadMs };
+  const muster = await startTestCore(t, { clock });
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const announces = (): number => agent.controls.filter(({ kind }) => kind === 'announce').length;
+  await muster.stop();
+  await muster.start();
+  await until(() => announces() > 0, { what: 'the first announce' });
+  await invoke(muster.core.services.invocations, { nodes: ['pump-1'] });
+
+  for (const waitMs of [13_000, 25_000]) {
+    const before = announces();
+    aheadMs += waitMs;
+    await until(() => announces() > before, { what: 'another announce' });
+  }
+  await agent.hello();
+
+  assert.equal((await agent.nextOffer()).request.action, 'ping');
+});
+
+test('S-M-10: a result that came while the controller was away is stored when its node sends it again', async (t) => {
   const muster = await startTestCore(t);
   const { services } = muster.core;
   const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_CHUNK_BYTES } from '../../../protocol/messages/output.js';
+import { type Clock, SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { invoke } from '../../support/asks.js';
 import { startTestCore } from '../../support/core.js';
 import { startScriptedAgent } from '../../support/scripted-agent.js';
@@ -128,6 +129,29 @@ test('output that does not fit the result is put together, and receipted only wh
   const output = await services.invocations.outputOf('default', id, { node: 'pump-1', stream: 'stdout' });
   assert.equal(output?.bytes.toString(), pieces.join(''));
   assert.equal(output?.complete, true);
+});
+
+test('output that is missing of a node that is away is asked for once the node is back', async (t) => {
+  let aheadMs = 0;
+  const clock: Clock = { nowMs: SYSTEM_CLOCK.nowMs, monotonicMs: () => SYSTEM_CLOCK.monotonicMs() + aheadMs };
+  const muster = await startTestCore(t, { clock });
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
+  const offered = await agent.nextOffer();
+  await agent.result(offered, { chunks: 1, stdout_bytes: MAX_CHUNK_BYTES });
+  await services.invocations.whenDone('default', id, { ms: 5_000 });
+  await agent.goOffline();
+  const state = async () => (await services.nodes.get('default', 'pump-1'))?.state;
+  await until(async () => (await state()) === 'offline', { what: 'offline' });
+
+  aheadMs = 6_000;
+  muster.core.tick();
+  await agent.hello();
+  muster.core.tick();
+
+  // Not 30 s later, as if it had been asked for while the node was away.
+  await until(() => agent.controls.some(({ kind }) => kind === 'resend'), { what: 'a resend' });
 });
 
 test('what a technician ran on the device is recorded and receipted, once', async (t) => {
