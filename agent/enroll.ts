@@ -8,6 +8,7 @@ import { type Clock, toTime } from '../runtime/clock.js';
 import type { KeyPair } from '../runtime/key-file.js';
 import type { Logger } from '../runtime/logger.js';
 import { VERSION } from '../runtime/version.js';
+import { readBounded } from './bounded-answer.js';
 import { controllerEndpoint } from './controller-endpoint.js';
 import type { Identity } from './identity.js';
 
@@ -69,7 +70,7 @@ async function post(
   };
   const body = JSON.stringify({ jws: signWithOwnKey(JSON.stringify(payload), key.signing, key.public) });
   let response: Response;
-  let text: string;
+  let text: string | undefined;
   try {
     response = await fetch(endpoint, {
       method: 'POST',
@@ -78,14 +79,14 @@ async function post(
       redirect: 'error',
       signal: AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]),
     });
-    text = await response.text();
+    text = await readBounded(response, MAX_ANSWER_BYTES);
   } catch (cause) {
     if (signal.aborted || attempt >= MAX_ATTEMPTS) {
       throw new MusterError('unavailable', `The controller at ${endpoint.origin} cannot be reached`, { cause });
     }
     return { kind: 'later', reason: 'unreachable', waitMs: RETRY_MS };
   }
-  const value = text.length > MAX_ANSWER_BYTES ? undefined : readJson(text);
+  const value = text === undefined ? undefined : readJson(text);
   if (response.status === 201) {
     const accepted = Accepted.safeParse(value);
     if (accepted.success) return { kind: 'enrolled', jws: accepted.data.jws };

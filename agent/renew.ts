@@ -2,9 +2,11 @@ import { z } from 'zod';
 import { type SigningKey, signEnvelope } from '../protocol/envelope.js';
 import { MusterError } from '../protocol/errors.js';
 import { Uuid } from '../protocol/ids.js';
+import { readBounded } from './bounded-answer.js';
 import { controllerEndpoint } from './controller-endpoint.js';
 
 const CALL_TIMEOUT_MS = 15_000;
+const MAX_ANSWER_BYTES = 16 * 1024;
 
 const Nonce = z.object({ nonce: Uuid });
 const Renewed = z.object({ password: z.string().min(1).max(4096) });
@@ -38,7 +40,9 @@ async function call<S extends z.ZodType>(
       signal: AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]),
     });
     if (!response.ok) throw new Error(`it answered ${response.status}`);
-    return schema.parse(await response.json());
+    const text = await readBounded(response, MAX_ANSWER_BYTES);
+    if (text === undefined) throw new Error(`its answer is larger than ${MAX_ANSWER_BYTES} bytes`);
+    return schema.parse(JSON.parse(text));
   } catch (cause) {
     throw new MusterError('unavailable', `The controller at ${endpoint.origin} gave no new password`, { cause });
   }

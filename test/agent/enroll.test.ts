@@ -7,6 +7,7 @@ import { openWithOwnKey, parsePayload, signEnvelope } from '../../protocol/envel
 import { signKeyList } from '../../protocol/key-list.js';
 import { Enroll, formatEnrollmentToken } from '../../protocol/messages/enrollment.js';
 import { SYSTEM_CLOCK, toTime } from '../../runtime/clock.js';
+import { withDeadline } from '../../runtime/deadline.js';
 import { generateKeyPair, type KeyPair } from '../../runtime/key-file.js';
 import { listen } from '../../runtime/listen.js';
 import { createLogger } from '../../runtime/logger.js';
@@ -66,6 +67,32 @@ test('a refusal is told with its reason', async (t) => {
   const { message } = await assertRejectsCode(ask(url), 'enrollment_failed');
 
   assert.ok(message.includes(detail));
+});
+
+test('an answer without an end is read no further than its bound', async (t) => {
+  let isLeft: () => void = () => undefined;
+  const left = new Promise<void>((resolve) => {
+    isLeft = resolve;
+  });
+  const server = createServer((_request, response) => {
+    response.writeHead(201, { 'content-type': 'application/json' }).write('{"jws":"');
+    response.once('close', isLeft);
+    const flood = (): void => {
+      while (!response.destroyed && response.write('A'.repeat(64 * 1024)));
+    };
+    response.on('drain', flood);
+    flood();
+  });
+  const port = await listen(server, { host: '127.0.0.1', port: 0, what: 'test' });
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  const { message } = await assertRejectsCode(ask(`http://127.0.0.1:${port}`), 'enrollment_failed');
+
+  assert.match(message, /it answered 201/);
+  await withDeadline(left, 10_000, 'the end of the connection');
 });
 
 test('a token crosses a network only over https', async () => {

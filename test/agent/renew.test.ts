@@ -4,9 +4,12 @@ import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { loadIdentity } from '../../agent/identity.js';
+import { renewPassword } from '../../agent/renew.js';
 import { openEnvelope, parsePayload } from '../../protocol/envelope.js';
 import { Renew } from '../../protocol/messages/enrollment.js';
+import { generateKeyPair } from '../../runtime/key-file.js';
 import { listen } from '../../runtime/listen.js';
+import { assertRejectsCode } from '../support/assert-code.js';
 import { startTestBroker, type TestScope } from '../support/broker.js';
 import { keyOfAgent, scriptController, startControlledAgent } from '../support/controlled-agent.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -32,6 +35,19 @@ test('a node whose broker password has expired gets a new one over HTTP and conn
   await agent.whenWelcomed;
 
   assert.notEqual(loadIdentity(directory)?.broker.password, expired);
+});
+
+test('an answer to a renewal that is too large is not taken', async (t) => {
+  const { signing } = generateKeyPair();
+  const url = await startController(t, randomUUID(), () => 'x'.repeat(64 * 1024));
+
+  const { message, cause } = await assertRejectsCode(
+    renewPassword({ url, org: 'default', node: 'pump', signing, signal: new AbortController().signal }),
+    'unavailable',
+  );
+
+  assert.match(message, /gave no new password/);
+  assert.match(String(cause), /larger than 16384 bytes/);
 });
 
 /** A controller that knows only how to renew; gives its URL. */
