@@ -16,6 +16,7 @@ import { createBrokerCredentials } from './identity/broker-credentials.js';
 import type { Keyring } from './identity/keyring.js';
 import { createEvidenceStore } from './ingest/evidence.js';
 import { createIngest, type Ingest } from './ingest/ingest.js';
+import { createLocalAllowance } from './ingest/local-allowance.js';
 import { createMissingOutput } from './ingest/missing-output.js';
 import { createObjections } from './ingest/objections.js';
 import { createReceipts } from './ingest/receipts.js';
@@ -92,6 +93,7 @@ export async function createCore({
     ...shared,
     ...{ dispatcher, controls, missingOutput, evidence, objections },
     maxPacketBytes: config.max_packet_bytes,
+    mayAddLocal: createLocalAllowance(clock),
     candidates: new Map(),
     named: new Map(),
     welcomes: new Map(),

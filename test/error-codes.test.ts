@@ -14,7 +14,6 @@ const LISTS = ['test/error-codes.test.ts', 'test/runtime/exit-codes.test.ts', 't
 /** Code → why no test asserts it. */
 const NOT_ASSERTED: Readonly<Record<string, string>> = {
   conflict: 'as below',
-  rate_limited: 'the API has its Retry-After, but no limit that speaks it yet',
 };
 
 /** Code → why no part speaks it. */

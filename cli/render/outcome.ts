@@ -59,6 +59,7 @@ export function renderInvocation({ invocation }: Outcome): string {
   const fields: readonly (readonly [string, string | null])[] = [
     ['invocation', id],
     ['status', status],
+    ['origin', invocation.origin === 'local' ? 'local: on the node itself' : null],
     ['action', [action, ...asked].join(' ')],
     ['target', describeSelector(target)],
     ['risk', invocation.risk],

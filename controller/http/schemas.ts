@@ -133,9 +133,13 @@ export const Counts = z.object({
   ...(Object.fromEntries(EXECUTION_STATUSES.map((s) => [s, z.int()])) as Record<ExecutionStatus, z.ZodInt>),
 });
 
+/** Who an invocation came from: a caller of this API, or a person on the node itself. */
+export const Origin = z.enum(['api', 'local']);
+
 export const InvocationView = z.object({
   id: z.string(),
   status: InvocationStatus,
+  origin: Origin,
   action: ActionName,
   target: Selector,
   parameters: Parameters,

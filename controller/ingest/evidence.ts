@@ -7,18 +7,27 @@ import type { Marks } from '../dispatch/marks.js';
 import type { OpenExecutions } from '../dispatch/open-executions.js';
 import type { InvocationEvents } from '../events/invocation-events.js';
 import type { ControllerMetrics } from '../metrics.js';
+import type { Registry } from '../nodes/registry.js';
 import type { Store } from '../store/store.js';
 import type { MissingOutput } from './missing-output.js';
 import type { Objections } from './objections.js';
 import { type Judged, storeEvidence } from './store-evidence.js';
 
+/** A verified result as it waits to be stored. */
+export type ResultEvidence = Readonly<{
+  kind: 'result';
+  node: string;
+  result: Result;
+  payloadSha256: string;
+  jws: string;
+}>;
+
 /** A verified result or piece of output, as it waits to be stored. */
-export type Evidence =
-  | Readonly<{ kind: 'result'; node: string; result: Result; payloadSha256: string; jws: string }>
-  | Readonly<{ kind: 'output'; node: string; output: Output }>;
+export type Evidence = ResultEvidence | Readonly<{ kind: 'output'; node: string; output: Output }>;
 
 export type EvidenceDeps = Readonly<{
   store: Store;
+  registry: Registry;
   open: OpenExecutions;
   marks: Marks;
   dispatcher: Dispatcher;
@@ -89,7 +98,7 @@ export function createEvidenceStore(deps: EvidenceDeps): EvidenceStore {
 function answer(deps: EvidenceDeps, judged: readonly Judged[]): void {
   const { open, marks, dispatcher, metrics, missingOutput, objections, clock } = deps;
   const output: string[] = [];
-  for (const { evidence, verdict } of judged) {
+  for (const { evidence, verdict, made } of judged) {
     const { node } = evidence;
     if (verdict !== 'stored' && verdict !== 'duplicate') {
       objections.note(verdict, { node, executionId: executionIdOf(evidence) });
@@ -101,6 +110,10 @@ function answer(deps: EvidenceDeps, judged: readonly Judged[]): void {
     }
     const { execution_id: executionId, chunks, status } = evidence.result;
     missingOutput.resultStored({ executionId, node, chunks });
+    if (made !== undefined) {
+      metrics.invocationMade(made);
+      metrics.executionEnded(status);
+    }
     const execution = open.get(executionId, node);
     if (verdict === 'duplicate' || execution === undefined) continue;
     open.remove(execution);

@@ -1,5 +1,5 @@
 import { sha256Hex } from '../../protocol/envelope.js';
-import { isMusterError } from '../../protocol/errors.js';
+import { isMusterError, MusterError } from '../../protocol/errors.js';
 import { Output } from '../../protocol/messages/output.js';
 import { Result } from '../../protocol/messages/result.js';
 import type { TopicKind } from '../../protocol/topics.js';
@@ -8,7 +8,7 @@ import { takeAck } from './acks.js';
 import { takeCapabilities } from './capabilities.js';
 import type { EvidenceStore } from './evidence.js';
 import { type HelloDeps, takeHello } from './hello.js';
-import { takeLocalResult } from './local-results.js';
+import type { LocalAllowance } from './local-allowance.js';
 import type { Objections } from './objections.js';
 import { openNodeMessage } from './open-message.js';
 import { type ReplyDeps, takeReply } from './replies.js';
@@ -25,7 +25,9 @@ export const INGESTED = [
   'status',
 ] as const satisfies TopicKind[];
 
-export type IngestDeps = HelloDeps & ReplyDeps & Readonly<{ evidence: EvidenceStore; objections: Objections }>;
+export type IngestDeps = HelloDeps &
+  ReplyDeps &
+  Readonly<{ evidence: EvidenceStore; objections: Objections; mayAddLocal: LocalAllowance }>;
 
 /** Judges and takes what nodes say. */
 export type Ingest = Readonly<{
@@ -118,9 +120,11 @@ function takeResult(deps: IngestDeps, message: IncomingMessage): void | Promise<
   const { record, payload, value: result } = openNodeMessage(deps, message, { typ: 'muster-result', schema: Result });
   const { node } = record;
   deps.presence.seen(node, deps.clock.nowMs());
-  const signed = { node, result, payloadSha256: sha256Hex(payload), jws: message.payload.toString('latin1') };
-  if (result.origin === 'local') return takeLocalResult(deps, signed);
-  return deps.evidence.add({ kind: 'result', ...signed });
+  if (result.origin === 'local' && !deps.mayAddLocal(node)) {
+    throw new MusterError('rate_limited', 'the node reports more local executions than may be stored at once');
+  }
+  const jws = message.payload.toString('latin1');
+  return deps.evidence.add({ kind: 'result', node, result, payloadSha256: sha256Hex(payload), jws });
 }
 
 function takeOutput(deps: IngestDeps, message: IncomingMessage): void | Promise<void> {

@@ -2,24 +2,26 @@ import { sql } from 'kysely';
 import type { OpenExecutions } from '../dispatch/open-executions.js';
 import { groupBy } from '../grouping.js';
 import { EXECUTION_STATUSES } from '../http/schemas.js';
+import type { ControllerMetrics } from '../metrics.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
 import { type ExecutionKey, findExecution, moveExecutions } from '../store/executions.js';
 import { settleInvocations } from '../store/invocations.js';
 import { insertOutputs } from '../store/outputs.js';
 import { findResult, insertResults } from '../store/results.js';
-import type { Evidence, EvidenceDeps } from './evidence.js';
+import type { Evidence, EvidenceDeps, ResultEvidence } from './evidence.js';
+import { storeLocalResult } from './local-results.js';
 
-type ResultEvidence = Extract<Evidence, { kind: 'result' }>;
 type OutputEvidence = Extract<Evidence, { kind: 'output' }>;
 
-/** What became of one piece of evidence. */
+/** What became of one piece of evidence; `made` is the invocation that a result of local origin brought with it. */
 export type Judged = Readonly<{
   evidence: Evidence;
   verdict: 'stored' | 'duplicate' | 'unknown_execution' | 'wrong_request' | 'conflicting_result';
+  made?: Parameters<ControllerMetrics['invocationMade']>[0];
 }>;
 
-type Deps = Pick<EvidenceDeps, 'open' | 'clock' | 'org'>;
+type Deps = Pick<EvidenceDeps, 'open' | 'registry' | 'clock' | 'org'>;
 
 /** The execution that evidence is about, as far as it matters here. */
 type Known = Readonly<{ invocationId: string; requestSha256: string | null }>;
@@ -43,6 +45,8 @@ export async function storeEvidence(
       if (execution === undefined || evidence.output.seq >= MAX_CHUNKS) {
         judged.push({ evidence, verdict: 'unknown_execution' });
       } else outputs.push(evidence);
+    } else if (evidence.result.origin === 'local') {
+      judged.push({ evidence, ...(await storeLocalResult(tx, { ...deps, nowMs: deps.clock.nowMs() }, evidence)) });
     } else if (execution === undefined) judged.push({ evidence, verdict: 'unknown_execution' });
     else if (execution.requestSha256 !== evidence.result.request_sha256) {
       judged.push({ evidence, verdict: 'wrong_request' });

@@ -53,6 +53,7 @@ export function draftInvocation(from: {
     completed_at: verdict.kind === 'denied' ? nowMs : null,
     error: verdict.kind === 'denied' ? verdict.error : null,
     total: verdict.kind === 'denied' ? 0 : plan.targets.length,
+    origin: 'api',
   };
   if (verdict.kind === 'denied') return { row, executionId, executions: [], broadcast: undefined, timeoutMs: 0 };
   const source = toSource(row, ask, executionId);

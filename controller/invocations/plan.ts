@@ -52,7 +52,11 @@ export function planInvocation(
     timeout,
     timeoutMs: Math.ceil((parseDuration(timeout) ?? 0) + spreadMs),
     expiresInMs: windowOf(ask, defaultExpiresInMs),
-    digest: digestOf(ask, timeout, targets),
+    digest: digestOf(
+      ask,
+      timeout,
+      targets.map(({ record, checksum }) => [record.node, checksum]),
+    ),
     broadcast: broadcastOf(ask, targets),
   };
 }
@@ -89,9 +93,12 @@ function windowOf({ expires_in }: CreateInvocation, defaultMs: number): number {
 }
 
 /** SHA-256 of what is asked: whoever approves names it, and so approves this and nothing else. */
-function digestOf(ask: CreateInvocation, timeout: string, targets: readonly PlannedTarget[]): string {
+export function digestOf(
+  ask: Pick<CreateInvocation, 'action' | 'target' | 'parameters' | 'stream' | 'spread'>,
+  timeout: string,
+  nodes: readonly (readonly [node: string, checksum: string | null])[],
+): string {
   const { action, target, parameters, stream, spread = null } = ask;
-  const nodes = targets.map(({ record, checksum }) => [record.node, checksum]);
   const sorted = Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1));
   return sha256Hex(JSON.stringify([action, target, sorted, timeout, stream, spread, nodes]));
 }

@@ -6,7 +6,7 @@ import { Parameters } from '../../protocol/messages/parameters.js';
 import { Result } from '../../protocol/messages/result.js';
 import { Selector } from '../../protocol/selectors.js';
 import { toTime } from '../../runtime/clock.js';
-import { ExecutionStatus, type ExecutionView, type InvocationView } from '../http/schemas.js';
+import { ExecutionStatus, type ExecutionView, type InvocationView, Origin } from '../http/schemas.js';
 import type { ExecutionRow } from '../store/executions.js';
 import { type InvocationCounts, type InvocationRow, readInvocationStatus } from '../store/invocations.js';
 import type { Tables } from '../store/schema.js';
@@ -16,6 +16,7 @@ export function toInvocationView(row: InvocationRow, counts: InvocationCounts): 
   return {
     id: row.id,
     status: readInvocationStatus(row),
+    origin: Origin.parse(row.origin),
     action: row.action,
     target: Selector.parse(JSON.parse(row.target)),
     parameters: Parameters.parse(JSON.parse(row.parameters)),

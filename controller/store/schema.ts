@@ -17,7 +17,6 @@ export type Tables = Readonly<{
   executions: ExecutionTable;
   results: ResultTable;
   outputs: OutputTable;
-  local_results: LocalResultTable;
   audit: AuditTable;
 }>;
 
@@ -99,6 +98,8 @@ type InvocationTable = {
   completed_at: number | null;
   error: string | null;
   total: number;
+  /** `api`, or `local` for what a person ran on the node itself. */
+  origin: string;
 };
 
 type IdempotencyKeyTable = {
@@ -156,17 +157,6 @@ type OutputTable = {
   data: string;
   encoding: string;
   last: number;
-};
-
-/** What a technician ran on the device itself. */
-type LocalResultTable = {
-  execution_id: string;
-  node: string;
-  action: string;
-  status: string;
-  payload_sha256: string;
-  jws: string;
-  received_at: number;
 };
 
 type AuditTable = {

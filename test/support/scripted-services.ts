@@ -114,6 +114,7 @@ export function exampleInvocation(index: number, ask: CreateInvocation, createdB
   return {
     id: `018f2a10-0000-7000-8000-${String(index).padStart(12, '0')}`,
     status: 'executing',
+    origin: 'api',
     action: ask.action,
     target: ask.target,
     parameters: ask.parameters,

@@ -153,35 +153,3 @@ test('output that is missing of a node that is away is asked for once the node i
   // Not 30 s later, as if it had been asked for while the node was away.
   await until(() => agent.controls.some(({ kind }) => kind === 'resend'), { what: 'a resend' });
 });
-
-test('what a technician ran on the device is recorded and receipted, once', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  await invoke(services.invocations, { nodes: ['pump-1'] });
-  const { request_sha256: _, ...result } = agent.resultOf(await agent.nextOffer());
-  const local = {
-    ...result,
-    execution_id: '0192f0c1-2b3c-7d4e-8f50-6172839405a6',
-    origin: 'local',
-    action: 'restart',
-    parameters: {},
-  };
-
-  for (let count = 1; count <= 2; count += 1) {
-    await agent.say('result', 'muster-result', local);
-    await until(() => agent.receipted().length === count, { what: 'the receipt' });
-  }
-
-  const rows = await muster.store.read.selectFrom('local_results').selectAll().execute();
-  assert.deepEqual(
-    rows.map(({ node, action, status }) => [node, action, status]),
-    [['pump-1', 'restart', 'success']],
-  );
-  const audit = await muster.store.read
-    .selectFrom('audit')
-    .selectAll()
-    .where('event', '=', 'local_execution')
-    .execute();
-  assert.equal(audit.length, 1);
-});
