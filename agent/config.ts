@@ -37,6 +37,9 @@ export const AgentConfig = z
       .regex(/^[A-Z][A-Z0-9_]{0,30}_$/, 'must be upper-case letters, digits and _, and end in _')
       .default('MUSTER_')
       .describe('Begins the names of the environment variables that a hook sees'),
+    hooks_verify_interval: Interval.refine((text) => (parseDuration(text) ?? 0) >= 1000, 'must be at least 1s')
+      .default('5m')
+      .describe('How often the hooks are read and hashed again even when nothing tells of a change'),
     hello_interval: Interval.default('15m').describe('How often the agent says hello on a quiet link'),
     metrics_interval: Interval.default('5m').describe('How often a metrics snapshot is published'),
     metrics_host: z.string().min(1).max(255).default('127.0.0.1').describe('Address of /metrics, /healthz and /readyz'),

@@ -102,6 +102,7 @@ async function offerActions(
     dataDir: home.dataDir,
     limits,
     envPrefix: settings.hooks_env_prefix,
+    hooksVerifyMs: parseDuration(settings.hooks_verify_interval) ?? 0,
     meshInterface: config.mesh.interface,
     localAddress: () => session().localAddress,
     maxPacketBytes: settings.max_packet_bytes,

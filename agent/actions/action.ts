@@ -1,5 +1,6 @@
 import type { Risk } from '../../protocol/messages/capabilities.js';
 import type { ParameterSpec, ParameterValue } from '../../protocol/messages/parameters.js';
+import type { Violation } from '../../protocol/messages/result.js';
 
 /** Where an action's output goes; bytes past the bound are counted, not kept. */
 export type OutputSink = Readonly<{ write: (stream: 'stdout' | 'stderr', bytes: Uint8Array | string) => void }>;
@@ -25,7 +26,10 @@ export type ActionContext = Readonly<{
 export type ActionEnd =
   | Readonly<{ kind: 'exited'; exitCode: number }>
   | Readonly<{ kind: 'signaled'; signal: NodeJS.Signals }>
-  | Readonly<{ kind: 'error'; code: string; message: string }>;
+  | Readonly<{ kind: 'error'; code: string; message: string; violation?: FoundViolation }>;
+
+/** An integrity violation; its time is that of the result. */
+export type FoundViolation = Omit<Violation, 'timestamp'>;
 
 /** One thing that a node can do. A new built-in is one file that exports this, and one line in builtins/list.ts. */
 export type Action = Readonly<{

@@ -31,6 +31,8 @@ export type ActionsOptions = Readonly<{
   dataDir: string;
   limits: ActionsConfig;
   envPrefix: string;
+  /** How often the hooks are read again without an event. */
+  hooksVerifyMs: number;
   meshInterface: string | undefined;
   localAddress: () => string | undefined;
   maxPacketBytes: number;
@@ -84,6 +86,7 @@ export async function startActions(options: ActionsOptions): Promise<Actions> {
   let isStarted = false;
   const watch = await startHookWatch({
     directory: limits.hooksDir,
+    verifyMs: options.hooksVerifyMs,
     log,
     onChange(hooks) {
       registry.setHooks(hooks);

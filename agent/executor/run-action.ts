@@ -3,7 +3,7 @@ import type { Request } from '../../protocol/messages/request.js';
 import type { Outcome } from '../../protocol/messages/result.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
-import type { Action, ActionEnd, OutputSink } from '../actions/action.js';
+import type { Action, ActionEnd, FoundViolation, OutputSink } from '../actions/action.js';
 import { checkParameters } from './parameters.js';
 
 /** An action that does not end this long after it was told to has failed us; its slot is needed. */
@@ -24,6 +24,7 @@ export type ExecutionEnd = Readonly<{
   errorCode?: string;
   error?: string;
   launched?: 'yes' | 'no' | 'unknown';
+  violation?: FoundViolation;
 }>;
 
 /**
@@ -109,7 +110,10 @@ function toEnd(end: ActionEnd, durationMs: number): ExecutionEnd {
     case 'signaled':
       return { status: 'failed', exitCode: -1, durationMs, error: `It was ended from outside by ${end.signal}.` };
     case 'error':
-      return errorEnd(end.code, end.message, durationMs);
+      return {
+        ...errorEnd(end.code, end.message, durationMs),
+        ...(end.violation === undefined ? {} : { violation: end.violation }),
+      };
   }
 }
 

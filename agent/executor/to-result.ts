@@ -91,6 +91,7 @@ export function toResult(
     ...(end.errorCode === undefined ? {} : { error_code: end.errorCode }),
     ...(end.error === undefined ? {} : { error: end.error.slice(0, 4096) }),
     ...(end.launched === undefined ? {} : { launched: end.launched }),
+    ...(end.violation === undefined ? {} : { violation: { ...end.violation, timestamp: toTime(finishedAtMs) } }),
     ...(subject.triggeredBy === undefined ? {} : { triggered_by: subject.triggeredBy }),
     ...('local' in subject ? subject.local : {}),
   };

@@ -23,10 +23,20 @@ export const ActionSpec = z.object({
 });
 export type ActionSpec = Readonly<z.infer<typeof ActionSpec>>;
 
+/** At most this many paths may be writable inside the sandbox of one hook. */
+export const MAX_WRITABLE_PATHS = 16;
+
 export const HookSpec = ActionSpec.extend({
   source: z.string().max(64).describe('local: found in agent.hooks_dir'),
   checksum: Sha256Hex,
   sandbox: z.string().max(64),
+  network: z.boolean().optional().describe('True: its sandbox has the network of the node'),
+  writable: z
+    .array(z.string().max(1024))
+    .max(MAX_WRITABLE_PATHS)
+    .optional()
+    .describe('Paths of the node that its sandbox may write'),
+  fault: z.string().max(256).optional().describe('What is wrong with its file or sidecar, for people'),
 });
 export type HookSpec = Readonly<z.infer<typeof HookSpec>>;
 

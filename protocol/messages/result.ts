@@ -19,6 +19,20 @@ export const ErrorCodeText = z.string().regex(/^[a-z][a-z0-9_]{0,62}$/);
 
 export const Launched = z.enum(['yes', 'no', 'unknown']);
 
+/** What an integrity check found instead of what it expected. It is evidence: signed, kept and receipted with its result. */
+export const Violation = z.object({
+  type: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,31}$/)
+    .describe('hook'),
+  path: z.string().max(4096).describe('The file on the node'),
+  expected: z.string().max(64).describe('The checksum that the request names'),
+  actual: Sha256Hex,
+  detail: z.string().max(1024),
+  timestamp: Time,
+});
+export type Violation = Readonly<z.infer<typeof Violation>>;
+
 /** Payload of `muster-result` (P-92). */
 export const Result = z
   .object({
@@ -48,6 +62,7 @@ export const Result = z
     error_code: ErrorCodeText.optional(),
     error: z.string().max(4096).optional().describe('A plain sentence, no stack'),
     launched: Launched.optional(),
+    violation: Violation.optional().describe('With integrity_check_failed: what was found'),
     triggered_by: TriggeredBy.optional(),
     origin: z.literal('local').optional().describe('A person on the node asked, without a request'),
     action: ActionName.optional().describe('With local origin, and only then'),

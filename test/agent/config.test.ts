@@ -111,6 +111,7 @@ for (const [key, value] of [
   ['max_action_timeout', '1000h'],
   ['hello_interval', '0s'],
   ['hello_interval', '1000h'],
+  ['hooks_verify_interval', '500ms'],
   ['hooks_env_prefix', 'muster'],
   ['metrics_port', 65_536],
   ['enroll_url', 'ftp://example.org'],

@@ -40,18 +40,28 @@ export type HookRun = Readonly<{
   abortOn?: string;
 }>;
 
+/** What came of a run. */
+export type HookEnd = Readonly<{ end: ActionEnd; stdout: string; stderr: string; dataDir: string }>;
+
 /** Writes a hook, discovers it and runs it as a request with its checksum would. */
-export async function runHook(
-  t: TestScope,
-  script: string,
-  { name = 'hook.sh', sidecar, parameters = {}, checksum, host = {}, meanwhile, abortOn }: HookRun = {},
-): Promise<{ end: ActionEnd; stdout: string; stderr: string; dataDir: string }> {
+export async function runHook(t: TestScope, script: string, options: HookRun = {}): Promise<HookEnd> {
+  const { name = 'hook.sh', sidecar, meanwhile } = options;
   const directory = temporaryDirectory(t);
-  const dataDir = temporaryDirectory(t);
-  const log = createLogger('agent', { level: 'silent' });
   const written = writeHook(directory, name, script);
   if (sidecar !== undefined) writeHook(directory, `${name}.json`, JSON.stringify(sidecar), 0o644);
-  const [hook] = await discoverHooks(directory, log);
+  const run = await hookRunner(t, directory, options.host);
+  meanwhile?.(written.file);
+  return run({ checksum: written.checksum, ...options });
+}
+
+/** Discovers the one hook of a directory; gives a function that runs it. */
+export async function hookRunner(
+  t: TestScope,
+  directory: string,
+  host: Partial<HookHost> = {},
+): Promise<(run: Pick<HookRun, 'parameters' | 'checksum' | 'abortOn'>) => Promise<HookEnd>> {
+  const dataDir = temporaryDirectory(t);
+  const [hook] = (await discoverHooks(directory)).hooks;
   if (hook === undefined) throw new Error('the hook was not found');
   const action = createHookAction(hook, {
     nodeId: 'pump-7',
@@ -59,25 +69,25 @@ export async function runHook(
     agentEnv: process.env,
     dataDir,
     isolation: createProcessGroupIsolation(),
-    log,
+    log: createLogger('agent', { level: 'silent' }),
     ...host,
   });
-  const output = createOutputCapture({ maxBytes: 1024 * 1024 });
-  const abort = new AbortController();
-  meanwhile?.(written.file);
-
-  const end = await action.run({
-    executionId: EXECUTION_ID,
-    parameters: new Map(Object.entries(parameters)),
-    ...(checksum === null ? {} : { checksum: checksum ?? written.checksum }),
-    timeoutMs: 30_000,
-    signal: abort.signal,
-    output: {
-      write(stream, bytes) {
-        output.write(stream, bytes);
-        if (abortOn !== undefined && output.inline('stdout').data.includes(abortOn)) abort.abort();
+  return async ({ parameters = {}, checksum = null, abortOn }) => {
+    const output = createOutputCapture({ maxBytes: 1024 * 1024 });
+    const abort = new AbortController();
+    const end = await action.run({
+      executionId: EXECUTION_ID,
+      parameters: new Map(Object.entries(parameters)),
+      ...(checksum === null ? {} : { checksum }),
+      timeoutMs: 30_000,
+      signal: abort.signal,
+      output: {
+        write(stream, bytes) {
+          output.write(stream, bytes);
+          if (abortOn !== undefined && output.inline('stdout').data.includes(abortOn)) abort.abort();
+        },
       },
-    },
-  });
-  return { end, stdout: output.inline('stdout').data, stderr: output.inline('stderr').data, dataDir };
+    });
+    return { end, stdout: output.inline('stdout').data, stderr: output.inline('stderr').data, dataDir };
+  };
 }

@@ -77,6 +77,7 @@ export const INVALID_VARIANTS = {
     ['the exit code is below -1', { exit_code: -2 }],
     ['the exit code is above 255', { exit_code: 256 }],
     ['it names no request', { request_sha256: undefined }],
+    ['its violation names no file', { violation: { type: 'hook', expected: '', actual: 'a'.repeat(64), detail: '' } }],
     ['it is local and names a request', { origin: 'local', action: 'restart', parameters: {} }],
     ['it is local and names no action', { origin: 'local', request_sha256: undefined, parameters: {} }],
     ['it answers a request and names an action', { action: 'restart' }],

@@ -7,9 +7,10 @@ import type { Isolation } from '../isolation.js';
 import { type ProgramEnd, runProgram } from '../processes.js';
 import { type Hook, isHookName } from './discover.js';
 import { executionMarker, hookEnvironment } from './environment.js';
+import { startFault } from './first-line.js';
 import { type FileFault, hashHook, isSameChecksum, MAX_HOOK_BYTES, readOwnedFile } from './hook-file.js';
 import { makePrivateCopy, type PrivateCopy } from './private-copy.js';
-import { sandboxProgram } from './sandbox.js';
+import { type SandboxWish, sandboxProgram } from './sandbox.js';
 
 /** Between SIGTERM and SIGKILL (P-42). */
 const GRACE_MS = 500;
@@ -65,8 +66,10 @@ async function runHook({ spec, file }: Hook, host: HookHost, context: ActionCont
     agentEnv: host.agentEnv,
   });
   if (environment.kind === 'invalid') return failure('invalid_parameter', environment.message);
+  const fault = startFault(read.content);
+  if (fault !== undefined) return failure('start_failed', `${name} cannot be started: ${fault}.`);
 
-  return runCopy({ name, content: read.content, sandbox: spec.sandbox, env: environment.env }, host, context);
+  return runCopy({ name, content: read.content, wish: spec, env: environment.env }, host, context);
 }
 
 async function checkIntegrity(
@@ -82,13 +85,15 @@ async function checkIntegrity(
   if (await verify({ nodeId, file, content, checksum })) return undefined;
   const actual = hashHook(content);
   log.error({ hook: name, expected: checksum, actual }, 'hook integrity check failed');
-  return failure('integrity_check_failed', `The SHA-256 of ${name} is ${actual}, but the request says ${checksum}.`);
+  const detail = `The SHA-256 of ${name} is ${actual}, but the request says ${checksum}.`;
+  const violation = { type: 'hook', path: file, expected: checksum, actual, detail };
+  return { kind: 'error', code: 'integrity_check_failed', message: detail, violation };
 }
 
 const verifyChecksum: HookVerifier = async ({ content, checksum }) => isSameChecksum(hashHook(content), checksum);
 
 async function runCopy(
-  hook: { name: string; content: Buffer; sandbox: string; env: Readonly<Record<string, string>> },
+  hook: { name: string; content: Buffer; wish: SandboxWish; env: Readonly<Record<string, string>> },
   host: HookHost,
   context: ActionContext,
 ): Promise<ActionEnd> {
@@ -104,7 +109,7 @@ async function runCopy(
     const marker = executionMarker(host.envPrefix, context.executionId);
     const program = { file: copy.file, args: [], cwd: copy.cwd, env: hook.env, graceMs: GRACE_MS, marker };
     const surroundings = { isolation: host.isolation, log: host.log, signal: context.signal, output: context.output };
-    const sandboxed = await sandboxProgram(hook.sandbox, { program, hiddenDirectory: host.dataDir }, surroundings);
+    const sandboxed = await sandboxProgram(hook.wish, { program, hiddenDirectory: host.dataDir }, surroundings);
     if (sandboxed.kind === 'unavailable') return failure('sandbox_unavailable', sandboxed.message);
     return toActionEnd(hook.name, await runProgram(sandboxed.program, surroundings));
   } finally {

@@ -1,8 +1,21 @@
 import { access, constants, realpath } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
+import { errnoOf } from '../../../runtime/errno.js';
 import { type Program, type ProgramContext, runProgram } from '../processes.js';
 
+/** The one sandbox that this release knows. */
+export const BUBBLEWRAP = 'bubblewrap';
+
 const PROBE_MS = 5000;
+/** A link into /run where a resolver of the node's own runs. */
+const RESOLVER_FILE = '/etc/resolv.conf';
+
+/** What the sidecar of a hook says of its sandbox; `writable` are absolute paths. */
+export type SandboxWish = Readonly<{
+  sandbox: string;
+  network?: boolean | undefined;
+  writable?: readonly string[] | undefined;
+}>;
 
 /** A program as it has to be started, or why it cannot be. */
 export type Sandboxed =
@@ -11,23 +24,29 @@ export type Sandboxed =
 
 /**
  * The program inside the sandbox that its sidecar names. `hiddenDirectory` holds the agent's secrets; of it the sandbox
- * shows the program's own directory and, writable, its working directory. What is not available is never pretended.
+ * shows the program's own directory and, writable, its working directory, whatever else is asked to be writable. What
+ * is not available is never pretended.
  */
 export async function sandboxProgram(
-  sandbox: string,
+  wish: SandboxWish,
   { program, hiddenDirectory }: { program: Program; hiddenDirectory: string },
   { signal, isolation, log }: Omit<ProgramContext, 'output'>,
 ): Promise<Sandboxed> {
-  if (sandbox === 'none') return { kind: 'program', program };
-  if (sandbox !== 'bubblewrap') return unavailable(`This node has no sandbox named ${sandbox}.`);
+  if (wish.sandbox === 'none') return { kind: 'program', program };
+  if (wish.sandbox !== BUBBLEWRAP) return unavailable(`This node has no sandbox named ${wish.sandbox}.`);
   const bwrap = await findProgram('bwrap', program.env.PATH ?? '');
   if (bwrap === undefined) return unavailable('bubblewrap (bwrap) is not installed on the node.');
+  for (const path of wish.writable ?? []) {
+    const fault = await pathFault(path);
+    if (fault !== undefined) return unavailable(`The writable path ${path} cannot be given to the sandbox: ${fault}.`);
+  }
 
+  const openings = await openingArgs(wish);
   const hidden = await realpath(hiddenDirectory);
   const inside = (file: string, args: readonly string[]): Program => ({
     ...program,
     file: bwrap,
-    args: [...bubblewrapArgs(program, hidden), '--', file, ...args],
+    args: [...bubblewrapArgs(program, { openings, hidden }), '--', file, ...args],
   });
   const probe = await runProgram(
     { ...inside(bwrap, ['--version']), graceMs: 0 },
@@ -38,13 +57,37 @@ export async function sandboxProgram(
   return { kind: 'program', program: inside('/usr/bin/env', ['-u', 'PWD', program.file, ...program.args]) };
 }
 
-/** No network, no capabilities, nothing writable but the working directory and a private /tmp, no sockets of /run. */
-function bubblewrapArgs({ file, cwd }: Program, hiddenDirectory: string): string[] {
+/**
+ * No network, no capabilities, nothing writable but the working directory and a private /tmp, no sockets of /run; then
+ * what the sidecar opens; last what hides the agent's own files, so that nothing that was opened shows them.
+ */
+function bubblewrapArgs(
+  { file, cwd }: Program,
+  { openings, hidden }: { openings: readonly string[]; hidden: string },
+): string[] {
   return [
     ...['--unshare-all', '--die-with-parent', '--cap-drop', 'ALL'],
     ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp', '--tmpfs', '/run'],
-    ...['--tmpfs', hiddenDirectory, '--ro-bind', dirname(file), dirname(file), '--bind', cwd, cwd, '--chdir', cwd],
+    ...openings,
+    ...['--tmpfs', hidden, '--ro-bind', dirname(file), dirname(file), '--bind', cwd, cwd, '--chdir', cwd],
   ];
+}
+
+async function openingArgs({ network = false, writable = [] }: SandboxWish): Promise<string[]> {
+  const paths = writable.flatMap((path) => ['--bind', path, path]);
+  if (!network) return paths;
+  const resolver = await realpath(RESOLVER_FILE).catch(() => RESOLVER_FILE);
+  const names = resolver.startsWith('/run/') ? ['--ro-bind', resolver, resolver] : [];
+  return ['--share-net', ...names, ...paths];
+}
+
+/** A link could lead to what has to stay hidden, under a name at which nothing hides it. */
+async function pathFault(path: string): Promise<string | undefined> {
+  try {
+    return (await realpath(path)) === path ? undefined : 'a link is part of it';
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT' ? 'it does not exist' : `${errnoOf(error)}`;
+  }
 }
 
 /** The first executable of this name on a PATH. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -149,6 +150,17 @@ test('a file that is no longer a regular executable that only its owner may writ
   }
 });
 
+test('P-40, P-6: what has the hook’s name is asked before its bytes: a FIFO does not hold the agent up', async (t) => {
+  const { end } = await runHook(t, '#!/bin/sh\n', {
+    meanwhile(file) {
+      rmSync(file);
+      assert.equal(spawnSync('mkfifo', ['-m', '755', file]).status, 0);
+    },
+  });
+
+  assert.match(assertError(end, 'hook_not_executable'), /not regular/);
+});
+
 test('P-39: a name that leads out of the directory is refused, whoever made it', async (t) => {
   const directory = temporaryDirectory(t);
   const { file, checksum } = writeHook(directory, 'hook.sh', '#!/bin/sh\n');
@@ -193,7 +205,12 @@ test('a hook that cannot be started is start_failed with the reason', async (t) 
   const noDisk = await runHook(t, '#!/bin/sh\n', { host: { dataDir: '/proc/1/no' } });
   const tooLarge = await runHook(t, '#!/bin/sh\n', { parameters: { a: 'a'.repeat(200_000) } });
 
+  const windows = await runHook(t, '#!/bin/sh\r\necho\r\n');
+  const noLine = await runHook(t, 'echo no shell was asked for\n');
+
   assert.match(assertError(noInterpreter.end, 'start_failed'), /interpreter .* is not on the node/);
+  assert.match(assertError(windows.end, 'start_failed'), /first line ends in CR LF/);
+  assert.match(assertError(noLine.end, 'start_failed'), /does not begin with #!/);
   assert.match(assertError(badInterpreter.end, 'start_failed'), /noexec/);
   assert.match(assertError(noDisk.end, 'start_failed'), /private copy .* could not be made/);
   assert.match(assertError(tooLarge.end, 'start_failed'), /E2BIG/);

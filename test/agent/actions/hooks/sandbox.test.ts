@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runHook } from '../../../support/hooks.js';
@@ -67,4 +67,62 @@ test('a hook in bubblewrap gives its own exit code and ends with the signal', as
 
   assert.deepEqual(exited.end, { kind: 'exited', exitCode: 42 });
   assert.equal(ended.end.kind, 'signaled');
+});
+
+test('a hook in bubblewrap with network: true has the interfaces of the node', async (t) => {
+  if (lack !== undefined) return t.skip(lack);
+  const script =
+    '#!/bin/sh\ntail -n +3 /proc/net/dev | cut -d: -f1 | tr -d " " | sort\ncat /etc/resolv.conf > /dev/null && echo resolver\n';
+
+  const inside = await runHook(t, script, { sidecar: { ...sidecar, network: true } });
+  const outside = await runHook(t, script);
+
+  assert.equal(inside.stdout, outside.stdout);
+  assert.match(inside.stdout, /^lo$/m);
+});
+
+test('a hook in bubblewrap writes the paths that its sidecar names, and nothing beside them', async (t) => {
+  if (lack !== undefined) return t.skip(lack);
+  const directory = temporaryDirectory(t);
+  for (const name of ['mine', 'other']) mkdirSync(join(directory, name));
+  const script = `#!/bin/sh
+echo kept > ${join(directory, 'mine', 'file')} && echo mine
+touch ${join(directory, 'other', 'file')} || echo not-other
+touch /usr/mine || echo read-only
+`;
+
+  const { stdout } = await runHook(t, script, { sidecar: { ...sidecar, writable: [join(directory, 'mine')] } });
+
+  assert.equal(stdout, 'mine\nnot-other\nread-only\n');
+  assert.equal(readFileSync(join(directory, 'mine', 'file'), 'utf8'), 'kept\n');
+});
+
+test('a writable path shows nothing of the agent’s data directory, above it or through a link', async (t) => {
+  if (lack !== undefined) return t.skip(lack);
+  const parent = mkdtempSync('/var/tmp/muster-');
+  t.after(() => rmSync(parent, { recursive: true }));
+  const dataDir = join(parent, 'data');
+  mkdirSync(dataDir);
+  writeFileSync(join(dataDir, 'node.key'), 'secret');
+  symlinkSync(dataDir, join(parent, 'link'));
+  const script = `#!/bin/sh\ncat ${join(dataDir, 'node.key')} 2>&1 || echo hidden\n`;
+  const host = { dataDir };
+
+  const above = await runHook(t, script, { host, sidecar: { ...sidecar, writable: [parent] } });
+  const same = await runHook(t, script, { host, sidecar: { ...sidecar, writable: [dataDir] } });
+  const link = await runHook(t, script, { host, sidecar: { ...sidecar, writable: [join(parent, 'link')] } });
+
+  for (const { stdout } of [above, same]) assert.match(stdout, /No such file.*\nhidden/);
+  assert.match(link.end.kind === 'error' ? link.end.message : '', /a link is part of it/);
+});
+
+test('a writable path that is not there is sandbox_unavailable, not a failed hook', async (t) => {
+  if (lack !== undefined) return t.skip(lack);
+  const missing = join(temporaryDirectory(t), 'missing');
+
+  const { end } = await runHook(t, '#!/bin/sh\n', { sidecar: { ...sidecar, writable: [missing] } });
+
+  assert.ok(end.kind === 'error');
+  assert.equal(end.code, 'sandbox_unavailable');
+  assert.match(end.message, /does not exist/);
 });
