@@ -150,6 +150,7 @@ test('output that is missing of a node that is away is asked for once the node i
   await agent.hello();
   muster.core.tick();
 
-  // Not 30 s later, as if it had been asked for while the node was away.
+  // Not before the welcome, when nobody would hear it, and so not 30 s later either.
   await until(() => agent.controls.some(({ kind }) => kind === 'resend'), { what: 'a resend' });
+  assert.deepEqual(agent.controls.map(({ kind }) => kind).slice(-2), ['welcome', 'resend']);
 });
