@@ -23,15 +23,21 @@ export function judge(evidence: Evidence, allowances: Allowances = {}): Verdict 
     ...judgeStore(evidence, allowances),
     ...evidence.leaks.map((file) => fault('other', `a secret stands in ${file}`)),
   ];
+  const accepted = evidence.accepted.length;
+  return withFaults({ accepted, lost: 0, doubled: 0, late: 0, undefined: 0, orphans: 0, faults: [] }, faults);
+}
+
+/** The verdict with what a scenario has seen by itself. */
+export function withFaults(verdict: Verdict, faults: readonly Fault[]): Verdict {
   const count = (kind: FaultKind): number => faults.filter((each) => each.kind === kind).length;
   return {
-    accepted: evidence.accepted.length,
-    lost: count('lost'),
-    doubled: count('doubled'),
-    late: count('late'),
-    undefined: count('undefined'),
-    orphans: count('orphan'),
-    faults: faults.map(describeFault),
+    accepted: verdict.accepted,
+    lost: verdict.lost + count('lost'),
+    doubled: verdict.doubled + count('doubled'),
+    late: verdict.late + count('late'),
+    undefined: verdict.undefined + count('undefined'),
+    orphans: verdict.orphans + count('orphan'),
+    faults: [...verdict.faults, ...faults.map(describeFault)],
   };
 }
 

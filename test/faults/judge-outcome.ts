@@ -96,7 +96,9 @@ function judgeTimeout({ deed, timeoutMs }: Accepted, { ends }: Seen): Why[] {
 
 function judgeCancelled({ cancelAsked }: Accepted, { launched }: Outcome, seen: Seen): Why[] {
   const faults: Why[] = [];
-  if (!cancelAsked && !seen.lives.some(({ end }) => end === 'stopped')) {
+  const [start] = seen.starts;
+  const isStopped = seen.lives.some(({ end, toMs }) => end === 'stopped' && (toMs ?? 0) >= (start?.atMs ?? 0));
+  if (!cancelAsked && !isStopped) {
     faults.push(why('undefined', 'was cancelled, and nobody had asked for it'));
   }
   if (launched === 'no') faults.push(...notStarted('cancelled, not launched,', seen));

@@ -3,9 +3,10 @@
 import { randomInt } from 'node:crypto';
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
+import { CONTROLS, type ControlEnd, runControl } from './controls.js';
 import { runScenario, type ScenarioEnd } from './run-scenario.js';
 import { SCENARIOS } from './scenarios.js';
-import { HEADINGS, type Row, rowOf, toLine, toMarkdown } from './table.js';
+import { HEADINGS, type Row, rowOf, rowOfControl, toLine, toMarkdown } from './table.js';
 
 const { values, positionals: words } = parseArgs({
   options: {
@@ -21,25 +22,38 @@ const note = (line: string): void => void process.stderr.write(`  ${line}\n`);
 
 const { seed, keep } = values;
 const size = values.short ? 'short' : 'full';
-const chosen = SCENARIOS.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+const isChosen = ({ name }: { name: string }): boolean =>
+  words.length === 0 || words.some((word) => name.includes(word));
+const rows: Row[] = [];
+const counts = { held: 0, failed: 0, skipped: 0, points: 0 };
+const tell = (row: Row, details: readonly string[]): void => {
+  rows.push(row);
+  for (const line of [toLine(row), ...details.map((each) => `  ${each}`)]) print(line);
+};
+const detailsOf = (end: ScenarioEnd | ControlEnd): readonly string[] => {
+  if (end.kind === 'broken') return [end.error instanceof Error ? (end.error.stack ?? '') : String(end.error)];
+  return end.kind === 'judged' ? end.report.verdict.faults : [];
+};
+
 print(`seed ${seed}, ${size}, Node ${process.version}, Linux ${release()}, ${cpus().length} × ${cpus()[0]?.model}`);
 print(toLine(HEADINGS));
-const rows: Row[] = [];
-const ends: ScenarioEnd[] = [];
-for (const scenario of chosen) {
+for (const scenario of SCENARIOS.filter(isChosen)) {
   note(`${scenario.name}: ${scenario.what}`);
   const end = await runScenario(scenario, { seed, size, keep, note });
-  const row = rowOf(scenario.name, end);
-  rows.push(row);
-  ends.push(end);
-  print(toLine(row));
-  if (end.kind === 'judged') for (const fault of end.report.verdict.faults) print(`  ${fault}`);
-  if (end.kind === 'broken') print(`  ${end.error instanceof Error ? (end.error.stack ?? '') : String(end.error)}`);
+  tell(rowOf(scenario.name, end), detailsOf(end));
+  if (end.kind === 'skipped') counts.skipped += 1;
+  else if (end.kind === 'judged' && end.report.verdict.faults.length === 0) counts.held += 1;
+  else counts.failed += 1;
+  if (end.kind === 'judged') counts.points += end.report.points;
+}
+for (const control of CONTROLS.filter(isChosen)) {
+  note(`negative control: ${control.name}`);
+  const end = await runControl(control, { scenarios: SCENARIOS, seed, note });
+  tell(rowOfControl(control, end), detailsOf(end));
+  if (end.kind === 'skipped') counts.skipped += 1;
+  else if (end.kind === 'caught') counts.held += 1;
+  else counts.failed += 1;
 }
 if (values.markdown) print(`\n${toMarkdown(rows)}\n`);
-const count = (isOne: (end: ScenarioEnd) => boolean): number => ends.filter(isOne).length;
-const good = count((end) => end.kind === 'judged' && end.report.verdict.faults.length === 0);
-const skipped = count(({ kind }) => kind === 'skipped');
-const points = ends.reduce((sum, end) => sum + (end.kind === 'judged' ? end.report.points : 0), 0);
-print(`${good} held, ${ends.length - good - skipped} failed, ${skipped} skipped, ${points} points`);
-process.exitCode = good > 0 && good + skipped === ends.length ? 0 : 1;
+print(`${counts.held} held, ${counts.failed} failed, ${counts.skipped} skipped, ${counts.points} points`);
+process.exitCode = counts.held > 0 && counts.failed === 0 ? 0 : 1;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { withDeadline } from '../../runtime/deadline.js';
 import type { Life } from './evidence.js';
@@ -23,7 +23,7 @@ export type Part = Readonly<{
   /** Of the program itself, also below a wrapper. */
   pid: () => number;
   isRunning: () => boolean;
-  /** Resolves when it can be used. @throws {Error} when it ends before that */
+  /** Resolves when it can be used; `env` adds to the usual one. @throws {Error} when it ends before that */
   start: (changes?: Partial<Launch>) => Promise<void>;
   /** Sends a signal to the program and waits for the end of it and of its wrapper. */
   kill: (signal: NodeJS.Signals) => Promise<PartEnd>;
@@ -38,6 +38,8 @@ export type Part = Readonly<{
   /** The next message over its channel that has this key; what it said since its start counts. */
   said: (key: string) => Promise<Readonly<Record<string, unknown>>>;
   lives: () => readonly Life[];
+  /** What it has printed so far. */
+  log: () => string;
 }>;
 
 const Message = z.record(z.string(), z.unknown());
@@ -55,7 +57,8 @@ export function createPart(launch: Launch, { name, logFile }: { name: string; lo
   const heard = new Set<() => void>();
 
   function open(changes: Partial<Launch>): ChildProcess {
-    const { argv, env, wrap } = { ...launch, ...changes };
+    const { argv, wrap } = { ...launch, ...changes };
+    const env = { ...launch.env, ...changes.env };
     const [file = '', ...args] = wrap === undefined ? argv : wrap(argv);
     const log = openSync(logFile, 'a');
     const started = spawn(file, args, { detached: true, env, stdio: ['ignore', log, log, 'ipc'] });
@@ -131,5 +134,6 @@ export function createPart(launch: Launch, { name, logFile }: { name: string; lo
     resume: () => void process.kill(pid(), 'SIGCONT'),
     said,
     lives: () => lives.map((life) => ({ ...life })),
+    log: () => readFileSync(logFile, 'utf8'),
   };
 }

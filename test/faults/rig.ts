@@ -49,7 +49,6 @@ export type Rig = Readonly<{
   stop: () => Promise<void>;
 }>;
 
-const QUIET_MS = 90_000;
 const BIN = new URL('../../bin/muster.js', import.meta.url).pathname;
 
 /** Starts broker, controller and one agent, enrolled and connected. */
@@ -110,7 +109,7 @@ export async function startRig(context: ScenarioContext, options: RigOptions = {
     return {
       ...{ broker, controller, agent, addAgent, brokerUrl, api, load, canary, stop },
       ledgerFile: paths.ledger,
-      quiet: (deadlineMs = QUIET_MS) => load.quiet(deadlineMs),
+      quiet: (deadlineMs = context.quietMs) => load.quiet(deadlineMs),
       async judge(allowances) {
         const evidence = await gatherEvidence({
           ...{ directory, ledgerFile: paths.ledger, controllerDir, agents, controller, broker, load, api, canary },

@@ -8,6 +8,9 @@ import type { Scenario, ScenarioContext, ScenarioReport } from './scenario.js';
 /** The agent as we ship it. */
 export const AGENT_BUNDLE = fileURLToPath(new URL('../../dist/agent/muster-agent.cjs', import.meta.url));
 
+/** Longer than the controller waits for a result before it concludes that the agent is lost. */
+const QUIET_MS = 100_000;
+
 /** What became of a scenario: a report, the reason why this machine cannot run it, or that it broke down itself. */
 export type ScenarioEnd = Readonly<
   | { kind: 'judged'; report: ScenarioReport; seconds: number }
@@ -22,8 +25,10 @@ export async function runScenario(
     seed,
     keep = false,
     agentBundle = AGENT_BUNDLE,
+    quietMs = QUIET_MS,
     ...given
-  }: Readonly<{ seed: string; keep?: boolean; agentBundle?: string }> & Pick<ScenarioContext, 'size' | 'note'>,
+  }: Readonly<{ seed: string; keep?: boolean; agentBundle?: string; quietMs?: number }> &
+    Pick<ScenarioContext, 'size' | 'note'>,
 ): Promise<ScenarioEnd> {
   const reason = await scenario.lacks();
   if (reason !== undefined) return { kind: 'skipped', reason };
@@ -33,7 +38,7 @@ export async function runScenario(
   const random = seededRandom(`${seed} ${scenario.name}`);
   let isClean = false;
   try {
-    const report = await scenario.run({ ...given, random, directory, agentBundle });
+    const report = await scenario.run({ ...given, random, directory, agentBundle, quietMs });
     isClean = report.verdict.faults.length === 0;
     return { kind: 'judged', report, seconds: seconds() };
   } catch (error) {

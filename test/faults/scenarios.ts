@@ -1,5 +1,7 @@
 import type { Scenario } from './scenario.js';
+import { controllerKills } from './scenarios/controller-kills.js';
 import { killUnderLoad } from './scenarios/kill-under-load.js';
+import { stopUnderLoad } from './scenarios/stop-under-load.js';
 
 /** All fault runs, in the order in which they run. A new one is a file in `scenarios/` and a line here. */
-export const SCENARIOS: readonly Scenario[] = [killUnderLoad];
+export const SCENARIOS: readonly Scenario[] = [killUnderLoad, controllerKills, stopUnderLoad];

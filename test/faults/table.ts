@@ -1,9 +1,10 @@
+import type { Control, ControlEnd } from './controls.js';
 import type { ScenarioEnd } from './run-scenario.js';
 
 /** One line of the table of fault runs. */
 export type Row = readonly string[];
 
-const WIDTHS = [22, 7, 9, 5, 8, 5, 10, 8, 8, 0];
+const WIDTHS = [40, 7, 9, 5, 8, 5, 10, 8, 8, 0];
 
 /** What stands above the columns. */
 export const HEADINGS: Row = [
@@ -19,6 +20,16 @@ export function rowOf(name: string, end: ScenarioEnd): Row {
   const { accepted, lost, doubled, late, undefined: indefinite, orphans, faults } = verdict;
   const counts = [points, accepted, lost, doubled, late, indefinite, orphans].map(String);
   return [name, ...counts, seconds, faults.length === 0 ? 'ok' : 'FAULT'];
+}
+
+/** The row of a negative control: its faults have to be there. */
+export function rowOfControl({ name, caughtBy, expected }: Control, end: ControlEnd): Row {
+  if (end.kind === 'skipped' || end.kind === 'broken') return rowOf(name, end);
+  const { verdict, seconds } = end;
+  const row = rowOf(name, { kind: 'judged', report: { points: 1, verdict }, seconds });
+  const last =
+    end.kind === 'caught' ? `caught by ${caughtBy}` : `NOT CAUGHT by ${caughtBy}: no ${expected.join(', no ')}`;
+  return [...row.slice(0, -1), last];
 }
 
 /** A row for a terminal. */

@@ -1,0 +1,108 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Breakage, buildBrokenAgent } from './broken-agent.js';
+import type { Verdict } from './checker.js';
+import { runScenario } from './run-scenario.js';
+import type { Scenario } from './scenario.js';
+
+/** An agent with one promise broken on purpose, and the scenario that has to notice. */
+export type Control = Readonly<{
+  name: string;
+  breakages: readonly Breakage[];
+  /** Name of a scenario. */
+  caughtBy: string;
+  /** At least one of these has to be found. */
+  expected: readonly ('lost' | 'doubled' | 'undefined' | 'late')[];
+}>;
+
+/** Negative controls: they show that the scenarios would notice. */
+export const CONTROLS: readonly Control[] = [
+  {
+    name: 'a journal after the launch',
+    breakages: [
+      {
+        file: 'agent/journal/journal.ts',
+        good: "await write({ kind: 'accepted', id, sha256, expires_ms: expiresMs, starting, seq, octets: length }, octets);",
+        bad: `const record = { kind: 'accepted', id, sha256, expires_ms: expiresMs, starting, seq, octets: length };
+      entries.apply({ record, octets });
+      setTimeout(() => queue.add({ record, octets }).catch(() => undefined), 150);`,
+      },
+    ],
+    caughtBy: 'kill-under-load',
+    expected: ['lost', 'doubled'],
+  },
+  {
+    name: 'no memory of ids',
+    breakages: [
+      {
+        file: 'agent/executor/admission.ts',
+        good: 'if (state.entry !== undefined) return admitKnown(state.entry, sha256);',
+        bad: 'void admitKnown;',
+      },
+    ],
+    caughtBy: 'controller-kills',
+    expected: ['doubled'],
+  },
+  {
+    name: 'results forgotten before their receipt',
+    breakages: [
+      {
+        file: 'agent/outbox.ts',
+        good: 'await publish(payload);\n      unsent.delete(id);',
+        bad: 'await publish(payload);\n      unsent.delete(id);\n      waiting.delete(id);\n      void journal.receipt([id]);',
+      },
+      {
+        file: 'agent/session/controls.ts',
+        good: "else if (entry.state === 'finished') outbox.add(id);",
+        bad: '',
+      },
+    ],
+    caughtBy: 'controller-kills',
+    expected: ['lost', 'undefined'],
+  },
+];
+
+/** Whether a control was noticed, with the verdict that says so. */
+export type ControlEnd = Readonly<
+  | { kind: 'caught' | 'missed'; verdict: Verdict; seconds: number }
+  | { kind: 'skipped'; reason: string }
+  | { kind: 'broken'; error: unknown; seconds: number }
+>;
+
+/** Chance decides when harm is done, so a broken agent may get away once. */
+const TRIES = 3;
+/** What a broken agent has lost does not come later. */
+const QUIET_MS = 15_000;
+
+/** Runs the control's scenario, short, with the broken agent. */
+export async function runControl(
+  control: Control,
+  { scenarios, seed, note }: Readonly<{ scenarios: readonly Scenario[]; seed: string; note: (line: string) => void }>,
+): Promise<ControlEnd> {
+  const scenario = scenarios.find(({ name }) => name === control.caughtBy);
+  if (scenario === undefined) throw new Error(`there is no scenario ${control.caughtBy}`);
+  const directory = mkdtempSync(join(tmpdir(), 'muster-broken-'));
+  const agentBundle = join(directory, 'muster-agent.cjs');
+  let seconds = 0;
+  try {
+    await buildBrokenAgent(agentBundle, control.breakages);
+    for (let attempt = 1; ; attempt += 1) {
+      const end = await runScenario(scenario, {
+        seed: `${seed} ${attempt}`,
+        size: 'short',
+        note,
+        agentBundle,
+        quietMs: QUIET_MS,
+      });
+      if (end.kind === 'skipped') return end;
+      seconds += end.seconds;
+      if (end.kind === 'broken') return { ...end, seconds };
+      const { verdict } = end.report;
+      if (control.expected.some((kind) => verdict[kind] > 0)) return { kind: 'caught', verdict, seconds };
+      if (attempt === TRIES) return { kind: 'missed', verdict, seconds };
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
