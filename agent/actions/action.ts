@@ -2,7 +2,7 @@ import type { Risk } from '../../protocol/messages/capabilities.js';
 import type { ParameterSpec, ParameterValue } from '../../protocol/messages/parameters.js';
 import type { Violation } from '../../protocol/messages/result.js';
 
-/** Where an action's output goes; bytes past the bound are counted, not kept. */
+/** Where an action's output goes; bytes past the bound are dropped, and that is said. */
 export type OutputSink = Readonly<{ write: (stream: 'stdout' | 'stderr', bytes: Uint8Array | string) => void }>;
 
 /** What an action is given when it starts. */
@@ -17,6 +17,11 @@ export type ActionContext = Readonly<{
   /** Fires when it has to end: time-out, cancel or shutdown. */
   signal: AbortSignal;
   output: OutputSink;
+  /**
+   * Asked right before a program is started, as late as can be: false when the time of the request is over by now. An
+   * action with `asksMayStart` that has been told so starts nothing.
+   */
+  mayStart?: () => boolean;
 }>;
 
 /**
@@ -41,5 +46,7 @@ export type Action = Readonly<{
   timeoutMs?: number;
   /** So many executions of it run at once on this node; undefined means that only the agent's own limit counts. */
   concurrency?: number;
+  /** It prepares before it starts a program, and asks `mayStart` then. Any other counts as launched when `run` is called. */
+  asksMayStart?: true;
   run: (context: ActionContext) => Promise<ActionEnd>;
 }>;

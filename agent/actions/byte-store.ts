@@ -5,7 +5,7 @@ import { incompleteTail } from './utf8.js';
 const FIRST_BLOCK_BYTES = 1024;
 const MAX_BLOCK_BYTES = 64 * 1024;
 
-/** The first `maxBytes` of a stream of bytes; what comes after is counted and dropped. */
+/** The first `maxBytes` of a stream of bytes; what comes after is dropped. */
 export type ByteStore = Readonly<{
   append: (bytes: Uint8Array) => void;
   /** Bytes kept. */

@@ -14,22 +14,26 @@ export type EncodedBytes = Readonly<{ data: string; encoding: Encoding }>;
 /** One part of a stream, at most 48 KiB, for a `muster-output` message. `offset` counts bytes. */
 export type OutputPiece = EncodedBytes & Readonly<{ stream: StreamName; offset: number; last: boolean }>;
 
+/** A part of a stream by its place: what a piece is made from, as often as it is needed. */
+export type PieceRange = Readonly<{ stream: StreamName; offset: number; end: number; last: boolean }>;
+
 /** What was kept of a stream: bytes, SHA-256 in hex, and whether more came than was kept. */
 export type StreamSummary = Readonly<{ bytes: number; sha256: string; truncated: boolean }>;
 
 /** What an execution printed, bounded for each stream. */
 export type OutputCapture = OutputSink &
   Readonly<{
+    /** Bytes kept so far. */
+    size: (stream: StreamName) => number;
     summary: (stream: StreamName) => StreamSummary;
     /** All of it, or head and tail around {@link CUT_MARK}, in at most `maxBytes` (64 KiB) before encoding. */
     inline: (stream: StreamName, maxBytes?: number) => EncodedBytes;
     /**
-     * The piece that begins at this offset; undefined when there is nothing to send yet. While the execution runs
+     * Where the piece ends that begins at this offset; undefined when there is nothing to send yet. While the execution runs
      * (`ended` false) an unfinished character waits for its rest. After the end the last piece may be empty.
      */
-    pieceAt: (stream: StreamName, offset: number, ended: boolean) => OutputPiece | undefined;
-    /** All pieces of both streams after the end, stdout first; none of a stream that is empty. */
-    chunks: () => Iterable<OutputPiece>;
+    cut: (stream: StreamName, offset: number, ended: boolean) => PieceRange | undefined;
+    piece: (range: PieceRange) => OutputPiece;
   }>;
 
 /**
@@ -45,19 +49,19 @@ export function createOutputCapture({
 }): OutputCapture {
   const stores = { stdout: createByteStore(maxBytes), stderr: createByteStore(maxBytes) };
 
-  const pieceAt = (stream: StreamName, offset: number, ended: boolean): OutputPiece | undefined => {
+  const cut = (stream: StreamName, offset: number, ended: boolean): PieceRange | undefined => {
     const store = stores[stream];
-    let bytes = store.read(offset, offset + maxPieceBytes);
-    const isRest = ended && offset + bytes.length >= store.size();
-    if (!isRest) bytes = bytes.subarray(0, bytes.length - incompleteTail(bytes));
-    if (bytes.length === 0 && !ended) return undefined;
-    return { stream, offset, ...encodeBytes(bytes), last: isRest };
+    const end = Math.min(offset + maxPieceBytes, store.size());
+    if (ended && end === store.size()) return { stream, offset, end, last: true };
+    const whole = end - incompleteTail(store.read(Math.max(offset, end - 3), end));
+    return whole > offset ? { stream, offset, end: whole, last: false } : undefined;
   };
 
   return {
     write(stream, bytes) {
       stores[stream].append(typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
     },
+    size: (stream) => stores[stream].size(),
     summary(stream) {
       const store = stores[stream];
       return { bytes: store.size(), sha256: store.sha256(), truncated: store.isTruncated() };
@@ -72,19 +76,13 @@ export function createOutputCapture({
       const whole = head.subarray(0, head.length - incompleteTail(head));
       return encodeBytes(Buffer.concat([whole, Buffer.from(CUT_MARK), tail.subarray(brokenHead(tail))]));
     },
-    pieceAt,
-    *chunks() {
-      for (const stream of ['stdout', 'stderr'] as const) {
-        const size = stores[stream].size();
-        for (let offset = 0; offset < size; ) {
-          const piece = pieceAt(stream, offset, true);
-          if (piece === undefined) break;
-          yield piece;
-          if (piece.last) break;
-          offset += decodedLength(piece);
-        }
-      }
-    },
+    cut,
+    piece: ({ stream, offset, end, last }) => ({
+      stream,
+      offset,
+      ...encodeBytes(stores[stream].read(offset, end)),
+      last,
+    }),
   };
 }
 

@@ -3,22 +3,25 @@ import type { RejectionReason } from '../../protocol/messages/ack.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { Action } from '../actions/action.js';
-import { createOutputCapture } from '../actions/output-capture.js';
 import type { ActionsConfig } from '../actions-config.js';
 import type { Journal } from '../journal/contract.js';
 import type { AgentMetrics } from '../metrics.js';
-import { admit, isExpired, type Standing } from './admission.js';
-import { outputPayloads, startOutputStream } from './output-stream.js';
-import { type ReceivedRequest, rereadRequest } from './received.js';
-import { type ExecutionEnd, errorEnd, runAction, timeoutOf } from './run-action.js';
+import { admit, type Standing } from './admission.js';
+import type { OutputMessages } from './output-messages.js';
+import { createPerformer } from './perform.js';
+import type { ReceivedRequest } from './received.js';
+import { createRecorder } from './recorder.js';
+import { recoverOpen } from './recover-open.js';
+import { CANCELLED, errorEnd } from './run-action.js';
 import { createSpreadQueue, isSpread } from './spread-queue.js';
-import { inlineLimit, type Speaker, subjectOf, toResult } from './to-result.js';
+import type { Speaker } from './to-result.js';
 
 /** What the controller is told; the production reporter publishes signed messages (P-55, P-56). */
 export type Reporter = Readonly<{
   /** @throws {MusterError} when it did not reach the broker; the execution goes on (P-105) */
   ack: (ack: Readonly<{ executionId: string; requestSha256: string; reason: RejectionReason | '' }>) => Promise<void>;
-  output: (payload: Buffer) => void;
+  /** @throws {MusterError} when it did not reach the broker; who misses it asks for it again */
+  output: (payload: Buffer) => Promise<void>;
   /** A result is in the journal and has to reach the controller. */
   result: (executionId: string) => void;
 }>;
@@ -46,12 +49,13 @@ export type Executor = Readonly<{
   execute: (received: ReceivedRequest) => Promise<RejectionReason | ''>;
   /** Ends a running execution, or keeps one from starting. Durable when it resolves. */
   cancel: (cancel: Readonly<{ id: string; reason: string; expiresMs: number }>) => Promise<void>;
-  /** Ends what a crash left open, and takes up again what was only waiting. */
+  /** Ends what a crash left open, and takes up again what was only waiting; resolves when the ends are on disk. */
   recover: () => Promise<void>;
   /** A welcome came: what waited for one may start. */
   welcomed: () => void;
   /** Output messages of a running execution that streams. */
   liveOutput: (id: string) => readonly Buffer[];
+  /** What has not ended on disk yet: running, waiting, or about to be recorded. */
   running: () => readonly string[];
   activeCount: () => number;
   /** Refuses new requests, waits up to `drainMs` (or until `hurry`), then cancels; resolves when all have ended. */
@@ -62,15 +66,20 @@ type Running = Readonly<{
   action: string;
   cancel: AbortController;
   done: Promise<void>;
-  payloads: () => readonly Buffer[];
+  /** What it publishes; undefined before it runs. */
+  messages: () => OutputMessages | undefined;
 }>;
 
-/** The end of what was cancelled before it started. */
-const CANCELLED: ExecutionEnd = { status: 'cancelled', exitCode: -1, durationMs: 0, launched: 'no' };
+/** In a stop what was cancelled has this long to reach the disk, and its output this long to reach the broker. */
+const LAST_RECORD_MS = 4_000;
+const LAST_OUTPUT_MS = 2_000;
 
 /** An executor that runs nothing yet. */
 export function createExecutor(deps: ExecutorDeps): Executor {
-  const { limits, journal, reporter, metrics, clock, log, speaker } = deps;
+  const { limits, journal, reporter, metrics, clock, log } = deps;
+  const recorder = createRecorder({ journal, clock, log });
+  const lastCall = new AbortController();
+  const { perform, conclude } = createPerformer(deps, { recorder, lastCall: lastCall.signal });
   const running = new Map<string, Running>();
   /** Requests whose acceptance is on its way to the disk; a second delivery waits for it. */
   const accepting = new Map<string, Promise<void>>();
@@ -90,6 +99,8 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     for (const { action } of running.values()) if (action === name) count += 1;
     return count;
   };
+
+  const isUnderWay = (id: string): boolean => running.has(id) || recorder.pending().includes(id);
 
   async function execute(received: ReceivedRequest): Promise<RejectionReason | ''> {
     const { request, octets, sha256, isLocal = false } = received;
@@ -113,6 +124,8 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       return reject(received, admission.reason);
     }
     if (admission.kind === 'repeat') {
+      // The journal says "finished" a moment before the disk does; nobody may be told until then.
+      if (isUnderWay(id)) return reject(received, 'duplicate_execution_id');
       await ack(received, '');
       if (journal.find(id)?.receipted === false) reporter.result(id);
       return '';
@@ -146,12 +159,12 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     free: () => void;
   } {
     const cancel = new AbortController();
-    let payloads: readonly Buffer[] = [];
+    let messages: OutputMessages | undefined;
     let finished: () => void = () => undefined;
     const done = new Promise<void>((resolve) => {
       finished = resolve;
     });
-    running.set(id, { action: name, cancel, done, payloads: () => payloads });
+    running.set(id, { action: name, cancel, done, messages: () => messages });
     const free = (): void => {
       running.delete(id);
       finished();
@@ -163,8 +176,8 @@ export function createExecutor(deps: ExecutorDeps): Executor {
         if (shuttingDown) cancel.abort(); // it was being accepted when the stop began
         void perform(received, action, {
           stop: cancel.signal,
-          streaming: (live) => {
-            payloads = live;
+          messages(started) {
+            messages = started;
           },
         }).finally(free);
       },
@@ -195,83 +208,6 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     slot.run(received, action);
   }
 
-  async function perform(
-    received: ReceivedRequest,
-    action: Action,
-    { stop, streaming }: { stop: AbortSignal; streaming: (payloads: readonly Buffer[]) => void },
-  ): Promise<void> {
-    const { request, isLocal } = received;
-    const { execution_id: id } = request;
-    const capture = createOutputCapture({ maxBytes: limits.maxOutputBytes });
-    // The controller learns of a local execution by its result, and asks for the output then.
-    const publish = isLocal ? () => undefined : reporter.output;
-    const stream = request.stream ? startOutputStream({ executionId: id, capture, speaker, publish }) : undefined;
-    if (stream !== undefined) streaming(stream.payloads);
-    metrics.started();
-    const standing = deps.standing();
-    const end =
-      !isLocal && standing !== undefined && isExpired(request, standing.nowMs)
-        ? { ...errorEnd('expired', 'Its time was over before it could start.'), launched: 'no' as const }
-        : await runAction(
-            {
-              request,
-              action,
-              timeoutMs: timeoutOf(request, action, limits.maxActionTimeoutMs),
-              output: capture,
-              stop,
-            },
-            { clock, log: log.child({ execution_id: id }), launched: () => journal.launched(id) },
-          );
-    stream?.finish();
-    const subject = subjectOf(received);
-    const inlineBytes = inlineLimit(deps.maxPacketBytes, subject);
-    const isWhole = (['stdout', 'stderr'] as const).every((name) => capture.summary(name).bytes <= inlineBytes);
-    const payloads = stream?.payloads ?? (isWhole ? [] : outputPayloads(id, capture, speaker));
-    if (stream === undefined) for (const payload of payloads) publish(payload);
-    const result = toResult(subject, end, {
-      speaker,
-      capture,
-      inlineBytes,
-      chunks: payloads.length,
-      finishedAtMs: finishedAt(),
-    });
-    metrics.ended(request.action, end.status, end.durationMs / 1000);
-    log.info({ execution_id: id, status: end.status, duration: result.duration }, 'action finished');
-    await record(id, Buffer.from(JSON.stringify(result)), payloads);
-  }
-
-  /** Ends an execution that does not run. */
-  async function conclude(received: ReceivedRequest, end: ExecutionEnd): Promise<void> {
-    const { request } = received;
-    const capture = createOutputCapture({ maxBytes: 1024 });
-    const result = toResult(subjectOf(received), end, {
-      speaker,
-      capture,
-      inlineBytes: 1024,
-      chunks: 0,
-      finishedAtMs: finishedAt(),
-    });
-    metrics.started();
-    metrics.ended(request.action, end.status, 0);
-    log.info({ execution_id: request.execution_id, status: end.status, duration: result.duration }, 'action finished');
-    await record(request.execution_id, Buffer.from(JSON.stringify(result)), []);
-  }
-
-  /** A disk that is full for a while must not lose an outcome: the result is held and written when there is room. */
-  async function record(id: string, result: Buffer, payloads: readonly Buffer[]): Promise<void> {
-    for (let waitMs = 1000; ; waitMs = Math.min(5_000, waitMs * 2)) {
-      try {
-        await journal.finish(id, result, payloads);
-        return reporter.result(id);
-      } catch (error) {
-        if (!isMusterError(error, 'storage_failed')) throw error;
-        log.error({ execution_id: id, waitMs }, 'result not stored, trying again');
-        if (shuttingDown) return; // the next process reports it as interrupted
-        await new Promise((later) => setTimeout(later, waitMs));
-      }
-    }
-  }
-
   async function ack({ request, sha256, isLocal }: ReceivedRequest, reason: RejectionReason | ''): Promise<void> {
     if (isLocal) return;
     metrics.acked(reason);
@@ -290,10 +226,6 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     return reason;
   }
 
-  function finishedAt(): number {
-    return deps.standing()?.nowMs ?? clock.nowMs();
-  }
-
   return {
     execute,
     async cancel({ id, reason, expiresMs }) {
@@ -310,8 +242,9 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     },
     recover: () => recoverOpen({ journal, conclude, resume: spread.add, log }),
     welcomed: spread.startDue,
-    liveOutput: (id) => running.get(id)?.payloads() ?? [],
-    running: () => [...running.keys(), ...spread.waiting()].filter((id) => !accepting.has(id)),
+    liveOutput: (id) => [...(running.get(id)?.messages()?.payloads() ?? [])],
+    running: () =>
+      [...new Set([...running.keys(), ...spread.waiting(), ...recorder.pending()])].filter((id) => !accepting.has(id)),
     activeCount: () => running.size,
     async shutdown(drainMs, hurry) {
       shuttingDown = true;
@@ -319,37 +252,11 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       const drained = Promise.all([...running.values()].map(({ done }) => done));
       await untilEither(drained, drainMs, hurry);
       for (const { cancel } of running.values()) cancel.abort();
-      await drained;
+      const timer = setTimeout(() => lastCall.abort(), LAST_OUTPUT_MS);
+      await Promise.all([drained, recorder.close(LAST_RECORD_MS)]);
+      clearTimeout(timer);
     },
   };
-}
-
-/** What a crash left open: what had not started and still may is taken up again, everything else is interrupted. */
-async function recoverOpen({
-  journal,
-  conclude,
-  resume,
-  log,
-}: {
-  journal: Journal;
-  conclude: (received: ReceivedRequest, end: ExecutionEnd) => Promise<void>;
-  resume: (received: ReceivedRequest) => void;
-  log: Logger;
-}): Promise<void> {
-  for (const { id, sha256, state, launched, cancelled } of journal.leftOpen()) {
-    const octets = journal.requestOf(id);
-    if (octets === undefined || sha256 === undefined) continue;
-    const received = rereadRequest(octets, sha256);
-    if (cancelled !== undefined && state === 'accepted') {
-      await conclude(received, CANCELLED);
-    } else if (state === 'accepted' && received.request.spread !== undefined) {
-      resume(received);
-    } else {
-      log.warn({ execution_id: id }, 'execution was interrupted');
-      const end = errorEnd('interrupted', 'The agent ended while the action was under way.');
-      await conclude(received, { ...end, launched: state === 'accepted' ? 'no' : launched ? 'yes' : 'unknown' });
-    }
-  }
 }
 
 function untilEither(work: Promise<unknown>, ms: number, hurry: AbortSignal): Promise<void> {

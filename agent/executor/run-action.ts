@@ -6,6 +6,16 @@ import type { Logger } from '../../runtime/logger.js';
 import type { Action, ActionEnd, FoundViolation, OutputSink } from '../actions/action.js';
 import { checkParameters } from './parameters.js';
 
+/** What a run is judged by, and whom it tells. */
+export type RunContext = Readonly<{
+  clock: Clock;
+  log: Logger;
+  /** Whether its window is still open. */
+  isInTime: () => boolean;
+  /** Called right before the action's effect can begin. */
+  launched: () => void;
+}>;
+
 /** An action that does not end this long after it was told to has failed us; its slot is needed. */
 const ABANDON_MS = 5_000;
 /** setTimeout takes no more. */
@@ -26,6 +36,9 @@ export type ExecutionEnd = Readonly<{
   launched?: 'yes' | 'no' | 'unknown';
   violation?: FoundViolation;
 }>;
+
+/** The end of what was cancelled before it started. */
+export const CANCELLED: ExecutionEnd = { status: 'cancelled', exitCode: -1, durationMs: 0, launched: 'no' };
 
 /**
  * The time-out of an execution in milliseconds: the least of the request's, the action's and the cap. Text that cannot
@@ -48,16 +61,18 @@ export async function runAction(
     output,
     stop,
   }: Readonly<{ request: Request; action: Action; timeoutMs: number; output: OutputSink; stop: AbortSignal }>,
-  { clock, log, launched }: Readonly<{ clock: Clock; log: Logger; launched: () => void }>,
+  { clock, log, isInTime, launched }: RunContext,
 ): Promise<ExecutionEnd> {
   const startMs = clock.monotonicMs();
   const since = (): number => Math.max(0, clock.monotonicMs() - startMs);
   const checked = checkParameters(action.parameters, request.parameters);
+  if (!isInTime()) return expiredEnd(since());
   if (!checked.ok) return errorEnd(checked.code, checked.message, since());
-  if (stop.aborted) return { status: 'cancelled', exitCode: -1, durationMs: since(), launched: 'no' };
+  if (stop.aborted) return { ...CANCELLED, durationMs: since() };
 
   const ending = new AbortController();
   let cause: EndCause | undefined;
+  let cameTooLate = false;
   let abandonTimer: NodeJS.Timeout | undefined;
   let abandon: () => void = () => undefined;
   const abandoned = new Promise<undefined>((resolve) => {
@@ -72,8 +87,13 @@ export async function runAction(
   const onStop = (): void => end('cancelled');
   const timer = setTimeout(() => end('timeout'), timeoutMs);
   stop.addEventListener('abort', onStop, { once: true });
+  const mayStart = (): boolean => {
+    cameTooLate = !isInTime();
+    if (!cameTooLate) launched();
+    return !cameTooLate;
+  };
   try {
-    launched();
+    if (action.asksMayStart !== true) launched();
     const run = action.run({
       executionId: request.execution_id,
       parameters: checked.values,
@@ -81,9 +101,11 @@ export async function runAction(
       timeoutMs,
       signal: ending.signal,
       output,
+      mayStart,
     });
     const ended = await Promise.race([run, abandoned]);
     if (ended === undefined) log.error('action did not end when it was told to');
+    if (cameTooLate) return expiredEnd(since());
     if (cause !== undefined) return stoppedEnd(cause, { timeoutMs, durationMs: since() });
     return ended === undefined ? errorEnd('internal', UNFORESEEN, since()) : toEnd(ended, since());
   } catch (err) {
@@ -101,6 +123,10 @@ export async function runAction(
 /** An end with `error_code`. */
 export function errorEnd(errorCode: string, error: string, durationMs = 0): ExecutionEnd {
   return { status: 'error', exitCode: -1, durationMs, errorCode, error };
+}
+
+function expiredEnd(durationMs: number): ExecutionEnd {
+  return { ...errorEnd('expired', 'Its time was over before it could start.', durationMs), launched: 'no' };
 }
 
 function toEnd(end: ActionEnd, durationMs: number): ExecutionEnd {

@@ -35,7 +35,7 @@ export type Journal = Readonly<{
   /** Also for an id that was never seen: a tombstone, so that its late request does not start. */
   cancel: (cancel: Readonly<{ id: string; reason: string; expiresMs: number }>) => Promise<void>;
   /** `output`: the `muster-output` payloads that belong to the result, kept beside the journal for `resend`. */
-  finish: (id: string, result: Buffer, output: readonly Buffer[]) => Promise<void>;
+  finish: (id: string, result: Buffer, output: Iterable<Buffer>) => Promise<void>;
   receipt: (ids: readonly string[]) => Promise<void>;
   /** Request octets of an entry that has not finished. */
   requestOf: (id: string) => Buffer | undefined;

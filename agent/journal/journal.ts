@@ -183,7 +183,7 @@ function createJournal({
     },
     cancel: ({ id, reason, expiresMs }) => write({ kind: 'cancelled', id, reason, expires_ms: expiresMs }),
     async finish(id, result, output) {
-      const spillBytes = output.length === 0 ? 0 : await spill.write(id, output).catch(failStorage);
+      const spillBytes = await spill.write(id, output).catch(failStorage);
       // Counts the 30 days of a result: a clock that is behind must not shorten them.
       const atMs = Math.max(clock.nowMs(), entries.standing.welcomeMs);
       const octets = result.length;

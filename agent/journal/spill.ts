@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError } from '../../protocol/errors.js';
 import { syncDirectory } from '../../runtime/atomic-file.js';
@@ -7,8 +7,8 @@ import { errnoOf } from '../../runtime/errno.js';
 
 /** Output that is too large for its result, a file for each execution beside the journal. */
 export type Spill = Readonly<{
-  /** On disk when it resolves; the bytes that it takes. */
-  write: (id: string, payloads: readonly Buffer[]) => Promise<number>;
+  /** On disk when it resolves; the bytes that it takes, 0 and no file when there are no payloads. */
+  write: (id: string, payloads: Iterable<Buffer>) => Promise<number>;
   /** The payloads by seq; none when the file is gone. */
   read: (id: string) => Buffer[];
   remove: (id: string) => void;
@@ -22,25 +22,23 @@ const LENGTH_BYTES = 4;
 export function createSpill(directory: string): Spill {
   return {
     async write(id, payloads) {
-      const parts = payloads.flatMap((payload) => [lengthPrefix(payload), payload]);
-      const bytes = Buffer.concat(parts);
       const file = join(directory, id);
-      const handle = await open(file, 'w', 0o600);
+      let handle: FileHandle | undefined;
+      let bytes = 0;
       try {
-        for (let written = 0; written < bytes.length; ) {
-          const { bytesWritten } = await handle.write(bytes, written, bytes.length - written);
-          if (bytesWritten === 0) throw new MusterError('storage_failed', 'the disk took no bytes');
-          written += bytesWritten;
+        for (const payload of payloads) {
+          handle ??= await open(file, 'w', 0o600);
+          bytes += await writeAll(handle, Buffer.concat([lengthPrefix(payload), payload]));
         }
-        await handle.datasync();
+        await handle?.datasync();
       } catch (error) {
         rmSync(file, { force: true }); // a full disk needs the room
         throw error;
       } finally {
-        await handle.close();
+        await handle?.close();
       }
-      syncDirectory(directory);
-      return bytes.length;
+      if (bytes > 0) syncDirectory(directory);
+      return bytes;
     },
     read(id) {
       const payloads: Buffer[] = [];
@@ -57,6 +55,15 @@ export function createSpill(directory: string): Spill {
       for (const name of readdirSync(directory)) if (!ids.has(name)) rmSync(join(directory, name), { force: true });
     },
   };
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer): Promise<number> {
+  for (let written = 0; written < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written);
+    if (bytesWritten === 0) throw new MusterError('storage_failed', 'the disk took no bytes');
+    written += bytesWritten;
+  }
+  return bytes.length;
 }
 
 function lengthPrefix(payload: Buffer): Buffer {

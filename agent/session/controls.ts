@@ -77,7 +77,8 @@ async function settleLists({ cancelled, wanted }: Welcome, deps: ControlDeps): P
   for (const id of wanted) {
     const entry = journal.find(id);
     if (entry === undefined) unknown.push(id);
-    else if (entry.state === 'finished') outbox.add(id);
+    // What is still running here has ended a moment ago, and is not on disk yet.
+    else if (entry.state === 'finished' && !executor.running().includes(id)) outbox.add(id);
   }
   outbox.flush();
   return unknown;

@@ -55,6 +55,8 @@ export function standingNow(): Standing {
 }
 
 export async function createTestExecutor(t: TestScope, options: TestExecutorOptions = {}): Promise<TestExecutor> {
+  // Asked before the journal is opened: what is registered first is done first, and an executor ends before its journal.
+  t.after(() => executor.shutdown(0, AbortSignal.abort()));
   const journal = options.journal ?? (await openTestJournal(t, options.directory ?? temporaryDirectory(t)));
   if (journal.epochMs === undefined) await journal.beginEpoch(EPOCH_MS);
   const told: Told[] = [];
@@ -71,7 +73,7 @@ export async function createTestExecutor(t: TestScope, options: TestExecutorOpti
     journal,
     reporter: {
       ack: async ({ executionId: id, reason }) => void told.push({ kind: 'ack', id, reason }),
-      output: (payload) => void output.push(parsePayload(OutputSchema, payload)),
+      output: async (payload) => void output.push(parsePayload(OutputSchema, payload)),
       result(id) {
         told.push({ kind: 'result', id, result: parsePayload(Result, journal.resultOf(id) ?? Buffer.alloc(0)) });
       },
@@ -86,7 +88,6 @@ export async function createTestExecutor(t: TestScope, options: TestExecutorOpti
     }).child({ component: 'actions' }),
     random: options.random ?? Math.random,
   });
-  t.after(() => executor.shutdown(0, AbortSignal.abort()));
   return {
     ...{ executor, journal, told, output, logs, results },
     acks: (id) => told.flatMap((each) => (each.kind === 'ack' && each.id === id ? [each.reason] : [])),

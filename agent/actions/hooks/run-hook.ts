@@ -43,6 +43,7 @@ export function createHookAction({ spec, file }: Hook, host: HookHost): Action {
     parameters: spec.parameters,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(spec.concurrency === undefined ? {} : { concurrency: spec.concurrency }),
+    asksMayStart: true,
     run: (context) => runHook({ spec, file }, host, context),
   };
 }

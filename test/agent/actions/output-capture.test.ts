@@ -7,6 +7,7 @@ import {
   createOutputCapture,
   decodedLength,
   type EncodedBytes,
+  type OutputCapture,
   type OutputPiece,
 } from '../../../agent/actions/output-capture.js';
 import { MAX_CHUNK_BYTES } from '../../../protocol/messages/output.js';
@@ -35,7 +36,7 @@ test('promise 14: whatever the split, the pieces are the captured bytes and the 
         for (const part of parts) capture.write('stdout', part);
         const given = Buffer.concat(parts);
 
-        const pieces = [...capture.chunks()];
+        const pieces = chunksOf(capture);
 
         const joined = Buffer.concat(pieces.map(decode));
         const { bytes, sha256, truncated } = capture.summary('stdout');
@@ -61,10 +62,11 @@ test('pieces that are taken while the execution runs are the captured bytes too'
         let offset = 0;
         const take = (ended: boolean): void => {
           for (;;) {
-            const piece = capture.pieceAt('stderr', offset, ended);
-            if (piece === undefined) return;
+            const range = capture.cut('stderr', offset, ended);
+            if (range === undefined) return;
+            const piece = capture.piece(range);
             pieces.push(piece);
-            offset += decodedLength(piece);
+            offset = range.end;
             if (piece.last) return;
           }
         };
@@ -104,7 +106,7 @@ test('text stays text in every piece, inline and at the limit: no character is c
         assert.equal(inline.encoding, 'utf-8');
         assert.ok(Buffer.byteLength(inline.data) <= inlineBytes);
         for (const part of inline.data.split(CUT_MARK)) assert.ok(text.includes(part));
-        for (const piece of capture.chunks()) assert.ok(piece.encoding === 'utf-8' && text.includes(piece.data));
+        for (const piece of chunksOf(capture)) assert.ok(piece.encoding === 'utf-8' && text.includes(piece.data));
       },
     ),
   );
@@ -127,7 +129,7 @@ test('empty output has no pieces, the SHA-256 of nothing and an empty text', () 
 
   capture.write('stdout', '');
 
-  assert.deepEqual([...capture.chunks()], []);
+  assert.deepEqual(chunksOf(capture), []);
   assert.deepEqual(capture.inline('stdout'), { data: '', encoding: 'utf-8' });
   assert.deepEqual(capture.summary('stdout'), {
     bytes: 0,
@@ -149,7 +151,7 @@ test('S-M-14: 1 MiB on both streams becomes pieces of at most 48 KiB, and no tex
   capture.write('stdout', Buffer.alloc(KIB * KIB)); // NUL is valid UTF-8 and takes six bytes in JSON
   capture.write('stderr', Buffer.alloc(KIB * KIB, 'ä'));
 
-  const pieces = [...capture.chunks()];
+  const pieces = chunksOf(capture);
 
   for (const piece of pieces) {
     assert.ok(decodedLength(piece) <= MAX_CHUNK_BYTES);
@@ -176,6 +178,20 @@ test('promise 14: 10 GB of output in small writes are taken in with flat memory'
   assert.equal(capture.summary('stdout').bytes, maxBytes);
   assert.equal(capture.summary('stdout').truncated, true);
 });
+
+/** All pieces of both streams after the end; none of a stream that is empty. */
+function chunksOf(capture: OutputCapture): OutputPiece[] {
+  const pieces: OutputPiece[] = [];
+  for (const stream of ['stdout', 'stderr'] as const) {
+    for (let offset = 0; offset < capture.size(stream); ) {
+      const range = capture.cut(stream, offset, true);
+      assert.ok(range !== undefined && range.end > offset);
+      pieces.push(capture.piece(range));
+      offset = range.end;
+    }
+  }
+  return pieces;
+}
 
 function assertInOrder(pieces: readonly OutputPiece[], size: number): void {
   let offset = 0;

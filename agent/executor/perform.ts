@@ -1,0 +1,111 @@
+import type { Action, OutputSink } from '../actions/action.js';
+import { createOutputCapture, type OutputCapture } from '../actions/output-capture.js';
+import { isExpired } from './admission.js';
+import type { ExecutorDeps } from './executor.js';
+import { type OutputMessages, startOutputMessages } from './output-messages.js';
+import type { ReceivedRequest } from './received.js';
+import type { Recorder } from './recorder.js';
+import { type ExecutionEnd, runAction, timeoutOf } from './run-action.js';
+import { inlineLimit, subjectOf, toResult } from './to-result.js';
+
+/** What one execution needs from the executor. */
+export type PerformContext = Readonly<{
+  /** Fires when it has to end. */
+  stop: AbortSignal;
+  /** Called at the start: what it publishes. */
+  messages: (messages: OutputMessages) => void;
+}>;
+
+/** Runs executions that hold a slot to their recorded and reported end, and ends those that do not run. */
+export type Performer = Readonly<{
+  perform: (received: ReceivedRequest, action: Action, context: PerformContext) => Promise<void>;
+  /** Ends an execution that does not run. */
+  conclude: (received: ReceivedRequest, end: ExecutionEnd) => Promise<void>;
+}>;
+
+type Printed = Readonly<{ capture: OutputCapture; messages?: OutputMessages; inlineBytes: number }>;
+
+const NOTHING_BYTES = 1024;
+
+/** `lastCall` fires when a stop waits no longer for output messages; who misses them asks the next process. */
+export function createPerformer(
+  deps: Omit<ExecutorDeps, 'random' | 'find'>,
+  { recorder, lastCall }: { recorder: Recorder; lastCall: AbortSignal },
+): Performer {
+  const { limits, journal, reporter, metrics, clock, log, speaker, standing } = deps;
+
+  /** The result is on disk before it leaves: what has been said once is said the same way for ever. */
+  async function report(received: ReceivedRequest, end: ExecutionEnd, printed: Printed): Promise<void> {
+    const { execution_id: id, action } = received.request;
+    const { capture, messages, inlineBytes } = printed;
+    const result = toResult(subjectOf(received), end, {
+      speaker,
+      capture,
+      inlineBytes,
+      chunks: messages?.count() ?? 0,
+      finishedAtMs: standing()?.nowMs ?? clock.nowMs(),
+    });
+    metrics.ended(action, end.status, end.durationMs / 1000);
+    log.info({ execution_id: id, status: end.status, duration: result.duration }, 'action finished');
+    const output = (): Iterable<Buffer> => messages?.payloads() ?? [];
+    if (!(await recorder.record({ id, result: Buffer.from(JSON.stringify(result)), output }))) return;
+    await messages?.sent(lastCall);
+    reporter.result(id);
+  }
+
+  function isInTime({ request, isLocal }: ReceivedRequest): boolean {
+    const now = standing();
+    return isLocal === true || (now !== undefined && !isExpired(request, now.nowMs));
+  }
+
+  return {
+    async perform(received, action, { stop, messages: tell }) {
+      const { request, isLocal } = received;
+      const { execution_id: id } = request;
+      const capture = createOutputCapture({ maxBytes: limits.maxOutputBytes });
+      // The controller learns of a local execution by its result, and asks for the output then.
+      const publish = isLocal ? async () => undefined : reporter.output;
+      const messages = startOutputMessages({
+        executionId: id,
+        capture,
+        speaker,
+        publish,
+        isLive: request.stream === true,
+      });
+      tell(messages);
+      metrics.started();
+      const sink = createGate(capture);
+      const end = await runAction(
+        { request, action, timeoutMs: timeoutOf(request, action, limits.maxActionTimeoutMs), output: sink, stop },
+        {
+          clock,
+          log: log.child({ execution_id: id }),
+          isInTime: () => isInTime(received),
+          launched: () => journal.launched(id),
+        },
+      );
+      sink.close();
+      const inlineBytes = inlineLimit(deps.maxPacketBytes, subjectOf(received));
+      messages.finish(capture.size('stdout') > inlineBytes || capture.size('stderr') > inlineBytes);
+      await report(received, end, { capture, messages, inlineBytes });
+    },
+    async conclude(received, end) {
+      metrics.started();
+      const capture = createOutputCapture({ maxBytes: NOTHING_BYTES });
+      await report(received, end, { capture, inlineBytes: NOTHING_BYTES });
+    },
+  };
+}
+
+/** What an action that was given up still prints is no part of its result. */
+function createGate(capture: OutputCapture): OutputSink & { close: () => void } {
+  let isOpen = true;
+  return {
+    write(stream, bytes) {
+      if (isOpen) capture.write(stream, bytes);
+    },
+    close() {
+      isOpen = false;
+    },
+  };
+}
