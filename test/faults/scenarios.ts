@@ -1,7 +1,17 @@
 import type { Scenario } from './scenario.js';
+import { clockJumps } from './scenarios/clock-jumps.js';
 import { controllerKills } from './scenarios/controller-kills.js';
+import { fullDisk } from './scenarios/full-disk.js';
 import { killUnderLoad } from './scenarios/kill-under-load.js';
+import { powerCut } from './scenarios/power-cut.js';
 import { stopUnderLoad } from './scenarios/stop-under-load.js';
 
 /** All fault runs, in the order in which they run. A new one is a file in `scenarios/` and a line here. */
-export const SCENARIOS: readonly Scenario[] = [killUnderLoad, controllerKills, stopUnderLoad];
+export const SCENARIOS: readonly Scenario[] = [
+  killUnderLoad,
+  controllerKills,
+  stopUnderLoad,
+  powerCut,
+  fullDisk,
+  clockJumps,
+];

@@ -14,6 +14,9 @@ const PACKAGES = {
   iproute2: 'ip',
   nftables: 'nft',
   'util-linux': 'unshare',
+  mount: 'losetup',
+  e2fsprogs: 'mkfs.ext4',
+  faketime: 'faketime',
 };
 
 const LIMIT_MS = 240_000;

@@ -1,0 +1,78 @@
+import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { execa } from 'execa';
+
+/** A disk of its own in an image file, whose power can be cut. */
+export type LoopDisk = Readonly<{
+  /** Where it is mounted. */
+  path: string;
+  /** As a power cut: what no sync has brought to the disk is gone, and every call fails from now on. */
+  cut: () => Promise<void>;
+  /** Mounts it again after a cut; nothing may have a file of it open. The log of the file system is replayed. */
+  powerOn: () => Promise<void>;
+  /** Ends it, and removes the image. */
+  remove: () => Promise<void>;
+}>;
+
+const IMAGE_BYTES = 48 * 1024 * 1024;
+/** `FS_IOC_SHUTDOWN` of linux/fs.h with `EXT4_GOING_FLAGS_NOLOGFLUSH`. Perl is on every Debian, a compiler is not. */
+const CUT = 'open(my $d, "<", $ARGV[0]) or die $!; my $f = pack("L", 2); ioctl($d, 0x8004587d, $f) or die $!;';
+const UMOUNT_TRIES = 50;
+
+/** Why this machine can have no such disk; undefined when it can. */
+export async function lacksLoopDisk(): Promise<string | undefined> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'a disk of its own needs root on Linux';
+  for (const command of ['mkfs.ext4', 'mount', 'umount', 'perl', 'losetup']) {
+    const { failed } = await run('sh', ['-c', `command -v ${command}`], { reject: false });
+    if (failed) return `a disk of its own needs ${command}`;
+  }
+  const { failed } = await run('losetup', ['--find'], { reject: false });
+  return failed ? 'there is no free loop device' : undefined;
+}
+
+/**
+ * Makes an ext4 disk of 48 MiB in `image` and mounts it at `path`. Its log is written only by syncs and every five
+ * seconds, as on any machine.
+ */
+export async function createLoopDisk({ image, path }: { image: string; path: string }): Promise<LoopDisk> {
+  writeFileSync(image, '');
+  truncateSync(image, IMAGE_BYTES);
+  await run('mkfs.ext4', ['-q', '-F', '-J', 'size=4', '-E', 'lazy_itable_init=0,lazy_journal_init=0', image]);
+  mkdirSync(path, { recursive: true });
+  const powerOn = async (): Promise<void> => void (await run('mount', ['-o', 'loop', image, path]));
+  let isMounted = false;
+  const mount = async (): Promise<void> => {
+    if (isMounted) await unmount(path);
+    await powerOn();
+    isMounted = true;
+  };
+  await mount();
+  return {
+    path,
+    cut: async () => void (await run('perl', ['-e', CUT, path])),
+    powerOn: mount,
+    async remove() {
+      if (isMounted) await unmount(path);
+      isMounted = false;
+      rmSync(image, { force: true });
+    },
+  };
+}
+
+/** A process that was killed a moment ago may still hold a file. */
+async function unmount(path: string): Promise<void> {
+  for (let left = UMOUNT_TRIES; ; left -= 1) {
+    const { failed, stderr } = await run('umount', [path], { reject: false });
+    if (!failed) return;
+    if (left === 0) throw new Error(`cannot unmount ${path}: ${stderr}`);
+    await new Promise((later) => setTimeout(later, 100));
+  }
+}
+
+function run(
+  file: string,
+  args: readonly string[],
+  { reject = true } = {},
+): Promise<{ failed: boolean; stderr: string }> {
+  const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
+  return execa(file, args, { reject, stdin: 'ignore', env: { PATH }, timeout: 60_000 });
+}
