@@ -4,6 +4,7 @@ import { createRefusals } from '../runtime/refusals.js';
 import { type BrokerLink, createBrokerLink } from './broker-link.js';
 import type { ControllerConfig } from './config.js';
 import { createAnnouncer } from './dispatch/announcer.js';
+import { createCancellations } from './dispatch/cancellations.js';
 import { createControls } from './dispatch/controls.js';
 import { createDispatcher } from './dispatch/dispatcher.js';
 import { loadOpenExecutions } from './dispatch/load-open.js';
@@ -83,6 +84,7 @@ export async function createCore({
   const shared = { store, keyring, registry, presence, open, link, marks, events, metrics, clock, log, org, random };
   const dispatcher = createDispatcher(shared);
   const controls = createControls(shared);
+  const cancellations = createCancellations({ ...shared, controls });
   const refusals = createRefusals({ log, clock, count: metrics.refused });
   const objections = createObjections({ ...shared, refusals });
   const receipts = createReceipts({ ...shared, controls });
@@ -91,7 +93,7 @@ export async function createCore({
   const announcer = createAnnouncer({ ...shared, controls });
   const ingest = createIngest({
     ...shared,
-    ...{ dispatcher, controls, missingOutput, evidence, objections },
+    ...{ dispatcher, cancellations, controls, missingOutput, evidence, objections },
     maxPacketBytes: config.max_packet_bytes,
     mayAddLocal: createLocalAllowance(clock),
     candidates: new Map(),
@@ -106,7 +108,7 @@ export async function createCore({
     org,
     authenticate: (bearer) => principalOf(store, bearer),
     nodes: createNodeService({ registry, presence, openOn: open.countOf }),
-    invocations: createInvocationService({ ...shared, dispatcher, ...limits }),
+    invocations: createInvocationService({ ...shared, dispatcher, cancellations, ...limits }),
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),
     notReady: () => (link.connected ? undefined : 'There is no connection to the broker'),
@@ -117,6 +119,7 @@ export async function createCore({
     connected: announcer.connected,
     tick() {
       dispatcher.tick();
+      cancellations.tick();
       announcer.tick();
       missingOutput.tick();
     },

@@ -58,6 +58,16 @@ export type InvocationService = Readonly<{
     request: Readonly<{ idempotencyKey?: string | undefined; bodySha256: string }>,
   ) => Promise<Readonly<{ invocation: InvocationView; replayed: boolean }>>;
   get: (org: string, id: string) => Promise<InvocationView | undefined>;
+  /**
+   * Wants its open executions to end; stored when it resolves, and asked of the nodes until they answer. Again is the
+   * same. Undefined when there is no such invocation.
+   * @throws {MusterError} conflict (it has ended), forbidden (somebody else's, for an operator), storage_failed
+   */
+  cancel: (
+    principal: Principal,
+    id: string,
+    ask: Readonly<{ reason?: string | undefined }>,
+  ) => Promise<InvocationView | undefined>;
   /** Newest first. @throws {MusterError} invalid_request (the cursor) */
   list: (org: string, page: PageRequest) => Promise<Page<InvocationView>>;
   /** By node id; undefined when there is no such invocation. @throws {MusterError} invalid_request (the cursor) */

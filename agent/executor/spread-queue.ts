@@ -13,9 +13,9 @@ export type SpreadQueue = Readonly<{
   stop: () => void;
 }>;
 
-/** Whether a request waits before it starts: only a broadcast does. */
-export function isSpread({ spread, target }: Request): boolean {
-  return spread !== undefined && !('node' in target);
+/** Whether a request waits before it starts. */
+export function isSpread({ spread }: Request): boolean {
+  return spread !== undefined;
 }
 
 /** `start` is called when a request is due and `hasSlot` says that it may; it takes the slot before it returns. */

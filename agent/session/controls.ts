@@ -1,4 +1,4 @@
-import type { Cancel, Control, Welcome } from '../../protocol/messages/control.js';
+import type { Cancel, CancelData, Control, Welcome } from '../../protocol/messages/control.js';
 import type { Reply } from '../../protocol/messages/reply.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { Executor } from '../executor/executor.js';
@@ -26,7 +26,7 @@ const TOMBSTONE_MS = 7 * 24 * 3600 * 1000;
 /** Does what a believed control asks. */
 export async function obey(control: Control, sha256: string, deps: ControlDeps): Promise<void> {
   const { control_id } = control;
-  const done = (data: Record<string, unknown> = {}): void =>
+  const done = (data: Readonly<Record<string, unknown>>): void =>
     deps.reply({ control_id, control_sha256: sha256, ok: true, data });
   switch (control.kind) {
     case 'welcome': {
@@ -39,8 +39,7 @@ export async function obey(control: Control, sha256: string, deps: ControlDeps):
     case 'receipt':
       return deps.outbox.receipt(control.execution_ids);
     case 'cancel':
-      await cancel(control, deps);
-      return done();
+      return done(await cancel(control, deps));
     case 'resend':
       return resend(control, deps);
     case 'announce':
@@ -84,10 +83,12 @@ async function settleLists({ cancelled, wanted }: Welcome, deps: ControlDeps): P
   return unknown;
 }
 
-async function cancel({ execution_id: id, reason }: Cancel, deps: ControlDeps): Promise<void> {
+/** Durable when it resolves. A finished execution stays as it ended. */
+async function cancel({ execution_id: id, reason }: Cancel, deps: ControlDeps): Promise<CancelData> {
   const { journal, executor } = deps;
-  if (journal.find(id)?.state === 'finished') return; // too late: its result says how it ended
+  if (journal.find(id)?.state === 'finished') return { state: 'finished' };
   await executor.cancel({ id, reason, expiresMs: deps.nowMs() + TOMBSTONE_MS });
+  return { state: journal.find(id)?.state === 'tombstone' ? 'never_seen' : 'open' };
 }
 
 function resend(

@@ -28,6 +28,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./show.js')).showCommand,
   },
   {
+    name: 'cancel',
+    summary: 'end an invocation that is under way',
+    load: async () => (await import('./cancel.js')).cancelCommand,
+  },
+  {
     name: 'invocations',
     summary: 'list the invocations, newest first',
     load: async () => (await import('./invocations.js')).invocationsCommand,

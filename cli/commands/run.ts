@@ -26,7 +26,7 @@ Examples:
   $ muster run reload-config --label site=north --label tier=edge --reason "ticket 4711" --yes
   $ muster run gather_info --all --json | jq '.executions[] | {node, status, exit_code}'
 
-Ctrl-C leaves the action running and prints its id; muster show ID tells how it ended.
+Ctrl-C leaves the action running and prints its id; muster show ID tells how it ended, muster cancel ID ends it.
 Exit code 0 when every node succeeded, else 1.`;
 
 /** How often an ask is sent when no answer comes, and the pause between. */
@@ -123,7 +123,9 @@ async function report(
     if (outcome.invocation.status !== 'completed') io.exitWith(EXIT.failed);
   } catch (error) {
     watch.end();
-    io.stderr.write(`The action goes on. Look at it with: muster show ${invocation.id}\n`);
+    io.stderr.write(
+      `The action goes on. Look at it with: muster show ${invocation.id}\nEnd it with: muster cancel ${invocation.id}\n`,
+    );
     if (!isMusterError(error, 'cancelled')) throw error;
     io.exitWith(EXIT.interrupted);
   } finally {

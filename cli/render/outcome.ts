@@ -67,6 +67,11 @@ export function renderInvocation({ invocation }: Outcome): string {
     ['error', error],
     ['asked', `${invocation.created_at} by ${invocation.created_by}`],
     ['approved', invocation.approved_at && `${invocation.approved_at} by ${invocation.approved_by ?? 'nobody'}`],
+    [
+      'cancelled',
+      invocation.cancel_requested_at &&
+        `${invocation.cancel_requested_at} by ${invocation.cancel_requested_by ?? 'nobody'}`,
+    ],
     ['expires', invocation.expires_at],
     ['ended', invocation.completed_at],
   ];

@@ -20,12 +20,13 @@ export function executionCell(status: ExecutionStatus): Cell {
 
 /** What there is to say of an execution beside its status and exit code; empty when there is nothing. */
 export function noteOf(execution: ExecutionView): string {
-  const { status, reason, error_code, error, launched, provisional, unreachable } = execution;
+  const { status, reason, error_code, error, launched, provisional, unreachable, cancelling } = execution;
   const parts = [
     status === 'rejected' ? reason : null,
     error_code === null ? null : `${error_code}${error === null ? '' : `: ${error}`}`,
     launched === null ? null : `launched: ${launched}`,
     provisional ? 'concluded by the controller' : null,
+    cancelling ? 'to be cancelled' : null,
     unreachable ? 'no answer from the node yet' : null,
   ];
   return parts.filter((part) => part !== null).join(', ');

@@ -13,6 +13,8 @@ import type { OpenExecution, OpenExecutions } from './open-executions.js';
 export type Conclusion =
   | Readonly<{ status: 'rejected'; reason: string }>
   | Readonly<{ status: 'expired' }>
+  /** It never starts: it had not left us, or its node said that it was cancelled before it came. */
+  | Readonly<{ status: 'cancelled' }>
   | Readonly<{ status: 'error'; errorCode: 'agent_lost' | 'journal_lost' }>;
 
 export type ConcludeDeps = Readonly<{
@@ -27,7 +29,7 @@ export type ConcludeDeps = Readonly<{
 
 /**
  * Ends executions by the controller's own judgment. What was accepted in the meantime stays open, unless the
- * conclusion is about accepted ones too (`error`).
+ * conclusion is about accepted ones too (`error`, `cancelled`).
  */
 export async function conclude(
   deps: ConcludeDeps,
@@ -40,7 +42,9 @@ export async function conclude(
   const nowMs = clock.nowMs();
   const concluded = await store.write(async (tx) => {
     const due = executions.filter(
-      (each) => open.get(each.executionId, each.node) === each && (status === 'error' || each.state !== 'accepted'),
+      (each) =>
+        open.get(each.executionId, each.node) === each &&
+        (status === 'error' || status === 'cancelled' || each.state !== 'accepted'),
     );
     const ending = await stillOpen(tx, due); // a result in the same batch is not in memory yet
     const set = { status, open: 0, ended_at: nowMs, ...columnsOf(conclusion) };
@@ -69,6 +73,6 @@ export async function conclude(
 
 function columnsOf(conclusion: Conclusion): { reason?: string; error_code?: string; provisional?: number } {
   if (conclusion.status === 'rejected') return { reason: conclusion.reason };
-  if (conclusion.status === 'expired') return {};
+  if (conclusion.status !== 'error') return {};
   return { error_code: conclusion.errorCode, provisional: conclusion.errorCode === 'agent_lost' ? 1 : 0 };
 }

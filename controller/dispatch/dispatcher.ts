@@ -83,11 +83,13 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     const nowMs = clock.nowMs();
     const { sent, queued } = open.of(node);
     const due: OpenExecution[] = [];
-    for (const each of sent.values()) if (each.notBeforeMs <= monotonicMs && each.expiresAtMs > nowMs) due.push(each);
+    const mayGo = ({ cancelling, notBeforeMs, expiresAtMs }: OpenExecution): boolean =>
+      !cancelling && notBeforeMs <= monotonicMs && expiresAtMs > nowMs;
+    for (const each of sent.values()) if (mayGo(each)) due.push(each);
     let room = laneOf(node).room(sent.size, monotonicMs);
     for (const each of queued.values()) {
       if (room <= 0) break;
-      if (each.notBeforeMs > monotonicMs || each.expiresAtMs <= nowMs) continue;
+      if (!mayGo(each)) continue;
       due.push(each);
       room -= 1;
     }
@@ -105,7 +107,7 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     if (requestSha256 === null) return;
     const payload = fresh.get(execution) ?? (await findRequestPayload(deps.store.read, executionId, requestSha256));
     fresh.delete(execution);
-    if (open.get(executionId, node) !== execution || execution.state === 'accepted') return;
+    if (open.get(executionId, node) !== execution || execution.state === 'accepted' || execution.cancelling) return;
     noteOffered(execution);
     publish('node_request', { node }, payload);
   }

@@ -23,6 +23,7 @@ export async function loadOpenExecutions(store: Store, clock: Clock): Promise<Op
       offered: row.request_sha256 !== null,
     });
     execution.unreachable = row.unreachable === 1;
+    execution.cancelling = row.cancelling === 1;
     if (state !== 'accepted') continue;
     execution.acceptedAtMs = row.accepted_at;
     execution.lostAtMs = clock.monotonicMs() + graceLeftMs(row, clock.nowMs());

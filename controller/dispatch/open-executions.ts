@@ -25,6 +25,8 @@ export type OpenExecution = {
   /** When the first of the offers that nobody answered went out, monotonic; undefined when none is unanswered. */
   unansweredSinceMs: number | undefined;
   unreachable: boolean;
+  /** True once it is to end: it is offered no more, and its node is told so until it answers. */
+  cancelling: boolean;
   /** When a missing result is concluded to be lost, monotonic; set with `accepted`. */
   lostAtMs: number | undefined;
 };
@@ -114,6 +116,7 @@ export function createOpenExecutions(): OpenExecutions {
         firstOfferedMs: undefined,
         unansweredSinceMs: undefined,
         unreachable: false,
+        cancelling: false,
         lostAtMs: undefined,
       };
       put(made);

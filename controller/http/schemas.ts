@@ -155,6 +155,8 @@ export const InvocationView = z.object({
   digest: Sha256Hex.describe('Of what is asked: action, target, parameters, time-out'),
   counts: Counts,
   error: z.string().nullable(),
+  cancel_requested_at: Time.nullable().describe('When somebody wanted it to end'),
+  cancel_requested_by: z.string().nullable(),
 });
 export type InvocationView = Readonly<z.infer<typeof InvocationView>>;
 
@@ -165,6 +167,7 @@ export const ExecutionView = z.object({
   status: ExecutionStatus,
   reason: z.string().nullable().describe('Why it was rejected'),
   unreachable: z.boolean().describe('Offered for 30 s without an answer; provisional'),
+  cancelling: z.boolean().describe('It is to end, and its node has not answered yet'),
   provisional: z.boolean().describe('The controller concluded it; a late signed result replaces it'),
   request_sha256: Sha256Hex.nullable(),
   sent_at: Time.nullable(),
@@ -191,6 +194,10 @@ export type ExecutionView = Readonly<z.infer<typeof ExecutionView>>;
 /** An invocation and, while they are few (at most 200), its executions. */
 export const InvocationAnswer = z.object({ invocation: InvocationView, executions: z.array(ExecutionView).optional() });
 export type InvocationAnswer = Readonly<z.infer<typeof InvocationAnswer>>;
+
+export const CancelInvocation = z.strictObject({
+  reason: z.string().max(1024).optional().describe('Why, for the audit log'),
+});
 
 /** The query of an execution's output: one stream, from a byte on. */
 export const OutputQuery = z.strictObject({

@@ -61,7 +61,8 @@ async function takeRejected(deps: AckDeps, execution: OpenExecution, { reason }:
   // The node has had it before: that ack was lost on the way.
   if (reason === 'duplicate_execution_id') return takeAccepted(deps, execution, execution.requestSha256 ?? '');
   if (PASSING_REASONS.has(reason)) return deps.dispatcher.refused(execution, reason);
-  await conclude(deps, [execution], { status: 'rejected', reason });
+  const isAsWanted = reason === 'cancelled' && execution.cancelling;
+  await conclude(deps, [execution], isAsWanted ? { status: 'cancelled' } : { status: 'rejected', reason });
   deps.dispatcher.ended(execution.node);
 }
 

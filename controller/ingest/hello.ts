@@ -4,6 +4,7 @@ import { Hello } from '../../protocol/messages/hello.js';
 import { toTime } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { IncomingMessage } from '../../runtime/mqtt-session.js';
+import type { Cancellations } from '../dispatch/cancellations.js';
 import type { Controls, SentControl } from '../dispatch/controls.js';
 import { issueBrokerPassword } from '../identity/broker-credentials.js';
 import type { Keyring } from '../identity/keyring.js';
@@ -25,6 +26,7 @@ export type HelloDeps = AckDeps &
     keyring: Keyring;
     presence: Presence;
     missingOutput: MissingOutput;
+    cancellations: Cancellations;
     /** The newest welcome of each node, by which its reply is known. */
     welcomes: Map<string, SentControl>;
     /** The newest nonces of each node: a welcome answers each once. */
@@ -57,6 +59,7 @@ export async function takeHello(deps: HelloDeps, message: IncomingMessage): Prom
   deps.presence.connected(record.node, deps.clock.nowMs());
   await catchUp(deps, hello);
   deps.dispatcher.welcomed(record.node);
+  deps.cancellations.welcomed(record.node);
 }
 
 /** @throws {MusterError} stale, replayed */
@@ -162,7 +165,10 @@ function welcome(deps: HelloDeps, { hello, password }: { hello: Hello; password:
     groups: [...record.groups].map(([id, sinceMs]) => ({ id, since: toTime(sinceMs) })),
     labels: record.labels,
     wanted: [...open.of(record.node).accepted.keys()].slice(0, MAX_LISTED),
-    cancelled: [],
+    cancelled: openOn(open, record.node)
+      .filter(({ cancelling }) => cancelling)
+      .map(({ executionId }) => executionId)
+      .slice(0, MAX_LISTED),
     announce: record.capabilitiesSha256 === null || record.capabilitiesSha256 !== hello.capabilities_sha256,
     ...(hello.keys_version < list.version ? { keys: list.jws } : {}),
     ...(password === undefined ? {} : { password }),

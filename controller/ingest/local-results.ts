@@ -69,7 +69,7 @@ function toMade({ registry }: Deps, { node, result: { action = '', status } }: R
   return {
     action,
     risk: riskOf(action, [{ kind, announced: spec?.risk }]),
-    ...statusOf({ ...noExecutions(), total: 1, [status]: 1 }),
+    ...statusOf({ ...noExecutions(), total: 1, [status]: 1 }, false),
   };
 }
 
@@ -96,6 +96,8 @@ function toInvocation(
     approved_at: null,
     expires_at: nowMs,
     completed_at: nowMs,
+    cancel_requested_at: null,
+    cancel_requested_by: null,
     total: 1,
     origin: 'local',
   };

@@ -10,7 +10,7 @@ import type { Store } from '../store/store.js';
 export type ReopenDeps = Readonly<{ store: Store; open: OpenExecutions; clock: Clock; org: string }>;
 
 /** Ends that a signed acceptance shows to have been premature. */
-const PREMATURE = ['rejected', 'expired'];
+const PREMATURE = ['rejected', 'expired', 'cancelled'];
 
 /** Opens an execution again that was ended without a result, because its node says that it runs it. */
 export async function reopen(
@@ -20,7 +20,7 @@ export async function reopen(
   const { store, open } = deps;
   const outcome = await store.write((tx) => reopenRow(tx, deps, claim));
   if (typeof outcome === 'string') return outcome;
-  return open.add({
+  const reopened = open.add({
     executionId: outcome.execution_id,
     node: outcome.node,
     invocationId: outcome.invocation_id,
@@ -31,6 +31,8 @@ export async function reopen(
     requestSha256: outcome.request_sha256,
     offered: true,
   });
+  reopened.cancelling = outcome.cancelling === 1;
+  return reopened;
 }
 
 async function reopenRow(

@@ -6,10 +6,14 @@ export const OPEN_STATUSES = ['queued', 'sent', 'accepted'] as const satisfies r
 
 /**
  * What an approved invocation is, by the states of its executions: `completed` when all succeeded, `expired` when none
- * was accepted in time, `failed` when it ended in any other way. `error` says in words what did not succeed.
+ * was accepted in time, `cancelled` when somebody wanted it to end and some did for that, `failed` when it ended in any
+ * other way. `error` says in words what did not succeed.
  */
-export function statusOf(counts: Readonly<z.infer<typeof Counts>>): {
-  status: Extract<InvocationStatus, 'approved' | 'executing' | 'completed' | 'failed' | 'expired'>;
+export function statusOf(
+  counts: Readonly<z.infer<typeof Counts>>,
+  isToEnd: boolean,
+): {
+  status: Extract<InvocationStatus, 'approved' | 'executing' | 'completed' | 'failed' | 'expired' | 'cancelled'>;
   error: string | null;
 } {
   const waiting = counts.queued + counts.sent;
@@ -19,5 +23,7 @@ export function statusOf(counts: Readonly<z.infer<typeof Counts>>): {
   const error = EXECUTION_STATUSES.filter((status) => status !== 'success' && counts[status] > 0)
     .map((status) => `${counts[status]} ${status}`)
     .join(', ');
-  return { status: counts.expired === counts.total ? 'expired' : 'failed', error: `of ${counts.total}: ${error}` };
+  const isCancelled = isToEnd && counts.cancelled + counts.expired > 0;
+  const status = isCancelled ? 'cancelled' : counts.expired === counts.total ? 'expired' : 'failed';
+  return { status, error: `of ${counts.total}: ${error}` };
 }

@@ -52,6 +52,8 @@ export function draftInvocation(from: {
     expires_at: nowMs + plan.expiresInMs,
     completed_at: verdict.kind === 'denied' ? nowMs : null,
     error: verdict.kind === 'denied' ? verdict.error : null,
+    cancel_requested_at: null,
+    cancel_requested_by: null,
     total: verdict.kind === 'denied' ? 0 : plan.targets.length,
     origin: 'api',
   };

@@ -39,7 +39,7 @@ export function fixRequest(
     timeout: source.timeout,
     ...(checksum === null ? {} : { checksum }),
     stream: source.stream,
-    ...(isBroadcast && source.spread !== null ? { spread: source.spread } : {}),
+    ...(source.spread === null ? {} : { spread: source.spread }),
     issued_at: toTime(nowMs),
     expires_at: toTime(source.expiresAtMs),
     triggered_by: {

@@ -7,6 +7,7 @@ import { countExecutions, noExecutions, readInvocationStatus } from '../store/in
 import { listOutputs } from '../store/outputs.js';
 import { findResult, listResults } from '../store/results.js';
 import type { Store } from '../store/store.js';
+import { type CancelDeps, createCancel } from './cancel.js';
 import { type CreateDeps, createCreate } from './create.js';
 import { assembleOutput } from './output.js';
 import { readStoredResult, toExecutionView, toInvocationView } from './views.js';
@@ -14,12 +15,13 @@ import { readStoredResult, toExecutionView, toInvocationView } from './views.js'
 const ENDS: ReadonlySet<InvocationStatus> = new Set(['completed', 'failed', 'denied', 'expired', 'cancelled']);
 
 /** Asks, and what became of them. Reads see what is committed. */
-export function createInvocationService(deps: CreateDeps & Readonly<{ events: InvocationEvents }>): InvocationService {
+export function createInvocationService(deps: CreateDeps & CancelDeps): InvocationService {
   const { store, events } = deps;
   const get: InvocationService['get'] = (org, id) => findInvocation(store, org, id);
   return {
     create: createCreate(deps),
     get,
+    cancel: createCancel(deps, get),
     async list(org, { limit, cursor }) {
       const after = readCursor(cursor);
       let query = store.read.selectFrom('invocations').selectAll().where('org', '=', org);

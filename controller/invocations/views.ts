@@ -32,6 +32,8 @@ export function toInvocationView(row: InvocationRow, counts: InvocationCounts): 
     digest: row.digest,
     counts,
     error: row.error,
+    cancel_requested_at: timeOrNull(row.cancel_requested_at),
+    cancel_requested_by: row.cancel_requested_by,
   };
 }
 
@@ -50,6 +52,7 @@ export function toExecutionView(row: ExecutionRow, stored: Selectable<Tables['re
     status: ExecutionStatus.parse(row.status),
     reason: row.reason,
     unreachable: row.unreachable === 1,
+    cancelling: row.open === 1 && row.cancelling === 1,
     provisional: row.provisional === 1,
     request_sha256: row.request_sha256,
     sent_at: timeOrNull(row.sent_at),

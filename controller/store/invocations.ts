@@ -46,8 +46,8 @@ export async function insertInvocation(tx: Queries, row: Insertable<Tables['invo
   await tx.insertInto('invocations').values(row).execute();
 }
 
-/** States that executions move an invocation between; `denied`, `cancelled` and `pending` are people's. */
-const MOVABLE: readonly Status[] = ['approved', 'executing', 'completed', 'failed', 'expired'];
+/** States that executions move an invocation between; `denied` and `pending` are people's. */
+const MOVABLE: readonly Status[] = ['approved', 'executing', 'completed', 'failed', 'expired', 'cancelled'];
 
 /**
  * Sets each invocation to what its executions say, by compare-and-set on the states that executions may change.
@@ -56,9 +56,10 @@ const MOVABLE: readonly Status[] = ['approved', 'executing', 'completed', 'faile
 export async function settleInvocations(tx: Queries, ids: readonly string[], nowMs: number): Promise<string[]> {
   if (ids.length === 0) return [];
   const counts = await countExecutions(tx, ids);
+  const toEnd = await findCancelRequests(tx, ids);
   const byStatus = new Map<string, { status: Status; error: string | null; ids: string[] }>();
   for (const [id, of] of counts) {
-    const { status, error } = statusOf(of);
+    const { status, error } = statusOf(of, toEnd.has(id));
     const key = `${status} ${error ?? ''}`;
     const group = byStatus.get(key) ?? { status, error, ids: [] };
     group.ids.push(id);
@@ -77,6 +78,17 @@ export async function settleInvocations(tx: Queries, ids: readonly string[], now
     if (isEnd) ended.push(...group);
   }
   return ended;
+}
+
+/** Those of the invocations that somebody wants to end. */
+async function findCancelRequests(tx: Queries, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await tx
+    .selectFrom('invocations')
+    .select('id')
+    .where('id', 'in', ids)
+    .where('cancel_requested_at', 'is not', null)
+    .execute();
+  return new Set(rows.map(({ id }) => id));
 }
 
 /** An invocation's state as stored. */

@@ -100,6 +100,9 @@ type InvocationTable = {
   total: number;
   /** `api`, or `local` for what a person ran on the node itself. */
   origin: string;
+  /** Null until somebody wants it to end. */
+  cancel_requested_at: number | null;
+  cancel_requested_by: string | null;
 };
 
 type IdempotencyKeyTable = {
@@ -123,6 +126,8 @@ type ExecutionTable = {
   reason: string | null;
   provisional: number;
   unreachable: number;
+  /** 1 once it may have reached its node and is to end. */
+  cancelling: Generated<number>;
   /** Null until its octets are fixed. */
   request_sha256: string | null;
   /** The hook's checksum that was asked for; null for a built-in. */

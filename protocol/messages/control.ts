@@ -60,6 +60,14 @@ export const Cancel = z.object({
 });
 export type Cancel = Readonly<z.infer<typeof Cancel>>;
 
+/** `data` of the reply to a cancel: what the node knew of the execution when it came. */
+export const CancelData = z.object({
+  state: z
+    .enum(['never_seen', 'open', 'finished'])
+    .describe('never_seen: noted, and its request will not start; else the result says how it ended'),
+});
+export type CancelData = Readonly<z.infer<typeof CancelData>>;
+
 export const Resend = z.object({
   ...addressed,
   kind: z.literal('resend'),

@@ -38,7 +38,9 @@ export const Request = z
     timeout: TimeoutDuration,
     checksum: Sha256Hex.or(z.literal('')).optional().describe('SHA-256 of the hook; required for hooks'),
     stream: z.boolean().default(false).describe('Publish output while it runs'),
-    spread: PositiveDuration.optional().describe('Broadcasts: wait a random part of it before the start'),
+    spread: PositiveDuration.optional().describe(
+      'Wait a random part of it before the start, so that a fleet does not start at one moment',
+    ),
     issued_at: Time,
     expires_at: Time,
     triggered_by: TriggeredBy.optional(),

@@ -211,7 +211,8 @@ test('Ctrl-C leaves the action running, says its id and ends with 130; show then
   const { exitCode, stdout, stderr } = await ended;
 
   assert.deepEqual([exitCode, stdout], [130, '']);
-  const [, id = ''] = /^The action goes on\. Look at it with: muster show (\S+)\n$/.exec(stderr) ?? [];
+  const [, id = ''] =
+    /^The action goes on\. Look at it with: muster show (\S+)\nEnd it with: muster cancel \1\n$/.exec(stderr) ?? [];
   await agent.result(offered);
   await until(async () => (await controller.muster('invocations')).stdout.includes('completed'), { what: 'its end' });
   const shown = await controller.muster('show', id);

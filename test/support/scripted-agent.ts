@@ -23,6 +23,9 @@ const EMPTY_SHA = sha256Hex('');
 /** A request as it came, and the hash that answers name it by. */
 export type Offered = Readonly<{ request: Request; sha256: string; kind: TopicKind }>;
 
+/** A control as it came. */
+export type SentControl = Readonly<{ control: Control; sha256: string }>;
+
 /** What a node may publish. */
 type NodeTopic = 'hello' | 'ack' | 'output' | 'result' | 'reply' | 'capabilities';
 
@@ -34,6 +37,8 @@ export type ScriptedAgent = Readonly<{
   processId: string;
   offers: readonly Offered[];
   controls: readonly Control[];
+  /** The same with the hash by which a reply names each. */
+  sent: readonly SentControl[];
   /** Execution ids of the receipts that came. */
   receipted: () => string[];
   /** Says hello until it is welcomed. */
@@ -41,6 +46,7 @@ export type ScriptedAgent = Readonly<{
   announce: () => Promise<void>;
   /** From now on the node offers this; its hello names it. */
   announceAs: (offers: Pick<AgentScript, 'actions' | 'hooks'>) => Promise<void>;
+  answerControl: (sent: SentControl, data: Readonly<Record<string, unknown>>) => Promise<void>;
   /** Replies to the newest welcome. */
   answerWelcome: (data: Readonly<Record<string, unknown>>) => Promise<void>;
   /** Says `offline` without leaving: nothing is offered until the next hello. */
@@ -127,6 +133,7 @@ export function connectScriptedAgent(
   const bootId = randomUUID();
   const offers: Offered[] = [];
   const controls: Control[] = [];
+  const sent: SentControl[] = [];
   let taken = 0;
   let epoch: string | null = null;
   let newest = { controlId: '', sha256: '' };
@@ -162,6 +169,7 @@ export function connectScriptedAgent(
 
   function takeControl(control: Control, sha256: string): void {
     controls.push(control);
+    sent.push({ control, sha256 });
     if (control.kind !== 'welcome') return;
     newest = { controlId: control.control_id, sha256 };
     epoch ??= control.now;
@@ -174,6 +182,10 @@ export function connectScriptedAgent(
     const jws = signEnvelope(typ, text, signer.signing);
     return session.publish(kind, { node }, jws);
   };
+  const reply = ({ controlId, sha256 }: { controlId: string; sha256: string }, data: unknown) =>
+    say('reply', 'muster-reply', {
+      ...{ v: 1, control_id: controlId, control_sha256: sha256, node, org: 'default', ok: true, data },
+    });
   const announce = () => say('capabilities', 'muster-capabilities', capabilities);
   const ack: ScriptedAgent['ack'] = ({ request, sha256 }, reason = '') =>
     say('ack', 'muster-ack', {
@@ -188,7 +200,7 @@ export function connectScriptedAgent(
     say('result', 'muster-result', resultOf(offered, changes));
 
   return {
-    ...{ node, keys, session, processId, offers, controls, say, announce, ack, result, resultOf },
+    ...{ node, keys, session, processId, offers, controls, sent, say, announce, ack, result, resultOf },
     receipted: () => controls.flatMap((control) => (control.kind === 'receipt' ? control.execution_ids : [])),
     async hello(changes = {}) {
       const before = controls.filter(({ kind }) => kind === 'welcome').length;
@@ -208,10 +220,8 @@ export function connectScriptedAgent(
       await announce();
       await this.hello();
     },
-    answerWelcome(data) {
-      const ids = { control_id: newest.controlId, control_sha256: newest.sha256 };
-      return say('reply', 'muster-reply', { v: 1, ...ids, node, org: 'default', ok: true, data });
-    },
+    answerControl: ({ control, sha256 }, data) => reply({ controlId: control.control_id, sha256 }, data),
+    answerWelcome: (data) => reply(newest, data),
     async goOffline() {
       const ids = { boot_id: bootId, process_id: processId, connection: session.connection };
       const status = {

@@ -63,6 +63,7 @@ export function createScriptedServices({
         return { invocation, replayed: false };
       },
       get: async (_org, id) => find(id),
+      cancel: async (_principal, id) => find(id),
       list: async () => ({ items: created, next_cursor: null }),
       executions: async (_org, id) => (find(id) === undefined ? undefined : EMPTY_PAGE),
       execution: async () => undefined,
@@ -130,5 +131,7 @@ export function exampleInvocation(index: number, ask: CreateInvocation, createdB
     digest: '0'.repeat(64),
     counts: Counts.parse({ ...none, accepted: 1, total: 1 }),
     error: null,
+    cancel_requested_at: null,
+    cancel_requested_by: null,
   };
 }

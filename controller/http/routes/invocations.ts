@@ -6,6 +6,7 @@ import { whenGone } from '../hang-up.js';
 import { DEFAULT_WAIT_SECONDS, waitPreference } from '../prefer.js';
 import {
   AskHeaders,
+  CancelInvocation,
   CreateInvocation,
   ENDED_STATUSES,
   InvocationAnswer,
@@ -84,6 +85,32 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
       const invocation = await invocations.get(principalOf(request).org, request.params.id);
       const wait = { request, reply, stopping: deps.stopping, defaultSeconds: 0 };
       return answerWhenDone(invocations, wait, found(invocation, 'such invocation'));
+    },
+  });
+
+  cancelRoute(app, deps);
+}
+
+function cancelRoute(app: App, deps: RouteDeps): void {
+  const { invocations } = deps.services;
+  app.route({
+    method: 'POST',
+    url: `${API}/invocations/:id/cancel`,
+    config: { rule: 'operator' },
+    schema: {
+      summary: 'Want an invocation to end',
+      description: `What has not left the controller ends at once; what may have begun ends when its node says how. Asking again is the same. 200 when it has ended, 202 while nodes are still asked. ${WAIT_NOTE} 15 s without the header.`,
+      tags: ['invocations'],
+      headers: WaitHeaders,
+      params: z.strictObject({ id: InvocationId }),
+      body: CancelInvocation,
+      response: { 200: InvocationAnswer, 202: InvocationAnswer, ...FAILURE },
+    },
+    handler: async (request, reply) => {
+      const invocation = await invocations.cancel(principalOf(request), request.params.id, request.body);
+      const wait = { request, reply, stopping: deps.stopping, defaultSeconds: DEFAULT_WAIT_SECONDS };
+      const answer = await answerWhenDone(invocations, wait, found(invocation, 'such invocation'));
+      return reply.code(ENDED_STATUSES.has(answer.invocation.status) ? 200 : 202).send(answer);
     },
   });
 }

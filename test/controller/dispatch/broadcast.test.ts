@@ -28,6 +28,23 @@ test('an ask for the fleet is one publish with one execution id, and ends when a
   assert.equal(offers[0]?.request.roster_at, offers[0]?.request.issued_at);
 });
 
+test('a spread stands also in the requests that each node gets of its own', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const [a, b] = await startAgents(t, muster, ['a', 'b'], { runs: true });
+
+  const id = await invoke(services.invocations, { nodes: ['a', 'b'] }, { spread: '100ms' });
+  await services.invocations.whenDone('default', id, { ms: 10_000 });
+
+  assert.deepEqual(
+    [a, b].map((agent) => [agent?.offers[0]?.kind, agent?.offers[0]?.request.spread]),
+    [
+      ['node_request', '100ms'],
+      ['node_request', '100ms'],
+    ],
+  );
+});
+
 test('an ask for a group reaches its members on their topic, and nobody else', async (t) => {
   const muster = await startTestCore(t);
   const { services } = muster.core;

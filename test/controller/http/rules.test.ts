@@ -16,6 +16,7 @@ const EXPECTED = {
   'POST /api/v1/invocations': 'operator',
   'GET /api/v1/invocations': 'viewer',
   'GET /api/v1/invocations/:id': 'viewer',
+  'POST /api/v1/invocations/:id/cancel': 'operator',
   'GET /api/v1/invocations/:id/executions': 'viewer',
   'GET /api/v1/invocations/:id/executions/:node': 'viewer',
   'GET /api/v1/invocations/:id/executions/:node/output': 'viewer',

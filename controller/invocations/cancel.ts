@@ -1,0 +1,120 @@
+import { MusterError } from '../../protocol/errors.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Cancellations } from '../dispatch/cancellations.js';
+import type { Dispatcher } from '../dispatch/dispatcher.js';
+import type { Marks } from '../dispatch/marks.js';
+import type { OpenExecution, OpenExecutions } from '../dispatch/open-executions.js';
+import type { InvocationEvents } from '../events/invocation-events.js';
+import { ENDED_STATUSES, type InvocationView } from '../http/schemas.js';
+import type { ControllerMetrics } from '../metrics.js';
+import type { InvocationService, Principal } from '../services.js';
+import { appendAudit } from '../store/audit.js';
+import type { Queries } from '../store/database.js';
+import { moveExecutions } from '../store/executions.js';
+import { settleInvocations } from '../store/invocations.js';
+import type { Store } from '../store/store.js';
+import { OPEN_STATUSES } from './completion.js';
+
+export type CancelDeps = Readonly<{
+  store: Store;
+  open: OpenExecutions;
+  dispatcher: Dispatcher;
+  cancellations: Cancellations;
+  marks: Marks;
+  events: InvocationEvents;
+  metrics: ControllerMetrics;
+  clock: Clock;
+}>;
+
+type Find = (org: string, id: string) => Promise<InvocationView | undefined>;
+
+/**
+ * Ends invocations on somebody's word. What has not left the controller ends at once; what may have reached its node
+ * is offered no more, and its node is told until it answers: only it knows whether the action has begun.
+ */
+export function createCancel(deps: CancelDeps, find: Find): InvocationService['cancel'] {
+  return async (principal, id, { reason }) => {
+    const invocation = await find(principal.org, id);
+    if (invocation === undefined) return undefined;
+    refuseOthers(principal, invocation);
+    if (ENDED_STATUSES.has(invocation.status)) {
+      throw new MusterError('conflict', `The invocation has ended already: it is ${invocation.status}`);
+    }
+    await cancelOpen(deps, { principal, id, reason });
+    return find(principal.org, id);
+  };
+}
+
+/** @throws {MusterError} forbidden */
+function refuseOthers({ id, role }: Principal, { created_by }: InvocationView): void {
+  if (role === 'admin' || role === 'owner' || created_by === id) return;
+  throw new MusterError('forbidden', 'An operator may cancel what they asked for themselves');
+}
+
+async function cancelOpen(
+  deps: CancelDeps,
+  { principal, id, reason }: { principal: Principal; id: string; reason: string | undefined },
+): Promise<void> {
+  const { store, open, dispatcher, cancellations, marks, events, metrics, clock } = deps;
+  const executions = [...open.all()].filter(({ invocationId }) => invocationId === id);
+  const before = executions.filter(({ cancelling }) => !cancelling);
+  // Before the first await: from here on none of them is offered, so what has not left us never will.
+  for (const execution of before) execution.cancelling = true;
+  const nowMs = clock.nowMs();
+  try {
+    const { atOnce, ended } = await store.write(async (tx) => {
+      const still = executions.filter((each) => open.get(each.executionId, each.node) === each);
+      const unsent = still.filter(({ offered }) => !offered);
+      await endUnsent(tx, unsent, nowMs);
+      await moveExecutions(tx, still, { from: OPEN_STATUSES, set: { cancelling: 1 } });
+      if (await noteWish(tx, { principal, id, nowMs })) {
+        await auditCancel(tx, { principal, id, reason, nowMs, open: still.length });
+      }
+      return { atOnce: unsent, ended: await settleInvocations(tx, [id], nowMs) };
+    });
+    for (const execution of atOnce) {
+      open.remove(execution);
+      marks.drop(execution);
+      metrics.executionEnded('cancelled');
+      dispatcher.ended(execution.node);
+    }
+    cancellations.add(executions);
+    events.ended(ended);
+  } catch (error) {
+    for (const execution of before) execution.cancelling = false;
+    throw error;
+  }
+}
+
+/** False when somebody wanted it before. */
+async function noteWish(
+  tx: Queries,
+  { principal, id, nowMs }: { principal: Principal; id: string; nowMs: number },
+): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('invocations')
+    .set({ cancel_requested_at: nowMs, cancel_requested_by: principal.id })
+    .where('id', '=', id)
+    .where('cancel_requested_at', 'is', null)
+    .executeTakeFirst();
+  return Number(numUpdatedRows) > 0;
+}
+
+function endUnsent(tx: Queries, unsent: readonly OpenExecution[], nowMs: number): Promise<number> {
+  return moveExecutions(tx, unsent, { from: ['queued'], set: { status: 'cancelled', open: 0, ended_at: nowMs } });
+}
+
+function auditCancel(
+  tx: Queries,
+  {
+    principal: { org, id: actor },
+    id,
+    reason,
+    nowMs,
+    open,
+  }: { principal: Principal; id: string; reason: string | undefined; nowMs: number; open: number },
+): Promise<void> {
+  const details = { open, ...(reason === undefined ? {} : { reason }) };
+  const subject = `invocation:${id}`;
+  return appendAudit(tx, [{ atMs: nowMs, org, actor, event: 'invocation_cancel_requested', subject, details }]);
+}

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Principal } from '../../../controller/services.js';
+import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
+import { invoke } from '../../support/asks.js';
+import { assertRejectsCode } from '../../support/assert-code.js';
+import type { TestScope } from '../../support/broker.js';
+import { OWNER, startTestCore, type TestCore } from '../../support/core.js';
+import { type Offered, type ScriptedAgent, startScriptedAgent } from '../../support/scripted-agent.js';
+import { until } from '../../support/until.js';
+
+const OPERATOR: Principal = { id: 'ann', org: 'default', role: 'operator' };
+
+test('what has not left the controller is cancelled at once and never offered', async (t) => {
+  const { muster, agent } = await startPair(t);
+  const { invocations } = muster.core.services;
+  await agent.goOffline();
+  await until(async () => !(await isConnected(muster)), { what: 'the node is away' });
+  const id = await invoke(invocations, { nodes: ['pump-1'] });
+
+  const cancelled = await invocations.cancel(OWNER, id, { reason: 'wrong site' });
+
+  assert.equal(cancelled?.status, 'cancelled');
+  assert.equal(cancelled.cancel_requested_by, 'owner');
+  const next = await invoke(invocations, { nodes: ['pump-1'] }, { reason: 'the next one' });
+  await agent.hello();
+  assert.equal((await agent.nextOffer()).request.triggered_by?.invocation_id, next);
+});
+
+test('an offer that the node never saw is cancelled when it says so, and is offered no more', async (t) => {
+  const { muster, agent } = await startPair(t);
+  const { invocations } = muster.core.services;
+  const { id, offered } = await offer(muster, agent);
+
+  const asked = await invocations.cancel(OWNER, id, {});
+  const control = await cancelOf(agent, offered);
+  const offers = agent.offers.length;
+  await agent.answerControl(control, { state: 'never_seen' });
+
+  assert.equal(asked?.status, 'approved');
+  assert.equal((await invocations.whenDone('default', id, { ms: 10_000 }))?.status, 'cancelled');
+  assert.deepEqual(await shown(muster, id), { status: 'cancelled', provisional: false, cancelling: false });
+  await agent.hello();
+  assert.equal(agent.offers.length, offers);
+});
+
+test('a request that comes after its cancel is refused by the node, and that is its end, too', async (t) => {
+  const { muster, agent } = await startPair(t);
+  const { invocations } = muster.core.services;
+  const { id, offered } = await offer(muster, agent);
+
+  await invocations.cancel(OWNER, id, {});
+  await agent.ack(offered, 'cancelled');
+
+  assert.equal((await invocations.whenDone('default', id, { ms: 10_000 }))?.status, 'cancelled');
+});
+
+test('what runs is to be cancelled until its result says how it ended', async (t) => {
+  for (const status of ['cancelled', 'success'] as const) {
+    const { muster, agent } = await startPair(t);
+    const { invocations } = muster.core.services;
+    const { id, offered } = await offer(muster, agent);
+    await agent.ack(offered);
+    await until(async () => (await shown(muster, id)).status === 'accepted', { what: 'accepted' });
+
+    await invocations.cancel(OWNER, id, {});
+    await agent.answerControl(await cancelOf(agent, offered), { state: 'open' });
+    assert.deepEqual(await shown(muster, id), { status: 'accepted', provisional: false, cancelling: true });
+    await agent.result(offered, { status, ...(status === 'cancelled' ? { exit_code: -1, launched: 'yes' } : {}) });
+
+    const ended = await invocations.whenDone('default', id, { ms: 10_000 });
+    assert.equal(ended?.status, status === 'success' ? 'completed' : 'cancelled');
+    assert.equal(await firstBrokenAuditRow(muster.store.read), undefined);
+  }
+});
+
+test('a node that was away is told by its welcome and by a cancel, also after a restart of the controller', async (t) => {
+  const { muster, agent } = await startPair(t);
+  const { id, offered } = await offer(muster, agent);
+  await agent.goOffline();
+  await until(async () => !(await isConnected(muster)), { what: 'the node is away' });
+  await muster.core.services.invocations.cancel(OWNER, id, {});
+  await muster.stop();
+  await muster.start();
+
+  await agent.hello();
+
+  const welcome = agent.controls.filter(({ kind }) => kind === 'welcome').at(-1);
+  assert.deepEqual(welcome?.kind === 'welcome' ? welcome.cancelled : undefined, [offered.request.execution_id]);
+  await agent.answerControl(await cancelOf(agent, offered), { state: 'never_seen' });
+  const { invocations } = muster.core.services;
+  assert.equal((await invocations.whenDone('default', id, { ms: 10_000 }))?.status, 'cancelled');
+});
+
+test('a signed acceptance that comes after all opens it again, and it is still to be cancelled', async (t) => {
+  const { muster, agent } = await startPair(t);
+  const { invocations } = muster.core.services;
+  const { id, offered } = await offer(muster, agent);
+  await invocations.cancel(OWNER, id, {});
+  await agent.answerControl(await cancelOf(agent, offered), { state: 'never_seen' });
+  await invocations.whenDone('default', id, { ms: 10_000 });
+
+  await agent.ack(offered);
+
+  await until(async () => (await shown(muster, id)).cancelling, { what: 'open and to be cancelled' });
+  await agent.result(offered, { status: 'cancelled', exit_code: -1, launched: 'yes' });
+  assert.equal((await invocations.whenDone('default', id, { ms: 10_000 }))?.status, 'cancelled');
+});
+
+test('cancelling twice is the same, what has ended stays, and an operator ends only their own', async (t) => {
+  const { muster, agent } = await startPair(t);
+  const { invocations } = muster.core.services;
+  const { id, offered } = await offer(muster, agent);
+
+  await assertRejectsCode(invocations.cancel(OPERATOR, id, {}), 'forbidden');
+  await invocations.cancel(OWNER, id, {});
+  const twice = await invocations.cancel({ ...OWNER, id: 'other' }, id, {});
+  assert.equal(twice?.cancel_requested_by, 'owner');
+  await agent.result(offered);
+  await invocations.whenDone('default', id, { ms: 10_000 });
+  await assertRejectsCode(invocations.cancel(OWNER, id, {}), 'conflict');
+  assert.equal(await invocations.cancel(OWNER, '0197f0c2-9f5c-7b31-8e4a-6a0d5f1c2b3d', {}), undefined);
+  const rows = await muster.store.read
+    .selectFrom('audit')
+    .select('actor')
+    .where('event', '=', 'invocation_cancel_requested')
+    .execute();
+  assert.deepEqual(rows, [{ actor: 'owner' }]);
+});
+
+async function startPair(t: TestScope): Promise<{ muster: TestCore; agent: ScriptedAgent }> {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  return { muster, agent: await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' }) };
+}
+
+async function offer({ core }: TestCore, agent: ScriptedAgent): Promise<{ id: string; offered: Offered }> {
+  const id = await invoke(core.services.invocations, { nodes: ['pump-1'] });
+  return { id, offered: await agent.nextOffer() };
+}
+
+async function cancelOf(agent: ScriptedAgent, { request }: Offered) {
+  return until(
+    () => agent.sent.find(({ control }) => control.kind === 'cancel' && control.execution_id === request.execution_id),
+    { what: 'the cancel' },
+  );
+}
+
+async function shown({ core }: TestCore, id: string) {
+  const execution = await core.services.invocations.execution('default', id, 'pump-1');
+  assert.ok(execution !== undefined);
+  const { status, provisional, cancelling } = execution;
+  return { status, provisional, cancelling };
+}
+
+async function isConnected({ core }: TestCore): Promise<boolean> {
+  return core.presence.isConnected('pump-1');
+}
