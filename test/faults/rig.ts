@@ -2,17 +2,19 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { readConnection } from '../../cli/installation.js';
+import { NodeView } from '../../controller/http/schemas.js';
 import { ensureKeys } from '../../controller/identity/keys.js';
 import { SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { makeDataDir } from '../../runtime/data-dir.js';
 import { listen } from '../../runtime/listen.js';
+import { until } from '../support/until.js';
 import { type AgentPart, createAgentPart } from './agent-part.js';
 import { createPatientApi, type PatientApi } from './api.js';
 import { type Canary, createCanary } from './canary.js';
 import { judge, type Verdict } from './checker.js';
 import type { Allowances } from './evidence.js';
 import { gatherEvidence } from './evidence-of-rig.js';
-import { writeLedgerHook } from './ledger.js';
+import { LEDGER_HOOK, writeLedgerHook } from './ledger.js';
 import { createLoad, type Load } from './load.js';
 import { createPart, type Part } from './part.js';
 import { type PartOptions, type RigPaths, settingsEnv } from './part-options.js';
@@ -25,6 +27,8 @@ export type RigOptions = Readonly<{
   broker?: PartOptions | ((port: number) => Part);
   /** Where agents reach the broker, when something stands in between. */
   brokerUrlForAgent?: (brokerUrl: string) => string | Promise<string>;
+  /** Where the controller reaches it; called before the broker is started. */
+  brokerUrlForController?: (brokerUrl: string) => string | Promise<string>;
 }>;
 
 /** A whole installation as real processes, with work for it and a judge who stands outside. */
@@ -77,7 +81,7 @@ export async function startRig(context: ScenarioContext, options: RigOptions = {
           ...{ port: brokerPort, metrics_port: 0, root_file: rootFile, keys_file: listFile },
         });
   const controller = partOf('controller', [`--data=${controllerDir}`], options.controller, {
-    ...{ port: controllerPort, broker_url: brokerUrl },
+    ...{ port: controllerPort, broker_url: (await options.brokerUrlForController?.(brokerUrl)) ?? brokerUrl },
   });
   parts.push(controller, broker);
   const stop = async (): Promise<void> => {
@@ -101,6 +105,7 @@ export async function startRig(context: ScenarioContext, options: RigOptions = {
       agents.push(agent);
       await agent.start();
       await agent.welcomed();
+      await until(() => offers(api, node), { what: `the controller knows what ${node} offers` });
       await agent.noteIdle();
       return agent;
     };
@@ -133,6 +138,12 @@ function prepare(directory: string, { digits }: Canary): RigPaths {
   writeFileSync(paths.ledger, '');
   writeLedgerHook(paths.hooks, { ledger: paths.ledger, canary: digits });
   return { ...paths, path: `${process.env.PATH ?? ''}:${at(`canary-${digits}`)}` };
+}
+
+/** Only then its hook may be asked for. */
+async function offers(api: PatientApi, node: string): Promise<boolean> {
+  const { bytes } = await api.call('GET', `/nodes/${node}`);
+  return NodeView.parse(JSON.parse(bytes.toString())).hooks.includes(LEDGER_HOOK);
 }
 
 /** The environment of broker and controller. */

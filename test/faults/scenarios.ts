@@ -1,7 +1,10 @@
 import type { Scenario } from './scenario.js';
+import { brokerLoss } from './scenarios/broker-loss.js';
+import { brokerSwap } from './scenarios/broker-swap.js';
 import { clockJumps } from './scenarios/clock-jumps.js';
 import { controllerKills } from './scenarios/controller-kills.js';
 import { fullDisk } from './scenarios/full-disk.js';
+import { hostileLink } from './scenarios/hostile-link.js';
 import { killUnderLoad } from './scenarios/kill-under-load.js';
 import { powerCut } from './scenarios/power-cut.js';
 import { stopUnderLoad } from './scenarios/stop-under-load.js';
@@ -14,4 +17,7 @@ export const SCENARIOS: readonly Scenario[] = [
   powerCut,
   fullDisk,
   clockJumps,
+  hostileLink,
+  brokerLoss,
+  brokerSwap,
 ];

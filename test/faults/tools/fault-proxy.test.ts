@@ -5,9 +5,9 @@ import { startTestBroker, type TestBroker, type TestScope } from '../../support/
 import { connectClient, grantsOf, type Received, whenClosed } from '../../support/mqtt-clients.js';
 import { connectRaw } from '../../support/raw-mqtt.js';
 import { until } from '../../support/until.js';
+import { seededRandom } from '../random.js';
 import { drawFates, type Fate, type SeenMessage, UNHARMED } from './fates.js';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.js';
-import { createRandom } from './random.js';
 
 const BASE = 'muster/v1/default';
 const RESULT = `${BASE}/node/pump-7/result`;
@@ -25,7 +25,7 @@ async function startFaultyBroker(t: TestScope): Promise<{
   const proxy = await startFaultProxy({
     brokerPort: () => broker.port,
     decide: () => UNHARMED,
-    random: createRandom(1),
+    random: seededRandom('1'),
   });
   t.after(proxy.stop);
   const controller = await connectClient(t, broker.url, broker.credential('controller', 'ctl-a'));
@@ -156,7 +156,7 @@ test('whatever befalls messages both ways, every publish and subscribe gets its 
   const { proxy, node, texts } = await startFaultyBroker(t);
   const client = await node();
   const rates = { lose: 0.2, repeat: 0.2, overtake: 0.3, delay: 0.1, replay: 0.2, cut: 0, freeze: 0, longestMs: 300 };
-  proxy.decideBy(drawFates(createRandom(7), rates));
+  proxy.decideBy(drawFates(seededRandom('7'), rates));
 
   const sent = Array.from({ length: 200 }, (_, number) => `message ${number}`);
   const grants = client.subscribeAsync(`${BASE}/node/pump-7/request`, { qos: 1 });
@@ -183,7 +183,7 @@ test('the same seed draws the same fates', () => {
   };
   const message: SeenMessage = { direction: 'to_client', clientId: 'a', topic: RESULT, payload: Buffer.alloc(0) };
   const draw = (seed: number): Fate[] => {
-    const decide = drawFates(createRandom(seed), rates);
+    const decide = drawFates(seededRandom(String(seed)), rates);
     return Array.from({ length: 100 }, () => decide(message));
   };
 

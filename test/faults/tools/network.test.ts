@@ -22,16 +22,16 @@ const TALK = `
 
 test('a program on the node side reaches what is exposed and nothing else, also over a lossy and a slow link', async (t) => {
   const directory = temporaryDirectory(t);
-  const lacks = await networkLacks(directory);
+  const lacks = await networkLacks();
   if (lacks !== undefined) return t.skip(lacks);
   const server = createServer((socket) => {
     socket.on('data', (bytes) => socket.write(`answer to ${bytes.toString()}`));
   });
   const port = await listen(server, { host: '127.0.0.1', port: 0, what: 'echo' });
   t.after(() => server.close());
-  const network = await startNetwork(directory);
+  const network = await startNetwork();
   t.after(network.stop);
-  const { host, port: exposed } = await network.expose(port);
+  const { host, port: exposed } = await network.expose(port, directory);
   const [enter = '', ...args] = network.enter;
   const talk = (to: string, at: number) =>
     runCommand(enter, [...args, process.execPath, '-e', TALK, to, String(at)]).then(({ stdout }) => stdout);
@@ -50,16 +50,15 @@ test('a program on the node side reaches what is exposed and nothing else, also 
 });
 
 test('namespaces vanish when the process that made them is killed', async (t) => {
-  const directory = temporaryDirectory(t);
-  const lacks = await networkLacks(directory);
+  const lacks = await networkLacks();
   if (lacks !== undefined) return t.skip(lacks);
   const code = `
     import { startNetwork } from './network.ts';
-    const { enter } = await startNetwork(process.argv[1]);
+    const { enter } = await startNetwork();
     process.stdout.write(enter[1].slice('--net='.length));
     setInterval(() => undefined, 1000);
   `;
-  const maker = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code, directory], {
+  const maker = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
     cwd: fileURLToPath(new URL('.', import.meta.url)),
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -14,8 +14,8 @@ import { findCommand, runCommand } from '../../support/commands.js';
 export type Network = Readonly<{
   /** What goes before a program and its arguments to run it on the node's side, which has no other network. */
   enter: readonly string[];
-  /** Gives a port of 127.0.0.1 here an address that the node's side can reach. */
-  expose: (port: number) => Promise<Readonly<{ host: string; port: number }>>;
+  /** Gives a port of 127.0.0.1 here an address that the node's side can reach; a socket of ours lies in `directory`. */
+  expose: (port: number, directory: string) => Promise<Readonly<{ host: string; port: number }>>;
   /** Of 100 packets so many (at least 1) are dropped at random from now on, in either direction. */
   lose: (percent: number) => Promise<void>;
   /** No more than this passes in each direction. */
@@ -34,12 +34,12 @@ const RELAY = fileURLToPath(new URL('relay-child.ts', import.meta.url));
 const RelayReady = z.object({ port: z.number() });
 
 /** Why there can be no namespaces here; undefined when there can. */
-export async function networkLacks(directory: string): Promise<string | undefined> {
+export async function networkLacks(): Promise<string | undefined> {
   const missing = COMMANDS.filter((name) => findCommand(name) === undefined);
   if (missing.length > 0) return `${missing.join(', ')} not installed`;
   if (process.getuid?.() !== 0) return 'network namespaces need root';
   try {
-    const network = await startNetwork(directory);
+    const network = await startNetwork();
     await network.lose(1).finally(network.stop);
     return undefined;
   } catch (error) {
@@ -47,8 +47,8 @@ export async function networkLacks(directory: string): Promise<string | undefine
   }
 }
 
-/** Makes both namespaces and the cable. Sockets of the relays lie in `directory`. */
-export async function startNetwork(directory: string): Promise<Network> {
+/** Makes both namespaces and the cable. */
+export async function startNetwork(): Promise<Network> {
   const holders: ChildProcess[] = [];
   const relays: ChildProcess[] = [];
   const servers: Server[] = [];
@@ -65,7 +65,7 @@ export async function startNetwork(directory: string): Promise<Network> {
     const sides = [node.enter, broker.enter];
     return {
       ...{ enter: node.enter, stop },
-      async expose(port) {
+      async expose(port, directory) {
         const path = join(directory, `relay-${servers.length}`);
         servers.push(await bridge(path, port));
         const relay = await startRelay(broker.enter, path);

@@ -1,0 +1,57 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { addFaults } from '../add-faults.js';
+import { randomAsk } from '../deeds.js';
+import { type Rig, startRig } from '../rig.js';
+import type { Scenario } from '../scenario.js';
+import { settles } from '../settles.js';
+
+const LOSSES = { short: 2, full: 60 };
+/** Every so many losses the controller is killed along with the broker. */
+const CONTROLLER_EVERY = 2;
+/** Promise 11: so soon after its return work flows again. */
+const FLOW_MS = 30_000;
+
+/** The embedded broker, which keeps nothing, is killed and comes back empty. */
+export const brokerLoss: Scenario = {
+  name: 'broker-loss',
+  what: 'kill -9 of the broker every few seconds under load; it comes back empty',
+  lacks: () => undefined,
+  async run(context) {
+    const { random, note } = context;
+    const losses = LOSSES[context.size];
+    const rig = await startRig(context);
+    try {
+      const faults: string[] = [];
+      let round = 0;
+      const load = rig.load.keepBusy(() => randomAsk(random, `loss ${round}`), 6);
+      for (round = 1; round <= losses; round += 1) {
+        await wait(500 + random() * 3_000);
+        await loseBroker(rig, { withController: round % CONTROLLER_EVERY === 0, awayMs: random() * 2_000 });
+        if (!(await flows(rig, `after loss ${round}`))) {
+          faults.push(`no work flowed within ${FLOW_MS} ms of return ${round} of the broker`);
+        }
+        if (round % 10 === 0) note(`${round} of ${losses} losses`);
+      }
+      await load.stop();
+      await rig.quiet();
+      return { points: losses, verdict: addFaults(await rig.judge(), faults) };
+    } finally {
+      await rig.stop();
+    }
+  },
+};
+
+async function loseBroker(
+  { broker, controller }: Rig,
+  { withController, awayMs }: Readonly<{ withController: boolean; awayMs: number }>,
+): Promise<void> {
+  await Promise.all([broker.kill('SIGKILL'), withController ? controller.kill('SIGKILL') : undefined]);
+  await wait(awayMs);
+  await Promise.all([broker.start(), withController ? controller.start() : undefined]);
+}
+
+/** Whether something that is asked for now comes to its end in time. */
+async function flows({ load }: Rig, label: string): Promise<boolean> {
+  const id = await load.submit({ label });
+  return settles(async () => (await load.look(id))?.status === 'success', FLOW_MS);
+}
