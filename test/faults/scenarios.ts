@@ -5,6 +5,7 @@ import { clockJumps } from './scenarios/clock-jumps.js';
 import { controllerKills } from './scenarios/controller-kills.js';
 import { fullDisk } from './scenarios/full-disk.js';
 import { hostileLink } from './scenarios/hostile-link.js';
+import { ioError } from './scenarios/io-error.js';
 import { killUnderLoad } from './scenarios/kill-under-load.js';
 import { powerCut } from './scenarios/power-cut.js';
 import { stopUnderLoad } from './scenarios/stop-under-load.js';
@@ -16,6 +17,7 @@ export const SCENARIOS: readonly Scenario[] = [
   stopUnderLoad,
   powerCut,
   fullDisk,
+  ioError,
   clockJumps,
   hostileLink,
   brokerLoss,
