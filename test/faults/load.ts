@@ -29,6 +29,8 @@ export type Load = Readonly<{
   keepBusy: (next: () => Ask, parallel: number) => Readonly<{ stop: () => Promise<void> }>;
   /** What the controller says of an execution now; undefined when it does not know it. */
   look: (executionId: string) => Promise<ExecutionView | undefined>;
+  /** Whether an execution has a definite end. */
+  isOver: (executionId: string) => Promise<boolean>;
   /** Waits until each accepted execution has ended and nothing of it is provisional; false at the deadline. */
   quiet: (deadlineMs: number) => Promise<boolean>;
 }>;
@@ -97,6 +99,10 @@ export function createLoad({ api, node: usualNode }: { api: PatientApi; node: st
     accepted,
     submit,
     look,
+    async isOver(executionId) {
+      if (!over.has(executionId)) await look(executionId);
+      return over.has(executionId);
+    },
     keepBusy(next, parallel) {
       let isStopped = false;
       const worker = async (): Promise<void> => {

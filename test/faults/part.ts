@@ -25,6 +25,8 @@ export type Part = Readonly<{
   isRunning: () => boolean;
   /** Resolves when it can be used; `env` adds to the usual one. @throws {Error} when it ends before that */
   start: (changes?: Partial<Launch>) => Promise<void>;
+  /** The same for a part that may be about to die: false when it ended before it could be used. */
+  tryStart: (changes?: Partial<Launch>) => Promise<boolean>;
   /** Sends a signal to the program and waits for the end of it and of its wrapper. */
   kill: (signal: NodeJS.Signals) => Promise<PartEnd>;
   /** The same to its whole process group. */
@@ -119,14 +121,24 @@ export function createPart(launch: Launch, { name, logFile }: { name: string; lo
     return withDeadline(ended, END_MS, `the end of ${name}`);
   }
 
+  async function start(changes: Partial<Launch> = {}): Promise<void> {
+    if (isRunning()) throw new Error(`${name} is running`);
+    child = open(changes);
+    await said('ready');
+  }
+
   return {
     pid,
     isRunning,
-    async start(changes = {}) {
-      if (isRunning()) throw new Error(`${name} is running`);
-      child = open(changes);
-      await said('ready');
-    },
+    start,
+    tryStart: (changes) =>
+      start(changes).then(
+        () => true,
+        (error: unknown) => {
+          if (isRunning()) throw error;
+          return false;
+        },
+      ),
     kill: (signal) => (isRunning() ? end(signal, pid()) : ended),
     killGroup: (signal) => (isRunning() ? end(signal, -(child?.pid ?? pid())) : ended),
     ended: () => ended,

@@ -1,5 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
+/** A process of this machine; the start time tells it from a later one with the same pid. */
+export type RunningProcess = Readonly<{ pid: number; startTime: string; command: string }>;
+
 /**
  * The Node process below a wrapper such as strace, by its parent: the wrapper itself when it has become that process.
  * @throws {Error} when there is none
@@ -19,23 +22,40 @@ export function countDescriptors(pid: number): number {
 
 /** Processor time that a process has used, its threads included. Linux counts it in hundredths of a second. */
 export function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const [user, system] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11, 13);
+  const [user, system] = statOf(pid).slice(11, 13);
   return (Number(user) + Number(system)) / 100;
 }
 
-/** Processes whose command line or environment holds this text. */
-export function findProcesses(mark: string): { pid: number; command: string }[] {
+/** Processes whose command line or environment holds this text. The arguments and variables are set apart by NUL. */
+export function findProcesses(mark: string): RunningProcess[] {
   return readdirSync('/proc').flatMap((name) => {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid) return [];
     const command = readText(`/proc/${pid}/cmdline`);
-    if (!command.includes(mark) && !readText(`/proc/${pid}/environ`).includes(mark)) return [];
-    return command === '' ? [] : [{ pid, command: command.replaceAll('\0', ' ').trim() }];
+    if (command === '') return [];
+    if (!command.includes(mark) && !`\0${readText(`/proc/${pid}/environ`)}`.includes(mark)) return [];
+    return [{ pid, startTime: startTimeOf(pid), command: command.replaceAll('\0', ' ').trim() }];
   });
+}
+
+/** Whether this very process still runs; a zombie does not. */
+export function isAlive({ pid, startTime }: RunningProcess): boolean {
+  return startTimeOf(pid) === startTime && readText(`/proc/${pid}/cmdline`) !== '';
+}
+
+/** The ids of the threads of a process. */
+export function threadsOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).map(Number);
+}
+
+function startTimeOf(pid: number): string {
+  return statOf(pid)[19] ?? '';
+}
+
+/** The fields of /proc/PID/stat from the third on; the second may hold spaces and stands in brackets (man 5 proc). */
+function statOf(pid: number): string[] {
+  const text = readText(`/proc/${pid}/stat`);
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
 function childrenOf(pid: number): number[] {

@@ -3,6 +3,7 @@ import { brokerLoss } from './scenarios/broker-loss.js';
 import { brokerSwap } from './scenarios/broker-swap.js';
 import { clockJumps } from './scenarios/clock-jumps.js';
 import { controllerKills } from './scenarios/controller-kills.js';
+import { crashPoints } from './scenarios/crash-points.js';
 import { fullDisk } from './scenarios/full-disk.js';
 import { hostileLink } from './scenarios/hostile-link.js';
 import { ioError } from './scenarios/io-error.js';
@@ -12,6 +13,7 @@ import { stopUnderLoad } from './scenarios/stop-under-load.js';
 
 /** All fault runs, in the order in which they run. A new one is a file in `scenarios/` and a line here. */
 export const SCENARIOS: readonly Scenario[] = [
+  crashPoints,
   killUnderLoad,
   controllerKills,
   stopUnderLoad,

@@ -1,5 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { withFaults } from '../checker.js';
+import { restartAfterCrash } from '../crash.js';
 import { randomAsk } from '../deeds.js';
+import type { Fault } from '../fault.js';
 import { startRig } from '../rig.js';
 import type { Scenario } from '../scenario.js';
 
@@ -16,6 +19,7 @@ export const killUnderLoad: Scenario = {
     const { random, note } = context;
     const kills = KILLS[context.size];
     const rig = await startRig(context);
+    const faults: Fault[] = [];
     try {
       let round = 0;
       const load = rig.load.keepBusy(() => randomAsk(random, `kill ${round}`), 6);
@@ -23,12 +27,12 @@ export const killUnderLoad: Scenario = {
         await wait(100 + random() * 1_400);
         if (round % GROUP_EVERY === 0) await rig.agent.killGroup('SIGKILL');
         else await rig.agent.kill('SIGKILL');
-        await rig.agent.start();
+        faults.push(...(await restartAfterCrash(rig.agent, `kill ${round}`)));
         if (round % 20 === 0) note(`${round} of ${kills} kills`);
       }
       await load.stop();
       await rig.quiet();
-      return { points: kills, verdict: await rig.judge() };
+      return { points: kills, verdict: withFaults(await rig.judge(), faults) };
     } finally {
       await rig.stop();
     }

@@ -1,0 +1,141 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { AgentPart } from '../agent-part.js';
+import { withFaults } from '../checker.js';
+import { restartAfterCrash } from '../crash.js';
+import { randomAsk } from '../deeds.js';
+import type { Fault } from '../fault.js';
+import { threadsOf } from '../proc.js';
+import { type Rig, startRig } from '../rig.js';
+import type { Scenario, ScenarioContext } from '../scenario.js';
+import { settles } from '../settles.js';
+import {
+  attach,
+  type CrashPoint,
+  choosePoints,
+  crashPointsIn,
+  dieAt,
+  lacksStrace,
+  watchCalls,
+} from '../tools/strace.js';
+
+const POINTS = { short: 12, full: 60 };
+/** Agents that are harmed at the same time, all of one controller. */
+const LANES = { short: 2, full: 3 };
+const ASKS = 4;
+/** An agent that lives this long with nothing left to do does not come to the crash point. */
+const IDLE_MS = 1_500;
+const DEADLINE_MS = 60_000;
+
+/** A place to die: while it starts and recovers, or while it works. */
+type Place = CrashPoint & Readonly<{ when: 'starting' | 'working' }>;
+
+/** The agent dies at one system call after another; each time it starts again and all comes to its end. */
+export const crashPoints: Scenario = {
+  name: 'crash-points',
+  what: 'SIGKILL at system calls of the agent, while it recovers and while it works',
+  lacks: lacksStrace,
+  async run(context) {
+    const { random, note } = context;
+    const rig = await startRig(context);
+    try {
+      const agents = [rig.agent];
+      while (agents.length < LANES[context.size]) agents.push(await rig.addAgent(`node-${agents.length + 1}`));
+      const places = await findPlaces(rig, context);
+      const faults: Fault[] = [];
+      let hits = 0;
+      const lane = async (agent: AgentPart): Promise<void> => {
+        for (let place = places.shift(); place !== undefined; place = places.shift()) {
+          const { isHit, found } = await crashOnce(rig, { agent, place, random });
+          faults.push(...found);
+          if (!isHit) continue;
+          hits += 1;
+          if (hits % 40 === 0) note(`${hits} crash points`);
+        }
+      };
+      await Promise.all(agents.map(lane));
+      await rig.quiet();
+      return { points: hits, verdict: withFaults(await rig.judge({ killsHooks: true }), faults) };
+    } finally {
+      await rig.stop();
+    }
+  },
+};
+
+/** Watches an agent start with work left over, and then work; half of the places are of either kind. */
+async function findPlaces(rig: Rig, { random, size, directory }: ScenarioContext): Promise<Place[]> {
+  const { agent, load } = rig;
+  const traceFile = join(directory, 'trace');
+  const half = POINTS[size] / 2;
+  await leaveOpen(rig, agent, random);
+  await submitSome(rig, { agent, random, label: 'watched start' });
+  await agent.start({ wrap: watchCalls(traceFile) });
+  await load.quiet(DEADLINE_MS);
+  const starting = crashPointsIn(readFileSync(traceFile, 'utf8'), {
+    threads: threadsOf(agent.pid()),
+    from: join(agent.dataDir, 'journal'),
+  });
+  await agent.kill('SIGKILL');
+  await agent.start();
+  await agent.welcomed();
+  const tracer = await attach(agent.pid(), { traceFile });
+  await submitSome(rig, { agent, random, label: 'watched work' });
+  await load.quiet(DEADLINE_MS);
+  await tracer.detach();
+  const working = crashPointsIn(readFileSync(traceFile, 'utf8'), { threads: threadsOf(agent.pid()) });
+  rmSync(traceFile);
+  const asStarting = choosePoints(starting, half, random).map((point) => ({ ...point, when: 'starting' as const }));
+  const asWorking = choosePoints(working, half, random).map((point) => ({ ...point, when: 'working' as const }));
+  return asStarting.flatMap((place, at) => [place, asWorking[at] ?? place]);
+}
+
+/** From a running agent to a running agent, with a crash in between; `isHit` says whether it came to the place. */
+async function crashOnce(
+  rig: Rig,
+  { agent, place, random }: { agent: AgentPart; place: Place; random: () => number },
+): Promise<{ isHit: boolean; found: Fault[] }> {
+  const t0 = performance.now();
+  const label = `${place.when}, ${place.call} ${place.nth}`;
+  const traceFile = `${agent.dataDir}.trace`;
+  let ids: string[];
+  if (place.when === 'starting') {
+    await leaveOpen(rig, agent, random);
+    ids = await submitSome(rig, { agent, random, label });
+    await agent.tryStart({ wrap: dieAt(place, traceFile) });
+  } else {
+    await attach(agent.pid(), { point: place, traceFile });
+    ids = await submitSome(rig, { agent, random, label });
+  }
+  const isHit = await diesBeforeIdle(rig, agent, ids);
+  if (!isHit) await agent.kill('SIGKILL');
+  const found = await restartAfterCrash(agent, label);
+  await settles(() => areOver(rig, ids), DEADLINE_MS);
+  if (process.env.DBG) console.log(isHit, label, Math.round(performance.now() - t0));
+  return { isHit, found };
+}
+
+/** Kills the agent with work under way, so that the next one has something to recover. */
+async function leaveOpen(rig: Rig, agent: AgentPart, random: () => number): Promise<void> {
+  const ids = await submitSome(rig, { agent, random, label: 'left open' });
+  await settles(async () => (await rig.load.look(ids[0] ?? ''))?.status !== 'queued', DEADLINE_MS);
+  await agent.kill('SIGKILL');
+}
+
+async function submitSome(
+  { load }: Rig,
+  { agent, random, label }: { agent: AgentPart; random: () => number; label: string },
+): Promise<string[]> {
+  const asks = Array.from({ length: ASKS }, () => ({ ...randomAsk(random, label), node: agent.node }));
+  return Promise.all(asks.map((ask) => load.submit(ask)));
+}
+
+async function diesBeforeIdle(rig: Rig, agent: AgentPart, ids: readonly string[]): Promise<boolean> {
+  await settles(async () => !agent.isRunning() || (await areOver(rig, ids)), DEADLINE_MS);
+  await settles(() => !agent.isRunning(), IDLE_MS);
+  return !agent.isRunning();
+}
+
+async function areOver({ load }: Rig, ids: readonly string[]): Promise<boolean> {
+  for (const id of ids) if (!(await load.isOver(id))) return false;
+  return true;
+}

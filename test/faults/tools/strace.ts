@@ -1,0 +1,105 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { findCommand, runCommand } from '../../support/commands.js';
+
+/** A system call to die at: the `nth` of its kind that one thread makes. */
+export type CrashPoint = Readonly<{ call: string; nth: number }>;
+
+/** System calls around which a crash may leave something half done. */
+export const CALLS = [
+  ...['openat', 'write', 'pwrite64', 'fdatasync', 'fsync', 'rename', 'unlink', 'unlinkat', 'rmdir', 'mkdir'],
+  ...['ftruncate', 'clone', 'clone3', 'vfork', 'execve', 'sendto', 'sendmsg', 'writev', 'kill'],
+] as const;
+
+/** Why crash points cannot be set on this machine; undefined when they can. */
+export async function lacksStrace(): Promise<string | undefined> {
+  const file = findCommand('strace');
+  if (file === undefined) return 'strace is not installed';
+  const { exitCode } = await runCommand(file, ['-f', '-o', '/dev/null', '-e', 'trace=none', 'true']);
+  return exitCode === 0 ? undefined : 'strace may not trace here';
+}
+
+/** Runs a program so that it is killed when it enters the crash point. */
+export function dieAt(point: CrashPoint, traceFile: string): (argv: readonly string[]) => readonly string[] {
+  return (argv) => ['strace', '-f', '--seccomp-bpf', '-o', traceFile, ...killing(point), ...argv];
+}
+
+/** Runs a program and writes down which of the calls each thread makes. */
+export function watchCalls(traceFile: string): (argv: readonly string[]) => readonly string[] {
+  return (argv) => ['strace', '-f', '--seccomp-bpf', '-o', traceFile, '-e', `trace=${CALLS.join()}`, ...argv];
+}
+
+/** Kills a running process when it enters the crash point, or only watches; resolves when it is traced. */
+export async function attach(
+  pid: number,
+  { point, traceFile }: { point?: CrashPoint; traceFile: string },
+): Promise<{ detach: () => Promise<void> }> {
+  const expression = point === undefined ? ['-e', `trace=${CALLS.join()}`] : killing(point);
+  const tracer = spawn('strace', ['-f', '-p', String(pid), '-o', traceFile, ...expression], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const ended = new Promise<void>((resolve) => tracer.once('exit', () => resolve()));
+  await untilAttached(tracer);
+  return {
+    async detach() {
+      tracer.kill('SIGINT'); // strace lets go of its threads
+      await ended;
+    },
+  };
+}
+
+async function untilAttached(tracer: ChildProcess): Promise<void> {
+  let said = '';
+  tracer.stderr?.setEncoding('utf8');
+  while (!said.includes('attached')) {
+    const [text] = await once(tracer.stderr ?? tracer, 'data', { signal: AbortSignal.timeout(10_000) });
+    said += String(text);
+  }
+  tracer.stderr?.resume();
+}
+
+function killing({ call, nth }: CrashPoint): string[] {
+  return ['-e', `trace=${call}`, '-e', `inject=${call}:signal=SIGKILL:when=${nth}`];
+}
+
+const CALL = /^(\d+) +([a-z0-9_]+)\(/;
+
+/**
+ * The crash points that a trace offers: each call that one of these threads makes from the line on that holds `from`.
+ * Trace lines look like `1234 openat(AT_FDCWD, "/etc/hosts", O_RDONLY) = 3`.
+ */
+export function crashPointsIn(
+  trace: string,
+  { threads, from = '' }: { threads: readonly number[]; from?: string },
+): CrashPoint[] {
+  const counts = new Map<string, number>();
+  const points = new Map<string, CrashPoint>();
+  let isIn = false;
+  for (const line of trace.split('\n')) {
+    isIn ||= line.includes(from);
+    const [, thread, call] = CALL.exec(line) ?? [];
+    if (thread === undefined || call === undefined || !threads.includes(Number(thread))) continue;
+    const nth = (counts.get(`${thread} ${call}`) ?? 0) + 1;
+    counts.set(`${thread} ${call}`, nth);
+    if (isIn) points.set(`${call} ${nth}`, { call, nth });
+  }
+  return [...points.values()];
+}
+
+/** Chooses points so that every kind of call has its turn; no point comes twice while there are others. */
+export function choosePoints(points: readonly CrashPoint[], count: number, random: () => number): CrashPoint[] {
+  const byCall = new Map<string, CrashPoint[]>();
+  for (const point of points) byCall.set(point.call, [...(byCall.get(point.call) ?? []), point]);
+  const chosen: CrashPoint[] = [];
+  const left = new Map([...byCall].map(([call, all]) => [call, [...all]]));
+  while (chosen.length < count && byCall.size > 0) {
+    for (const [call, all] of byCall) {
+      let pool = left.get(call) ?? [];
+      if (pool.length === 0) pool = [...all];
+      const [point] = pool.splice(Math.floor(random() * pool.length), 1);
+      left.set(call, pool);
+      if (point !== undefined && chosen.length < count) chosen.push(point);
+    }
+  }
+  return chosen;
+}
