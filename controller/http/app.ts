@@ -15,6 +15,7 @@ import { MusterError } from '../../protocol/errors.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { Services } from '../services.js';
+import { DOCS_PAGE } from './docs-page.js';
 import { parseJsonBody } from './json-body.js';
 import { createMethodTable, type MethodTable } from './methods.js';
 import { openApiOptions } from './openapi.js';
@@ -22,7 +23,7 @@ import { sendFailure } from './problems.js';
 import { ROUTES } from './routes/list.js';
 import type { App, RouteDeps } from './routes/route.js';
 import { admit, type Rule } from './rules.js';
-import { DOCS_CONTENT_POLICY, refuseUnreadable, SECURITY_HEADERS } from './transport.js';
+import { refuseUnreadable, SECURITY_HEADERS } from './transport.js';
 import { compileValidator } from './validation.js';
 
 const BODY_LIMIT_BYTES = 256 * 1024;
@@ -137,7 +138,7 @@ async function addDocumentation(app: App): Promise<void> {
     docs.addHook('onRoute', (route) => {
       route.config = { ...route.config, rule: 'public' };
     });
-    await docs.register(fastifySwaggerUi, { routePrefix: '/docs', transformStaticCSP: () => DOCS_CONTENT_POLICY });
+    await docs.register(fastifySwaggerUi, DOCS_PAGE);
   });
   app.route({
     method: 'GET',
