@@ -4,10 +4,12 @@ import { brokerSwap } from './scenarios/broker-swap.js';
 import { clockJumps } from './scenarios/clock-jumps.js';
 import { controllerKills } from './scenarios/controller-kills.js';
 import { crashPoints } from './scenarios/crash-points.js';
+import { frozen } from './scenarios/frozen.js';
 import { fullDisk } from './scenarios/full-disk.js';
 import { hostileLink } from './scenarios/hostile-link.js';
 import { ioError } from './scenarios/io-error.js';
 import { killUnderLoad } from './scenarios/kill-under-load.js';
+import { lossyNetwork } from './scenarios/lossy-network.js';
 import { powerCut } from './scenarios/power-cut.js';
 import { stopUnderLoad } from './scenarios/stop-under-load.js';
 
@@ -24,4 +26,6 @@ export const SCENARIOS: readonly Scenario[] = [
   hostileLink,
   brokerLoss,
   brokerSwap,
+  frozen,
+  lossyNetwork,
 ];

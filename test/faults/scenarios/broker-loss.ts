@@ -1,15 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { addFaults } from '../add-faults.js';
 import { randomAsk } from '../deeds.js';
+import { FLOW_MS, flows } from '../flows.js';
 import { type Rig, startRig } from '../rig.js';
 import type { Scenario } from '../scenario.js';
-import { settles } from '../settles.js';
 
 const LOSSES = { short: 2, full: 60 };
 /** Every so many losses the controller is killed along with the broker. */
 const CONTROLLER_EVERY = 2;
-/** Promise 11: so soon after its return work flows again. */
-const FLOW_MS = 30_000;
 
 /** The embedded broker, which keeps nothing, is killed and comes back empty. */
 export const brokerLoss: Scenario = {
@@ -48,10 +46,4 @@ async function loseBroker(
   await Promise.all([broker.kill('SIGKILL'), withController ? controller.kill('SIGKILL') : undefined]);
   await wait(awayMs);
   await Promise.all([broker.start(), withController ? controller.start() : undefined]);
-}
-
-/** Whether something that is asked for now comes to its end in time. */
-async function flows({ load }: Rig, label: string): Promise<boolean> {
-  const id = await load.submit({ label });
-  return settles(async () => (await load.look(id))?.status === 'success', FLOW_MS);
 }

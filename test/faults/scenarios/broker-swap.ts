@@ -7,9 +7,9 @@ import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { makeDataDir } from '../../../runtime/data-dir.js';
 import { addFaults } from '../add-faults.js';
 import { randomAsk } from '../deeds.js';
+import { FLOW_MS, flows } from '../flows.js';
 import { type Rig, startRig } from '../rig.js';
 import type { Scenario } from '../scenario.js';
-import { settles } from '../settles.js';
 import { type MosquittoAccount, mosquittoLacks, startGuardedMosquitto } from '../tools/mosquitto.js';
 
 const SWAPS = { short: 1, full: 8 };
@@ -17,8 +17,6 @@ const STAY_MS = { short: 2_000, full: 12_000 };
 const SCOPE = { prefix: 'muster/v1', org: 'default' };
 const CONTROLLER_ID = 'ctl-swapped';
 const TOKEN_SECONDS = 24 * 3600;
-/** Promise 11. */
-const FLOW_MS = 30_000;
 
 /** Mosquitto with a password file takes the port of our broker while work is under way, and gives it back. */
 export const brokerSwap: Scenario = {
@@ -45,7 +43,8 @@ export const brokerSwap: Scenario = {
           faults.push(`no work flowed within ${FLOW_MS} ms on Mosquitto, swap ${swap}`);
         }
         await rig.broker.start();
-        if (!(await flows(rig))) faults.push(`no work flowed within ${FLOW_MS} ms on our broker, swap ${swap}`);
+        if (!(await flows(rig, 'back on our broker')))
+          faults.push(`no work flowed within ${FLOW_MS} ms on our broker, swap ${swap}`);
       }
       await load.stop();
       await rig.quiet();
@@ -83,7 +82,7 @@ async function workOnMosquitto(
     await mosquitto.admit(now);
   };
   try {
-    const isFlowing = await flows(rig, admitRenewed);
+    const isFlowing = await flows(rig, 'on Mosquitto', admitRenewed);
     await wait(stayMs);
     return isFlowing;
   } finally {
@@ -95,14 +94,4 @@ function nodeAccount(dataDir: string): { username: string; password: string } {
   const identity = loadIdentity(dataDir);
   if (identity === undefined) throw new Error('the agent has lost its identity');
   return identity.broker;
-}
-
-/** Whether something that is asked for now comes to its end in time. */
-async function flows({ load }: Rig, meanwhile: () => Promise<void> = async () => undefined): Promise<boolean> {
-  const id = await load.submit({ label: 'after a swap' });
-  const isDone = async (): Promise<boolean> => {
-    await meanwhile();
-    return (await load.look(id))?.status === 'success';
-  };
-  return settles(isDone, FLOW_MS);
 }

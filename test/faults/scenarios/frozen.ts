@@ -1,0 +1,110 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { z } from 'zod';
+import { NodeView } from '../../../controller/http/schemas.js';
+import { addFaults } from '../add-faults.js';
+import { randomAsk } from '../deeds.js';
+import { FLOW_MS, flows } from '../flows.js';
+import type { Part } from '../part.js';
+import { type Rig, startRig } from '../rig.js';
+import type { Scenario } from '../scenario.js';
+import { settles } from '../settles.js';
+
+const ROUNDS = { short: 1, full: 8 };
+const KEEP_ALIVE_SECONDS = 5;
+/** Promise 12: a dead link is noticed within 1.5 × keep-alive + 5 s; and some time for whoever looks. */
+const NOTICE_MS = (1.5 * KEEP_ALIVE_SECONDS + 5) * 1000;
+const LOOK_MS = 3_000;
+/** Asks whose time is over before a frozen part can be noticed. */
+const SHORT_LIVED = 4;
+const SHORT_LIFE = '4s';
+const PROBE_MS = 2_000;
+/** The controller serves its metrics beside its REST API. */
+const Ready = z.object({ ready: z.object({ metricsPort: z.int().optional(), port: z.int().optional() }) });
+
+/** Each part in turn is stopped by SIGSTOP for longer than a link may be dead, and then goes on as if nothing were. */
+export const frozen: Scenario = {
+  name: 'frozen',
+  what: 'SIGSTOP of agent, controller and broker until the others give them up, then SIGCONT',
+  lacks: () => undefined,
+  async run(context) {
+    const { random, size, note } = context;
+    const keepAlive = { settings: { keep_alive: KEEP_ALIVE_SECONDS } };
+    const rig = await startRig(context, { agent: keepAlive, controller: keepAlive });
+    try {
+      const faults: string[] = [];
+      const load = rig.load.keepBusy(() => randomAsk(random, 'frozen'), 6);
+      const victims = victimsOf(rig);
+      for (let round = 1; round <= ROUNDS[size]; round += 1) {
+        for (const victim of victims) {
+          note(`round ${round}: the ${victim.name}`);
+          await wait(random() * 2_000);
+          faults.push(...(await freeze(rig, victim)).map((fault) => `round ${round}: ${fault}`));
+        }
+      }
+      await load.stop();
+      await rig.quiet();
+      return { points: ROUNDS[size] * victims.length, verdict: addFaults(await rig.judge(), faults) };
+    } finally {
+      for (const { part } of victimsOf(rig)) if (part.isRunning()) part.resume();
+      await rig.stop();
+    }
+  },
+};
+
+/** A part, and how it shows that those it was connected to have noticed. */
+type Victim = Readonly<{ name: string; part: Part; isGivenUp: () => Promise<boolean> }>;
+
+function victimsOf({ agent, broker, controller, api }: Rig): Victim[] {
+  return [
+    {
+      name: 'agent',
+      part: agent,
+      async isGivenUp() {
+        const { bytes } = await api.call('GET', `/nodes/${agent.node}`);
+        return NodeView.parse(JSON.parse(bytes.toString())).state === 'offline';
+      },
+    },
+    {
+      name: 'controller',
+      part: controller,
+      isGivenUp: async () => /^muster_broker_clients 1$/m.test(await probe(broker, '/metrics')),
+    },
+    {
+      name: 'broker',
+      part: broker,
+      isGivenUp: async () => !(await isReady(agent)) && !(await isReady(controller)),
+    },
+  ];
+}
+
+/** What went wrong while a part was frozen and after it. */
+async function freeze(rig: Rig, { name, part, isGivenUp }: Victim): Promise<string[]> {
+  const faults: string[] = [];
+  // On their way when it stops: nobody may start them when it goes on, since their time is over by then.
+  const asked = Array.from({ length: SHORT_LIVED }, () =>
+    rig.load.submit({ label: `short-lived, ${name} frozen`, expiresIn: SHORT_LIFE }),
+  );
+  part.pause();
+  const isSeen = (): Promise<boolean> => isGivenUp().catch(() => false);
+  if (!(await settles(isSeen, NOTICE_MS + LOOK_MS))) faults.push(`nobody noticed the frozen ${name}`);
+  part.resume();
+  await Promise.all(asked);
+  if (!(await flows(rig, `after the ${name} was frozen`))) {
+    faults.push(`no work flowed within ${FLOW_MS} ms after the ${name} was frozen`);
+  }
+  return faults;
+}
+
+async function isReady(part: Part): Promise<boolean> {
+  return (await probe(part, '/readyz')).includes('200');
+}
+
+/** Status and text of what a part serves beside its work. */
+async function probe(part: Part, path: string): Promise<string> {
+  const { metricsPort, port } = Ready.parse(await part.said('ready')).ready;
+  const answer = await fetch(`http://127.0.0.1:${metricsPort ?? port}${path}`, {
+    headers: { connection: 'close' },
+    signal: AbortSignal.timeout(PROBE_MS),
+  });
+  return `${answer.status}\n${await answer.text()}`;
+}
