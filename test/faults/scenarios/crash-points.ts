@@ -19,7 +19,11 @@ import {
   watchCalls,
 } from '../tools/strace.js';
 
-const POINTS = { short: 12, full: 320 };
+const POINTS = { short: 12, full: 300 };
+/** Not every place that was seen once is come to again. */
+const SPARE = 1.5;
+/** The agent itself executes nothing: at this call its hooks die. */
+const EXECUTIONS = { short: 1, full: 10 };
 /** Agents that are harmed at the same time, all of one controller. */
 const LANES = { short: 2, full: 3 };
 const ASKS = 4;
@@ -29,6 +33,8 @@ const DEADLINE_MS = 60_000;
 
 /** A place to die: while it starts and recovers, or while it works. */
 type Place = CrashPoint & Readonly<{ when: 'starting' | 'working' }>;
+
+const EXECUTION: Place = { call: 'execve', nth: 1, when: 'working' };
 
 /** The agent dies at one system call after another; each time it starts again and all comes to its end. */
 export const crashPoints: Scenario = {
@@ -43,9 +49,10 @@ export const crashPoints: Scenario = {
       while (agents.length < LANES[context.size]) agents.push(await rig.addAgent(`node-${agents.length + 1}`));
       const places = await findPlaces(rig, context);
       const faults: Fault[] = [];
+      const wanted = POINTS[context.size];
       let hits = 0;
       const lane = async (agent: AgentPart): Promise<void> => {
-        for (let place = places.shift(); place !== undefined; place = places.shift()) {
+        for (let place = places.shift(); place !== undefined && hits < wanted; place = places.shift()) {
           const { isHit, found } = await crashOnce(rig, { agent, place, random });
           faults.push(...found);
           if (!isHit) continue;
@@ -66,7 +73,7 @@ export const crashPoints: Scenario = {
 async function findPlaces(rig: Rig, { random, size, directory }: ScenarioContext): Promise<Place[]> {
   const { agent, load } = rig;
   const traceFile = join(directory, 'trace');
-  const half = POINTS[size] / 2;
+  const half = Math.ceil((POINTS[size] * SPARE) / 2);
   await leaveOpen(rig, agent, random);
   await submitSome(rig, { agent, random, label: 'watched start' });
   await agent.start({ wrap: watchCalls(traceFile) });
@@ -86,7 +93,8 @@ async function findPlaces(rig: Rig, { random, size, directory }: ScenarioContext
   rmSync(traceFile);
   const asStarting = choosePoints(starting, half, random).map((point) => ({ ...point, when: 'starting' as const }));
   const asWorking = choosePoints(working, half, random).map((point) => ({ ...point, when: 'working' as const }));
-  return asStarting.flatMap((place, at) => [place, asWorking[at] ?? place]);
+  const executions = Array.from({ length: EXECUTIONS[size] }, () => EXECUTION);
+  return [...executions, ...asStarting.flatMap((place, at) => [place, asWorking[at] ?? place])];
 }
 
 /** From a running agent to a running agent, with a crash in between; `isHit` says whether it came to the place. */
@@ -105,8 +113,9 @@ async function crashOnce(
     await attach(agent.pid(), { point: place, traceFile });
     ids = await submitSome(rig, { agent, random, label });
   }
-  const isHit = await diesBeforeIdle(rig, agent, ids);
-  if (!isHit) await agent.kill('SIGKILL');
+  const hasDied = await diesBeforeIdle(rig, agent, ids);
+  const isHit = place === EXECUTION ? hasKilled(traceFile) : hasDied;
+  if (!hasDied) await agent.kill('SIGKILL');
   const found = await restartAfterCrash(agent, label);
   await settles(() => areOver(rig, ids), DEADLINE_MS);
   return { isHit, found };
