@@ -15,6 +15,7 @@ import {
   choosePoints,
   crashPointsIn,
   dieAt,
+  hasKilled,
   lacksStrace,
   watchCalls,
 } from '../tools/strace.js';
