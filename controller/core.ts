@@ -5,6 +5,7 @@ import { type BrokerLink, createBrokerLink } from './broker-link.js';
 import type { ControllerConfig } from './config.js';
 import { createAnnouncer } from './dispatch/announcer.js';
 import { createCancellations } from './dispatch/cancellations.js';
+import { createClockWatch } from './dispatch/clock-watch.js';
 import { createControls } from './dispatch/controls.js';
 import { createDispatcher } from './dispatch/dispatcher.js';
 import { loadOpenExecutions } from './dispatch/load-open.js';
@@ -91,6 +92,12 @@ export async function createCore({
   const missingOutput = createMissingOutput({ ...shared, controls, receipts });
   const evidence = createEvidenceStore({ ...shared, dispatcher, missingOutput, objections });
   const announcer = createAnnouncer({ ...shared, controls });
+  const clockWatch = createClockWatch(clock, (byMs) => {
+    // Nodes go by the time of their last welcome. None is offered anything until it has been told the new one.
+    log.warn({ byMs }, 'clock was set');
+    presence.forgetAll();
+    announcer.connected();
+  });
   const ingest = createIngest({
     ...shared,
     ...{ dispatcher, cancellations, controls, missingOutput, evidence, objections },
@@ -118,6 +125,7 @@ export async function createCore({
     ...{ services, ingest, link, presence },
     connected: announcer.connected,
     tick() {
+      clockWatch.tick();
       dispatcher.tick();
       cancellations.tick();
       announcer.tick();

@@ -8,6 +8,8 @@ const REPEAT_CAP_MS = 30_000;
 /** A welcome counts only this long after its hello. */
 const ANSWER_MS = 10_000;
 const DRIFT_CHECK_MS = 5_000;
+/** A doubt about the time is asked about at most this often: whoever repeats old messages must not make us talk. */
+const DOUBT_MS = 60_000;
 /** When wall and monotonic clock part by more than this, somebody has set the clock. */
 const DRIFT_MS = 5_000;
 
@@ -17,6 +19,8 @@ export type Greeting = Readonly<{
   disconnected: () => void;
   /** Says hello at once: the controller asked for it. */
   again: () => void;
+  /** Says hello at once, at most once a minute: the time of the last welcome may not be the controller's any more. */
+  doubt: () => void;
   /** Says hello again in a while: its welcome could not be taken. */
   later: () => void;
   /** True once for the nonce of a hello of the last 10 s: its welcome may be believed. */
@@ -42,6 +46,7 @@ export function createGreeting({
   const open = new Map<string, number>();
   let gapMs = clock.nowMs() - clock.monotonicMs();
   let isConnected = false;
+  let doubtedMs = Number.NEGATIVE_INFINITY;
 
   function hello(): void {
     clearTimeout(timer);
@@ -80,6 +85,11 @@ export function createGreeting({
       clearTimeout(timer);
     },
     again,
+    doubt() {
+      if (clock.monotonicMs() - doubtedMs < DOUBT_MS) return;
+      doubtedMs = clock.monotonicMs();
+      again();
+    },
     later() {
       clearTimeout(timer);
       timer = setTimeout(again, REPEAT_CAP_MS);

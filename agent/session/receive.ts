@@ -18,6 +18,8 @@ export type ReceiveContext = Readonly<{
   standing: () => Standing | undefined;
   /** True the first time that this control id comes. */
   isFirst: (controlId: string, expiresAtMs: number) => boolean;
+  /** A signed control came too late: it is old, or the controller's clock was set and ours goes by the old one. */
+  onLate: () => void;
 }>;
 
 /**
@@ -68,7 +70,10 @@ export function openControl(
   if (control.kind !== 'welcome') {
     if (nowMs === undefined && control.kind !== 'announce')
       throw new MusterError('stale', 'the control came before a welcome');
-    if (nowMs !== undefined && nowMs >= expiresAtMs) throw new MusterError('stale', 'the control has expired');
+    if (nowMs !== undefined && nowMs >= expiresAtMs) {
+      context.onLate();
+      throw new MusterError('stale', 'the control has expired');
+    }
   }
   if (!context.isFirst(control.control_id, expiresAtMs)) throw new MusterError('replayed', 'the control came before');
   return { control, sha256: sha256Hex(octets) };

@@ -85,6 +85,7 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     maxPacketBytes: options.maxPacketBytes,
     standing: standing.read,
     isFirst: createOnce(standing.nowMs),
+    onLate: () => greeting.doubt(),
   };
   let parts: Readonly<{ executor: Executor; outbox: Outbox }> | undefined;
   let regroupTimer: NodeJS.Timeout | undefined;

@@ -172,7 +172,6 @@ const BAD_CONTROLS: readonly (readonly [
     'stale',
     (controller) => ({ ...cancel(controller), process_id: '8a7b6c5d-0000-4000-8000-000000000009' }),
   ],
-  ['past its end', 'stale', (controller) => ({ ...announce(controller), ...window(-60_000, -30_000) })],
   [
     'with a life of more than 60 s',
     'payload_invalid',
@@ -195,6 +194,21 @@ for (const [what, code, payload] of BAD_CONTROLS) {
     assert.equal(controller.heard('hello').length, 1);
   });
 }
+
+test('a control past its end is not obeyed; once a minute it makes the agent ask for the time', async (t) => {
+  const { agent, controller } = await setUp(t);
+  const late = (): Record<string, unknown> => ({ ...cancel(controller), ...window(-60_000, -30_000) });
+
+  await controller.send('control', late());
+  await until(() => controller.heard('hello').length === 2, { what: 'a hello' });
+  await controller.send('control', late());
+  await until(async () => (await refusalsOf(agent, 'stale')) === 2, { what: 'both refusals' });
+
+  await controller.send('node_request', controller.request());
+  await controller.hear('ack');
+  assert.deepEqual(controller.heard('reply'), []);
+  assert.equal(controller.heard('hello').length, 2);
+});
 
 test('a control works once', async (t) => {
   const { agent, controller } = await setUp(t);

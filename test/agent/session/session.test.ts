@@ -93,6 +93,29 @@ test('the time of the welcome decides, whatever the clock of the node says', asy
   assert.ok(Math.abs(Date.parse(String(result.finished_at)) - SYSTEM_CLOCK.nowMs()) < 60_000);
 });
 
+test('a controller whose clock was set back is understood after its next announce', async (t) => {
+  const { controller, agent } = await setUp(t);
+  await agent.whenWelcomed;
+  const nowMs = SYSTEM_CLOCK.nowMs() - HOUR_MS;
+  const [issued_at, expires_at] = [toTime(nowMs), toTime(nowMs + 30_000)];
+  controller.welcomeWith({ now: issued_at });
+
+  await controller.send('control', {
+    ...controller.control('announce', { capabilities: false }),
+    issued_at,
+    expires_at,
+  });
+  await until(() => controller.heard('hello').length === 2, { what: 'a hello' });
+
+  await until(
+    async () => {
+      await controller.send('node_request', { ...controller.request(), issued_at, expires_at });
+      return controller.heard('ack').some(({ reason }) => reason === 'before_epoch');
+    },
+    { what: 'a request that is in its time, and from before the journal began' },
+  );
+});
+
 test('a result is kept and said again on each welcome, until its receipt, also by the next process', async (t) => {
   const { controller, agent, restart } = await setUp(t);
   await agent.whenWelcomed;
