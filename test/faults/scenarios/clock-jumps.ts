@@ -8,6 +8,8 @@ import { createFakeClock, type FakeClock, lacksFakeClock } from '../tools/fake-c
 import { withFault } from '../with-fault.js';
 
 const JUMPS = { short: 4, full: 30 };
+/** Minutes by which the controller's clock is off, one after the other. */
+const SKEWS = { short: [-2, 2], full: [-2, 2, -9, -5, 0] };
 const PARALLEL = 6;
 const MINUTE_MS = 60_000;
 const YEARS_MS = 10 * 365 * 24 * 60 * MINUTE_MS;
@@ -16,10 +18,10 @@ const IDLE_MS = 5_000;
 /** An idle agent that uses half a processor spins. */
 const BUSY_SHARE = 0.5;
 
-/** The agent's wall clock jumps, while it works and while it is down; the controller's is two minutes off. */
+/** The agent's wall clock jumps, while it works and while it is down; the controller's by minutes. */
 export const clockJumps: Scenario = {
   name: 'clock-jumps',
-  what: 'the agent’s clock jumps by years, back and forth; the controller’s is two minutes off',
+  what: 'the agent’s clock jumps by years, back and forth; the controller’s by minutes',
   lacks: lacksFakeClock,
   async run(context) {
     const { directory, random } = context;
@@ -28,7 +30,7 @@ export const clockJumps: Scenario = {
       controller: createFakeClock(join(directory, 'clock-of-controller')),
     };
     // A journal takes nothing from before it began: the earliest time of the controller has to be its first.
-    clocks.controller.shift(-2 * MINUTE_MS);
+    clocks.controller.shift(-10 * MINUTE_MS);
     const rig = await startRig(context, {
       agent: { env: clocks.agent.env },
       controller: { env: clocks.controller.env },
@@ -42,9 +44,10 @@ export const clockJumps: Scenario = {
       await load.stop();
       await rig.quiet();
       const spinning = context.size === 'full' ? await spinsAfterJump(rig, clocks.agent) : undefined;
-      const skews = await askUnderSkew(rig, clocks.controller);
+      const skews = SKEWS[context.size].map((minutes) => minutes * MINUTE_MS);
+      await askUnderSkew(rig, clocks.controller, skews);
       const verdict = await rig.judge();
-      return { points: jumps + skews, verdict: spinning === undefined ? verdict : withFault(verdict, spinning) };
+      return { points: jumps + skews.length, verdict: spinning === undefined ? verdict : withFault(verdict, spinning) };
     } finally {
       await rig.stop();
     }
@@ -77,13 +80,11 @@ async function spinsAfterJump(rig: Rig, clock: FakeClock): Promise<string | unde
   return undefined;
 }
 
-/** S-M-18: a controller whose clock is two minutes off reaches its nodes. Only hour-long asks: the judge's clock is right. */
-async function askUnderSkew(rig: Rig, clock: FakeClock): Promise<number> {
-  const offsets = [-2 * MINUTE_MS, 2 * MINUTE_MS, 0];
+/** S-M-18: a controller whose clock is set reaches its nodes at once. Only hour-long asks: the judge's clock is right. */
+async function askUnderSkew(rig: Rig, clock: FakeClock, offsets: readonly number[]): Promise<void> {
   for (const offsetMs of offsets) {
     clock.shift(offsetMs);
     for (let count = 0; count < 5; count += 1) await rig.load.submit({ deed: { ms: 50 }, label: `skew ${offsetMs}` });
     await rig.quiet();
   }
-  return offsets.length;
 }
