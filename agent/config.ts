@@ -4,6 +4,7 @@ import { DEFAULT_MAX_PACKET_BYTES } from '../protocol/envelope.js';
 import { Id } from '../protocol/ids.js';
 import { LOG_LEVELS } from '../runtime/logger.js';
 import { ACTIONS_DEFAULTS, actionsFaults } from './actions-config.js';
+import { BUILTIN_SETTINGS } from './builtins-config.js';
 
 const MAX_TIMER_MS = 500 * 3_600_000;
 
@@ -40,6 +41,7 @@ export const AgentConfig = z
     hooks_verify_interval: Interval.refine((text) => (parseDuration(text) ?? 0) >= 1000, 'must be at least 1s')
       .default('5m')
       .describe('How often the hooks are read and hashed again even when nothing tells of a change'),
+    ...BUILTIN_SETTINGS,
     hello_interval: Interval.default('15m').describe('How often the agent says hello on a quiet link'),
     metrics_interval: Interval.default('5m').describe('How often a metrics snapshot is published'),
     metrics_host: z.string().min(1).max(255).default('127.0.0.1').describe('Address of /metrics, /healthz and /readyz'),

@@ -92,7 +92,7 @@ async function prepare(
 
 /** `session` is asked for only when hooks change, and by actions that run: there is one by then. */
 async function offerActions(
-  { config, settings, limits, home, metrics, log, stops }: Context,
+  { config, settings, limits, home, metrics, log, clock, stops }: Context,
   session: () => AgentSession,
 ): Promise<Actions> {
   const actions = await startActions({
@@ -102,6 +102,12 @@ async function offerActions(
     limits,
     envPrefix: settings.hooks_env_prefix,
     hooksVerifyMs: parseDuration(settings.hooks_verify_interval) ?? 0,
+    settings,
+    endpoints: {
+      broker: settings.broker_url ?? home.identity.current.broker.url,
+      controller: home.identity.current.controller_url ?? settings.enroll_url,
+    },
+    clock,
     meshInterface: config.mesh.interface,
     localAddress: () => session().localAddress,
     maxPacketBytes: settings.max_packet_bytes,

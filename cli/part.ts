@@ -75,7 +75,7 @@ function environmentOf<S extends Sections>({ name, inDataDir }: Part<S>, dataDir
 function describe(field: z.core.$ZodType): string {
   const description = z.globalRegistry.get(field)?.description ?? '';
   const preset = z.safeParse(field, undefined);
-  return preset.success && preset.data !== undefined && preset.data !== ''
+  return preset.success && preset.data !== undefined && String(preset.data) !== ''
     ? `${description} (default: ${String(preset.data)})`
     : description;
 }

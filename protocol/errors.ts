@@ -129,6 +129,14 @@ export const ERROR_CODES = {
     meaning: 'a parameter does not fit the announced specification',
     next: 'read the specification with: muster actions NODE',
   }),
+  not_allowed_on_node: result(
+    'the settings of the node do not list what the action asks for',
+    'add it, on the node, to the setting that the error names',
+  ),
+  not_supported_on_node: result(
+    'the node lacks what the action needs',
+    'read the error, then install or start what it names',
+  ),
   interrupted: result(
     'the agent ended while the action was under way; launched says whether it had started',
     'look at the node, then ask again',

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { Risk } from '../../protocol/messages/capabilities.js';
 import type { ParameterSpec, ParameterValue } from '../../protocol/messages/parameters.js';
 import type { Violation } from '../../protocol/messages/result.js';
@@ -48,5 +49,8 @@ export type Action = Readonly<{
   concurrency?: number;
   /** It prepares before it starts a program, and asks `mayStart` then. Any other counts as launched when `run` is called. */
   asksMayStart?: true;
+  /** Shape of the JSON that it writes to stdout, or to stderr; docs/reference/actions.md is made from them. */
+  prints?: z.ZodObject;
+  reports?: z.ZodObject;
   run: (context: ActionContext) => Promise<ActionEnd>;
 }>;

@@ -1,8 +1,10 @@
 import { formatDuration } from '../../protocol/durations.js';
+import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { ActionsConfig } from '../actions-config.js';
+import type { BuiltinSettings } from '../builtins-config.js';
 import type { Action } from './action.js';
-import { builtins } from './builtins/list.js';
+import { type BuiltinHost, builtins } from './builtins/list.js';
 import { createNodeInfo } from './builtins/node-info.js';
 import { buildCapabilities, describeBinary } from './capabilities.js';
 import { clearPrivateCopies } from './hooks/private-copy.js';
@@ -33,6 +35,11 @@ export type ActionsOptions = Readonly<{
   envPrefix: string;
   /** How often the hooks are read again without an event. */
   hooksVerifyMs: number;
+  /** What the built-ins may look at and touch. */
+  settings: BuiltinSettings;
+  /** URLs of the node's own broker and controller. */
+  endpoints: BuiltinHost['endpoints'];
+  clock: Clock;
   meshInterface: string | undefined;
   localAddress: () => string | undefined;
   maxPacketBytes: number;
@@ -59,7 +66,17 @@ export async function startActions(options: ActionsOptions): Promise<Actions> {
     log,
   });
   const registry = createRegistry({
-    builtins: builtins({ node: info, path, isolation, log }),
+    builtins: builtins({
+      node: info,
+      settings: options.settings,
+      endpoints: options.endpoints,
+      dataDir,
+      maxOutputBytes: limits.maxOutputBytes,
+      path,
+      isolation,
+      clock: options.clock,
+      log,
+    }),
     toAction: (hook) =>
       createHookAction(hook, { nodeId: node, envPrefix, agentEnv: process.env, dataDir, isolation, log }),
   });

@@ -5,6 +5,7 @@ import type { Outcome } from '../follow.js';
 import { colorsFor, type Io } from '../io.js';
 import { inlineOutput, type StreamText } from '../whole-output.js';
 import { escapeOutput, escapeText } from './escape.js';
+import { layOutJson } from './json.js';
 import { executionCell, noteOf } from './status.js';
 import { renderTable } from './table.js';
 
@@ -15,6 +16,8 @@ type Group = Readonly<{ first: ExecutionView; nodes: readonly string[] }>;
 
 /** How many node names stand in a heading. */
 const SHOWN_NODES = 8;
+
+const DEFAULT_COLUMNS = 80;
 
 /** The end of one execution on one node: its output as it was printed, unless that was shown already, then how it ended. */
 export function renderSingle(
@@ -29,7 +32,7 @@ export function renderSingle(
     noteOf(execution) === '' ? undefined : escapeText(noteOf(execution)),
   ].filter((part) => part !== undefined);
   const line = [`${escapeText(node)}: ${paint(execution, io)}`, ...details].join(', ');
-  return `${streams === undefined ? '' : renderStreams(streams, '')}${line}\n`;
+  return `${streams === undefined ? '' : renderStreams(streams, '', io)}${line}\n`;
 }
 
 /** The outputs of many executions: like results once, with the nodes that gave them. */
@@ -110,21 +113,27 @@ function renderGroup({ first, nodes }: Group, io: Pick<Io, 'stdout' | 'env'>): s
   const heading = [`${shown}${more}: ${paint(first, io)}`, exitOf(first)]
     .filter((part) => part !== undefined)
     .join(', ');
-  return `${heading}\n${renderStreams(inlineOutput(first), '  ')}`;
+  return `${heading}\n${renderStreams(inlineOutput(first), '  ', io)}`;
 }
 
-function renderStreams({ stdout, stderr }: Streams, indent: string): string {
-  return [renderStream('stdout', stdout, indent), renderStream('stderr', stderr, indent)].join('');
+function renderStreams({ stdout, stderr }: Streams, indent: string, io: Pick<Io, 'stdout'>): string {
+  const columns = io.stdout.isTTY === true ? (io.stdout.columns ?? DEFAULT_COLUMNS) - indent.length : undefined;
+  return [renderStream('stdout', stdout, columns), renderStream('stderr', stderr, columns)]
+    .flat()
+    .map((line) => `${indent}${line}\n`)
+    .join('');
 }
 
-function renderStream(name: string, stream: StreamText, indent: string): string {
+/** The lines of a stream; on a terminal of so many columns JSON is laid out. */
+function renderStream(name: string, stream: StreamText, columns: number | undefined): string[] {
   const { text, bytes, isText, isWhole, isTruncated } = stream;
-  if (bytes === 0) return '';
-  const lines = isText ? escapeOutput(text).replace(/\n$/, '').split('\n') : [];
+  if (bytes === 0) return [];
+  const shown = columns !== undefined && isWhole ? layOutJson(text, columns) : text;
+  const lines = isText ? escapeOutput(shown).replace(/\n$/, '').split('\n') : [];
   if (!isText) lines.push(`[${name}: ${bytes} bytes that are not text]`);
   else if (!isWhole) lines.push(`[${name}: not all of ${bytes} bytes are shown]`);
   if (isTruncated) lines.push(`[${name}: the node dropped what came past its limit]`);
-  return lines.map((line) => `${indent}${line}\n`).join('');
+  return lines;
 }
 
 function hasOutput(execution: ExecutionView): boolean {

@@ -6,7 +6,11 @@ const ORDER: readonly Risk[] = ['read', 'write', 'danger'];
 const DEFAULT_RISKS: ReadonlyMap<string, Risk> = new Map([
   ['gather_info', 'read'],
   ['ping', 'read'],
-  ['health', 'read'],
+  ['diagnostics', 'read'],
+  ['health_check', 'read'],
+  ['logs_tail', 'read'],
+  ['service_status', 'read'],
+  ['file_fetch', 'read'],
 ]);
 
 /**

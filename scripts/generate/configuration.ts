@@ -28,7 +28,7 @@ function sectionTable(section: string, { properties = {} }: JsonSchema): string 
     return [
       code(`${section}.${key}`),
       code(`MUSTER_${section}_${key}`.toUpperCase()),
-      about.default === undefined ? '' : about.default === '' ? 'none' : code(String(about.default)),
+      about.default === undefined ? '' : String(about.default) === '' ? 'none' : code(String(about.default)),
       `${sentence(about.description ?? '')}${allowed(about)}`,
     ];
   });

@@ -54,6 +54,7 @@ function typeOf(schema: JsonSchema): string {
   if (union !== undefined) return union.map((each) => typeOf(asSchema(each))).join(' or ');
   const word = WORDS.get(schema.pattern ?? '');
   if (word !== undefined) return word;
+  if (Array.isArray(schema.type)) return schema.type.map((type) => typeOf({ ...schema, type })).join(' or ');
   switch (schema.type) {
     case 'array':
       return `array of ${typeOf(asSchema(Array.isArray(schema.items) ? schema.items[0] : schema.items))}${bounds(schema.minItems, schema.maxItems)}`;

@@ -1,4 +1,5 @@
 import { renderFleetDashboard } from '../../deploy/grafana/build-dashboard.js';
+import { actionsPage } from './actions.js';
 import { asyncApiDocument } from './asyncapi.js';
 import { configurationPage } from './configuration.js';
 import { errorsPage } from './errors.js';
@@ -14,6 +15,7 @@ export async function generatedFiles(read: (path: string) => string): Promise<Re
   files.set('docs/reference/asyncapi.json', toJson(asyncApiDocument()));
   files.set('docs/reference/errors.md', errorsPage());
   files.set('deploy/grafana/dashboards/fleet.json', renderFleetDashboard());
+  files.set('docs/reference/actions.md', actionsPage());
   files.set('docs/reference/configuration.md', configurationPage());
   files.set('docs/reference/metrics.md', await metricsPage());
   files.set('docs/reference/openapi.json', toJson(await openApiDocument()));

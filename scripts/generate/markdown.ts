@@ -16,7 +16,7 @@ export function codes(texts: readonly string[]): string {
 
 /** The first letter in upper case, a full stop at the end. */
 export function sentence(text: string): string {
-  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? '' : '.'}`;
 }
 
 /** What every generated page begins with. */

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { z } from 'zod';
 import type { Action } from '../action.js';
 
 /** What a built-in may know of the node (P-61). */
@@ -9,6 +10,18 @@ export type NodeInfo = Readonly<{
   peerCount: (signal: AbortSignal) => Promise<number>;
 }>;
 
+/** What `gather_info` prints. */
+export const GatherInfo = z.object({
+  hostname: z.string(),
+  os: z.string(),
+  arch: z.string(),
+  runtime_version: z.string(),
+  mesh_ip: z.string().describe('Empty when there is none'),
+  peer_count: z.int(),
+  node_id: z.string(),
+});
+export type GatherInfo = Readonly<z.infer<typeof GatherInfo>>;
+
 /** Prints what the node is, as JSON with the keys of P-62; `runtime_version` stands for its `go_version`. */
 export function gatherInfo(node: NodeInfo): Action {
   return {
@@ -16,8 +29,9 @@ export function gatherInfo(node: NodeInfo): Action {
     description: 'What the node is: host name, operating system, runtime, mesh',
     risk: 'read',
     parameters: [],
+    prints: GatherInfo,
     async run({ output, signal }) {
-      const info = {
+      const info: GatherInfo = {
         hostname: readHostname(),
         os: process.platform,
         arch: process.arch,

@@ -1,19 +1,45 @@
-import type { Logger } from '../../../runtime/logger.js';
+import type { Clock } from '../../../runtime/clock.js';
+import type { BuiltinSettings } from '../../builtins-config.js';
 import type { Action } from '../action.js';
-import type { Isolation } from '../isolation.js';
+import { createDiskReader } from '../system/disks.js';
+import type { Tools } from '../system/tool.js';
+import { diagnostics } from './diagnostics.js';
+import { fileFetch } from './file-fetch.js';
 import { gatherInfo, type NodeInfo } from './gather-info.js';
+import { healthCheck } from './health-check.js';
+import { logsTail } from './logs-tail.js';
 import { ping } from './ping.js';
+import { serviceRestart } from './service-restart.js';
+import { serviceStatus } from './service-status.js';
 
 /** What the built-ins are made with. */
-export type BuiltinHost = Readonly<{
-  node: NodeInfo;
-  /** PATH in which programs of the system are looked for. */
-  path: string;
-  isolation: Isolation;
-  log: Logger;
-}>;
+export type BuiltinHost = Tools &
+  Readonly<{
+    node: NodeInfo;
+    settings: BuiltinSettings;
+    /** URLs of the node's own broker and controller. */
+    endpoints: Readonly<{ broker: string; controller: string | undefined }>;
+    /** The agent's own, whose files no action hands out. */
+    dataDir: string;
+    maxOutputBytes: number;
+    clock: Clock;
+  }>;
 
 /** Every built-in, one line each. They are part of the program and need no integrity check (P-60). */
 export function builtins(host: BuiltinHost): Action[] {
-  return [gatherInfo(host.node), ping(host)];
+  const { node, settings, endpoints, dataDir, maxOutputBytes, clock } = host;
+  const { services, health_targets: targets, log_files: files, log_units: units, readable_files } = settings;
+  const tools: Tools = { path: host.path, isolation: host.isolation, log: host.log };
+  const disks = createDiskReader();
+  const hidden = [dataDir];
+  return [
+    gatherInfo(node),
+    ping(tools),
+    diagnostics({ disks, clock }),
+    healthCheck({ endpoints, targets, services, disks, tools, clock }),
+    logsTail({ files, units, hidden, maxOutputBytes, tools, clock }),
+    serviceStatus({ services, tools }),
+    serviceRestart({ services, tools }),
+    fileFetch({ rule: { allowed: readable_files, hidden }, maxBytes: maxOutputBytes }),
+  ];
 }

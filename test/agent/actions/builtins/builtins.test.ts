@@ -1,22 +1,10 @@
 import assert from 'node:assert/strict';
 import { arch, hostname, platform } from 'node:os';
 import { test } from 'node:test';
-import type { ActionEnd } from '../../../../agent/actions/action.js';
-import { builtins } from '../../../../agent/actions/builtins/list.js';
 import { createNodeInfo } from '../../../../agent/actions/builtins/node-info.js';
-import { createOutputCapture } from '../../../../agent/actions/output-capture.js';
-import { createProcessGroupIsolation } from '../../../../agent/actions/process-group.js';
-import type { ParameterValue } from '../../../../protocol/messages/parameters.js';
-import { createLogger } from '../../../../runtime/logger.js';
-import { EXECUTION_ID, writeHook } from '../../../support/hooks.js';
+import { runBuiltin, TOOLS } from '../../../support/builtins.js';
+import { writeHook } from '../../../support/hooks.js';
 import { temporaryDirectory } from '../../../support/temporary-directory.js';
-
-const shared = {
-  path: '/usr/sbin:/usr/bin:/sbin:/bin',
-  isolation: createProcessGroupIsolation(),
-  log: createLogger('agent', { level: 'silent' }),
-};
-const NODE = { nodeId: 'pump-7', meshIp: () => '10.9.0.7', peerCount: async () => 3 };
 
 test('P-62, S-P-60: gather_info prints the seven keys, with what the node and its provider say', async () => {
   const { end, stdout } = await runBuiltin('gather_info', {});
@@ -35,7 +23,7 @@ test('P-62, S-P-60: gather_info prints the seven keys, with what the node and it
 
 test('P-61: mesh_ip is the address of the mesh interface, else that of the broker connection, else empty', () => {
   const meshIp = (meshInterface: string | undefined, address: string | undefined): string =>
-    createNodeInfo({ nodeId: 'pump-7', meshInterface, brokerLocalAddress: () => address, ...shared }).meshIp();
+    createNodeInfo({ nodeId: 'pump-7', meshInterface, brokerLocalAddress: () => address, ...TOOLS }).meshIp();
 
   assert.equal(meshIp('lo', '192.0.2.1'), '127.0.0.1');
   assert.equal(meshIp('no-such-if', '192.0.2.1'), '192.0.2.1');
@@ -46,7 +34,7 @@ test('P-61: mesh_ip is the address of the mesh interface, else that of the broke
 test('P-61: peer_count is the number of lines that wg prints, 0 without wg or when it fails', async (t) => {
   const directory = temporaryDirectory(t);
   const count = (path: string, meshInterface?: string): Promise<number> =>
-    createNodeInfo({ nodeId: 'pump-7', meshInterface, brokerLocalAddress: () => undefined, ...shared, path }).peerCount(
+    createNodeInfo({ nodeId: 'pump-7', meshInterface, brokerLocalAddress: () => undefined, ...TOOLS, path }).peerCount(
       new AbortController().signal,
     );
 
@@ -68,7 +56,7 @@ test('P-65, P-66: ping runs with -c 1 -W 3, and every failure of it is 1', async
   const path = temporaryDirectory(t);
   writeHook(path, 'ping', '#!/bin/sh\necho "$@"\nexit 2\n');
 
-  const { end, stdout } = await runBuiltin('ping', { target: '2001:db8::1' }, path);
+  const { end, stdout } = await runBuiltin('ping', { target: '2001:db8::1' }, { path });
 
   assert.deepEqual(end, { kind: 'exited', exitCode: 1 });
   assert.equal(stdout, '-c 1 -W 3 2001:db8::1\n');
@@ -86,7 +74,7 @@ test('S-P-61: ping without a target is missing_required_parameter', async () => 
 
 test('P-64, S-P-61: a target that is no IP address exits with 1 and says so, and no program is started', async (t) => {
   for (const target of ['not-an-ip', '-f', '1.2.3.4; reboot', '1.2.3', true]) {
-    const { end, stdout, stderr } = await runBuiltin('ping', { target }, temporaryDirectory(t));
+    const { end, stdout, stderr } = await runBuiltin('ping', { target }, { path: temporaryDirectory(t) });
 
     assert.deepEqual(end, { kind: 'exited', exitCode: 1 });
     assert.deepEqual([stdout, stderr], ['', 'invalid target IP']);
@@ -94,7 +82,7 @@ test('P-64, S-P-61: a target that is no IP address exits with 1 and says so, and
 });
 
 test('a node without the program ping answers start_failed in a sentence', async (t) => {
-  const { end } = await runBuiltin('ping', { target: '127.0.0.1' }, temporaryDirectory(t));
+  const { end } = await runBuiltin('ping', { target: '127.0.0.1' }, { path: temporaryDirectory(t) });
 
   assert.deepEqual(end, {
     kind: 'error',
@@ -102,21 +90,3 @@ test('a node without the program ping answers start_failed in a sentence', async
     message: 'The program ping could not be started: ENOENT.',
   });
 });
-
-async function runBuiltin(
-  name: string,
-  parameters: Readonly<Record<string, ParameterValue>>,
-  path = shared.path,
-): Promise<{ end: ActionEnd; stdout: string; stderr: string }> {
-  const action = builtins({ ...shared, node: NODE, path }).find((each) => each.name === name);
-  assert.ok(action);
-  const output = createOutputCapture({ maxBytes: 64 * 1024 });
-  const end = await action.run({
-    executionId: EXECUTION_ID,
-    parameters: new Map(Object.entries(parameters)),
-    timeoutMs: 30_000,
-    signal: new AbortController().signal,
-    output,
-  });
-  return { end, stdout: output.inline('stdout').data, stderr: output.inline('stderr').data };
-}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+
+const MAX_ENTRIES = 64;
+
+const PathList = z
+  .array(
+    z
+      .string()
+      .max(4096)
+      .regex(/^\/[^\0]*$/, 'must be an absolute path'),
+  )
+  .max(MAX_ENTRIES)
+  .default([]);
+
+/** What systemd calls a unit, without the characters that make a pattern of it. */
+const UnitName = z.string().regex(/^[A-Za-z0-9_:@\\][A-Za-z0-9_:.@\\-]{0,254}$/, 'must be the name of a systemd unit');
+
+const UnitList = z.array(UnitName).max(MAX_ENTRIES).default([]);
+
+/** `tcp://host:port`, `http(s)://…` or `dns://name`; never with a password in it, since reports repeat it. */
+const HealthTarget = z
+  .string()
+  .max(512)
+  .refine(isHealthTarget, 'must be tcp://host:port, http://…, https://… or dns://name, without user and password');
+
+/**
+ * What the built-in actions of this node may look at and touch: nothing that its owner has not listed. Part of the
+ * agent's settings, and so documented by the descriptions.
+ */
+export const BUILTIN_SETTINGS = {
+  readable_files: PathList.describe('Files, and directories with all below them, that file_fetch may read'),
+  log_files: PathList.describe('Files, and directories with all below them, that logs_tail may read'),
+  log_units: UnitList.describe('Units of systemd whose journal logs_tail may read'),
+  services: UnitList.describe('Units of systemd that service_status may show and service_restart may restart'),
+  health_targets: z
+    .array(HealthTarget)
+    .max(32)
+    .default([])
+    .describe(
+      'What health_check tests beside broker, controller, disks and services: `tcp://host:port`, a URL, or `dns://name`',
+    ),
+};
+
+const BuiltinSettings = z.object(BUILTIN_SETTINGS);
+export type BuiltinSettings = Readonly<z.infer<typeof BuiltinSettings>>;
+
+function isHealthTarget(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, port, username, password, pathname } = new URL(text);
+  if (hostname === '' || username !== '' || password !== '') return false;
+  if (protocol === 'tcp:') return port !== '' && pathname === '';
+  return protocol === 'http:' || protocol === 'https:' || (protocol === 'dns:' && port === '' && pathname === '');
+}
