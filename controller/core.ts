@@ -24,6 +24,7 @@ import { createObjections } from './ingest/objections.js';
 import { createReceipts } from './ingest/receipts.js';
 import { createInvocationService } from './invocations/service.js';
 import { createControllerMetrics } from './metrics.js';
+import { createHookService } from './nodes/hooks.js';
 import { createPresence, type Presence } from './nodes/presence.js';
 import { loadRegistry } from './nodes/registry.js';
 import { createNodeService } from './nodes/service.js';
@@ -115,6 +116,7 @@ export async function createCore({
     org,
     authenticate: (bearer) => principalOf(store, bearer),
     nodes: createNodeService({ registry, presence, openOn: open.countOf }),
+    hooks: createHookService(shared),
     invocations: createInvocationService({ ...shared, dispatcher, cancellations, ...limits }),
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),

@@ -12,6 +12,10 @@ export type ControllerMetrics = Readonly<{
   refused: (code: ErrorCode) => void;
   ackLatency: (seconds: number) => void;
   executionLatency: (seconds: number) => void;
+  /** So many hooks are announced with another checksum than the pinned one. */
+  hooksChanged: (count: number) => void;
+  /** A result told of a hook that was not the one asked for. */
+  hookViolation: () => void;
   render: () => Promise<Readonly<{ body: string; contentType: string }>>;
 }>;
 
@@ -55,6 +59,16 @@ export function createControllerMetrics(sources: MetricsSources): ControllerMetr
     'From the first offer to the stored result',
     registers,
   );
+  const hooksChanged = new Counter({
+    name: 'muster_controller_hook_changes_total',
+    help: 'Hooks that were announced with another checksum than the pinned one',
+    registers,
+  });
+  const violations = new Counter({
+    name: 'muster_controller_hook_violations_total',
+    help: 'Results that tell of a hook which was not the one asked for',
+    registers,
+  });
   registerGauges(sources, registers);
 
   const actions = new Set<string>();
@@ -67,6 +81,8 @@ export function createControllerMetrics(sources: MetricsSources): ControllerMetr
     refused: (code) => refused.inc({ code }),
     ackLatency: (seconds) => ackLatency.observe(seconds),
     executionLatency: (seconds) => latency.observe(seconds),
+    hooksChanged: (count) => hooksChanged.inc(count),
+    hookViolation: () => violations.inc(),
     render: async () => ({ body: await registry.metrics(), contentType: registry.contentType }),
   };
 }

@@ -9,8 +9,11 @@ import type {
   EnrollmentTokenView,
   ExecutionView,
   GroupView,
+  HooksQuery,
+  HookView,
   InvocationView,
   Me,
+  NodeDetail,
   NodeView,
 } from './http/schemas.js';
 
@@ -38,10 +41,24 @@ export type ExecutionOutput = Readonly<{
 export type NodeService = Readonly<{
   /** By node id. @throws {MusterError} invalid_request (the cursor) */
   list: (org: string, page: PageRequest) => Promise<Page<NodeView>>;
-  get: (org: string, node: string) => Promise<NodeView | undefined>;
+  get: (org: string, node: string) => Promise<NodeDetail | undefined>;
   groups: (org: string) => Promise<readonly GroupView[]>;
   /** What is offered, by name; of one node when it is named. @throws {MusterError} unknown_node */
   actions: (org: string, node?: string) => Promise<readonly ActionView[]>;
+}>;
+
+export type HookService = Readonly<{
+  /** By node, then name. @throws {MusterError} invalid_request (the cursor) */
+  list: (org: string, query: HooksQuery) => Promise<Page<HookView>>;
+  /**
+   * Pins a hook to the checksum that the caller has looked at; durable, with its audit row, when it resolves. Once more
+   * does nothing more. Undefined when the node offers no such hook.
+   * @throws {MusterError} hook_changed: the node has another one by now; overloaded, storage_failed
+   */
+  accept: (
+    principal: Principal,
+    hook: Readonly<{ node: string; name: string; checksum: string }>,
+  ) => Promise<HookView | undefined>;
 }>;
 
 export type InvocationService = Readonly<{
@@ -123,6 +140,7 @@ export type Services = Readonly<{
   /** Who an `Authorization: Bearer` value speaks for; undefined when nobody. */
   authenticate: (bearer: string) => Promise<Principal | undefined>;
   nodes: NodeService;
+  hooks: HookService;
   invocations: InvocationService;
   enrollment: EnrollmentService;
   brokerCredentials: BrokerCredentialService;

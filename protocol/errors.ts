@@ -189,7 +189,7 @@ export const ERROR_CODES = {
   hook_changed: api(
     409,
     'the hook has another checksum than the one that was pinned',
-    'look at the file on the node and accept the change if it is yours',
+    'look at the file on the node, and accept the change if it is yours: muster hooks',
   ),
   idempotency_conflict: api(409, 'this Idempotency-Key was used with another body', 'use a new key for a new ask'),
   conflict: api(409, 'the record is no longer in a state that allows this', 'read the record again'),

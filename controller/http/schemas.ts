@@ -5,7 +5,7 @@ import { HookSpec, Risk } from '../../protocol/messages/capabilities.js';
 import { MAX_GROUPS } from '../../protocol/messages/control.js';
 import { Encoding } from '../../protocol/messages/output.js';
 import { ParameterSpec, Parameters } from '../../protocol/messages/parameters.js';
-import { OUTCOMES } from '../../protocol/messages/result.js';
+import { OUTCOMES, Violation } from '../../protocol/messages/result.js';
 import { Labels, Selector } from '../../protocol/selectors.js';
 
 /** Invocation states (A-33 and `cancelled`). */
@@ -83,6 +83,36 @@ export const NodeView = z.object({
   open_executions: z.int(),
 });
 export type NodeView = Readonly<z.infer<typeof NodeView>>;
+
+/** A hook as a node announced it last, and the checksum that may be asked for. */
+export const HookView = z.object({
+  node: Id,
+  name: ActionName,
+  checksum: Sha256Hex.describe('Of the file, as the node announced it last'),
+  pinned_checksum: Sha256Hex.nullable().describe(
+    'Seen first or accepted since; null: it has to be accepted before it runs',
+  ),
+  changed: z.boolean().describe('True: an ask for it is refused with hook_changed'),
+  sandbox: HookSpec.shape.sandbox,
+  network: z.boolean().describe('True: its sandbox has the network of the node'),
+  writable: z.array(z.string()).describe('Paths of the node that its sandbox may write'),
+  fault: z.string().nullable().describe('What is wrong with its file or sidecar'),
+});
+export type HookView = Readonly<z.infer<typeof HookView>>;
+
+export const HooksQuery = PageQuery.extend({
+  node: Id.optional(),
+  name: ActionName.optional(),
+  changed: z.enum(['true', 'false']).optional(),
+});
+export type HooksQuery = Readonly<z.infer<typeof HooksQuery>>;
+
+/** The checksum that whoever accepts has looked at. */
+export const AcceptHook = z.strictObject({ checksum: Sha256Hex });
+
+/** One node, read by itself. */
+export const NodeDetail = NodeView.extend({ hook_checksums: z.array(HookView) });
+export type NodeDetail = Readonly<z.infer<typeof NodeDetail>>;
 
 export const GroupView = z.object({ group: Id, nodes: z.int().describe('How many nodes are members') });
 export type GroupView = Readonly<z.infer<typeof GroupView>>;
@@ -188,6 +218,7 @@ export const ExecutionView = z.object({
   error_code: z.string().nullable(),
   error: z.string().nullable(),
   launched: z.enum(['yes', 'no', 'unknown']).nullable(),
+  violation: Violation.nullable().describe('With integrity_check_failed: what was found'),
 });
 export type ExecutionView = Readonly<z.infer<typeof ExecutionView>>;
 

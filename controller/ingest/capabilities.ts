@@ -4,10 +4,11 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { IncomingMessage } from '../../runtime/mqtt-session.js';
 import type { Controls } from '../dispatch/controls.js';
-import type { NodeRecord } from '../nodes/registry.js';
+import type { ControllerMetrics } from '../metrics.js';
 import { appendAudit } from '../store/audit.js';
 import { insertHookPins, updateNode } from '../store/nodes.js';
 import type { Store } from '../store/store.js';
+import { compareHooks } from './hook-changes.js';
 import { type Judge, openNodeMessage } from './open-message.js';
 
 /** Capabilities that no hello has named yet. */
@@ -17,6 +18,7 @@ export type CapabilityDeps = Judge &
   Readonly<{
     store: Store;
     controls: Controls;
+    metrics: ControllerMetrics;
     clock: Clock;
     log: Logger;
     /** By node: the newest announcement, and what its last hello named. */
@@ -53,35 +55,28 @@ export async function adoptCandidate(deps: CapabilityDeps, node: string, namedSh
   candidates.delete(node);
 
   const nowMs = clock.nowMs();
-  const pins = newPins(record, candidate.value);
+  const { pins, changed, audit } = compareHooks(record, candidate.value);
   await store.write(async (tx) => {
     await updateNode(tx, node, { capabilities: candidate.payload, capabilities_sha256: candidate.sha256 });
     await insertHookPins(
       tx,
       pins.map(([hook, checksum]) => ({ node, hook, checksum, pinned_at: nowMs })),
     );
-    const base = { atMs: nowMs, org, actor: `node:${node}` };
-    await appendAudit(tx, [
-      { ...base, event: 'capabilities_changed', subject: `node:${node}`, details: { sha256: candidate.sha256 } },
-      ...pins.map(([hook, checksum]) => ({
-        ...base,
-        event: 'hook_pinned',
-        subject: `hook:${node}/${hook}`,
-        details: { checksum },
-      })),
-    ]);
+    const details = { sha256: candidate.sha256 };
+    const entries = [{ event: 'capabilities_changed', subject: `node:${node}`, details }, ...audit];
+    await appendAudit(
+      tx,
+      entries.map((entry) => ({ ...entry, atMs: nowMs, org, actor: `node:${node}` })),
+    );
   });
   const current = registry.get(node) ?? record;
   registry.put({
     ...current,
     capabilitiesSha256: candidate.sha256,
     catalogue: registry.catalogues.of(candidate.value),
-    pins: new Map([...current.pins, ...pins]),
+    pins: new Map([...pins, ...current.pins]), // one that was accepted meanwhile counts
   });
+  deps.metrics.hooksChanged(changed);
+  if (changed > 0) log.warn({ node, changed }, 'hooks differ from what was pinned');
   log.info({ node, hooks: candidate.value.hooks.length }, 'capabilities changed');
-}
-
-/** Hooks that are seen for the first time; a changed one keeps its pin until a person accepts the change. */
-function newPins({ pins }: NodeRecord, { hooks }: Capabilities): [string, string][] {
-  return hooks.flatMap(({ name, checksum }): [string, string][] => (pins.has(name) ? [] : [[name, checksum]]));
 }

@@ -96,7 +96,7 @@ export function createEvidenceStore(deps: EvidenceDeps): EvidenceStore {
 
 /** What follows from a commit: executions are closed, receipts sent, lies told of. */
 function answer(deps: EvidenceDeps, judged: readonly Judged[]): void {
-  const { open, marks, dispatcher, metrics, missingOutput, objections, clock } = deps;
+  const { open, marks, dispatcher, metrics, missingOutput, objections, clock, log } = deps;
   const output: string[] = [];
   for (const { evidence, verdict, made } of judged) {
     const { node } = evidence;
@@ -108,8 +108,15 @@ function answer(deps: EvidenceDeps, judged: readonly Judged[]): void {
       output.push(`${evidence.output.execution_id}/${node}`);
       continue;
     }
-    const { execution_id: executionId, chunks, status } = evidence.result;
+    const { execution_id: executionId, chunks, status, violation } = evidence.result;
     missingOutput.resultStored({ executionId, node, chunks });
+    if (verdict === 'stored' && violation !== undefined) {
+      metrics.hookViolation();
+      log.error(
+        { node, executionId, expected: violation.expected, actual: violation.actual },
+        'hook was not as pinned',
+      );
+    }
     if (made !== undefined) {
       metrics.invocationMade(made);
       metrics.executionEnded(status);

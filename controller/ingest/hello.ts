@@ -129,7 +129,7 @@ async function remember(
       events.map((event) => ({ atMs: clock.nowMs(), org, actor: `node:${node}`, event, subject: `node:${node}` })),
     );
   });
-  registry.put(next);
+  registry.put({ ...next, pins: registry.get(node)?.pins ?? next.pins }); // somebody may have accepted a hook meanwhile
 }
 
 function toColumns(next: NodeRecord, hello: Hello) {

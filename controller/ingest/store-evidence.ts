@@ -11,6 +11,7 @@ import { insertOutputs } from '../store/outputs.js';
 import { findResult, insertResults } from '../store/results.js';
 import type { Evidence, EvidenceDeps, ResultEvidence } from './evidence.js';
 import { storeLocalResult } from './local-results.js';
+import { violationEntries } from './violations.js';
 
 type OutputEvidence = Extract<Evidence, { kind: 'output' }>;
 
@@ -57,6 +58,10 @@ export async function storeEvidence(
   const { added, verdicts } = await addResults(tx, deps, results);
   judged.push(...verdicts);
   const ended = await endExecutions(tx, deps, { added, known });
+  const stored = judged.flatMap(({ evidence, verdict }) =>
+    evidence.kind === 'result' && verdict === 'stored' ? [evidence] : [],
+  );
+  await appendAudit(tx, violationEntries(stored, { org: deps.org, nowMs: deps.clock.nowMs() }));
   return { judged, ended };
 }
 

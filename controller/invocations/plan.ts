@@ -25,6 +25,8 @@ export type Plan = Readonly<{
 }>;
 
 const DEFAULT_TIMEOUT = '30s';
+/** A refusal names this many nodes. */
+const MAX_NAMED = 5;
 
 /**
  * Holds an ask against what its targets announced.
@@ -40,7 +42,7 @@ export function planInvocation(
   if (offers.length === 0) throw new MusterError('unknown_action', `No target offers the action ${ask.action}`);
   for (const offer of offers) checkParameters(offer, ask.parameters);
 
-  const targets = records.map((record) => ({ record, checksum: pinnedChecksum(record, ask.action) }));
+  const targets = pinTargets(records, ask.action);
   const timeout = ask.timeout ?? longestTimeout(offers);
   const spreadMs = ask.spread === undefined ? 0 : (parseDuration(ask.spread) ?? 0);
   return {
@@ -66,14 +68,22 @@ function offersOf(records: readonly NodeRecord[], action: string): Offer[] {
   return [...new Set(records.map(({ catalogue }) => catalogue?.get(action)))].filter((offer) => offer !== undefined);
 }
 
-/** @throws {MusterError} hook_changed */
-function pinnedChecksum({ node, catalogue, pins }: NodeRecord, action: string): string | null {
-  const offer = catalogue?.get(action);
-  if (offer?.kind !== 'hook') return null;
-  const pinned = pins.get(action);
-  if (pinned !== offer.checksum)
-    throw new MusterError('hook_changed', `The hook ${action} on ${node} is not the one that was pinned`);
-  return pinned;
+/**
+ * Every target with the checksum that it has to find.
+ * @throws {MusterError} hook_changed
+ */
+function pinTargets(records: readonly NodeRecord[], action: string): PlannedTarget[] {
+  const changed: string[] = [];
+  const targets = records.map((record) => {
+    const offer = record.catalogue?.get(action);
+    if (offer?.kind !== 'hook') return { record, checksum: null };
+    if (record.pins.get(action) !== offer.checksum) changed.push(record.node);
+    return { record, checksum: offer.checksum };
+  });
+  if (changed.length === 0) return targets;
+  const shown = changed.slice(0, MAX_NAMED).join(', ');
+  const more = changed.length > MAX_NAMED ? ` and ${changed.length - MAX_NAMED} more` : '';
+  throw new MusterError('hook_changed', `The hook ${action} is not the one that was pinned on ${shown}${more}`);
 }
 
 /** The node takes the least of this and its own, so the longest definition serves all. */

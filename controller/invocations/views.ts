@@ -73,6 +73,7 @@ export function toExecutionView(row: ExecutionRow, stored: Selectable<Tables['re
     error_code: result?.error_code ?? row.error_code,
     error: result?.error ?? null,
     launched: result?.launched ?? (row.error_code === null ? null : 'unknown'),
+    violation: result?.violation ?? null,
   };
 }
 

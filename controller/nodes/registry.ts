@@ -30,7 +30,7 @@ export type NodeRecord = Readonly<{
   capabilitiesSha256: string | null;
   /** Undefined until the node has announced. */
   catalogue: Catalogue | undefined;
-  /** Hook → the checksum that was seen first. */
+  /** Hook → the checksum that was seen first, or that somebody accepted since. */
   pins: ReadonlyMap<string, string>;
 }>;
 
@@ -71,6 +71,16 @@ export async function loadRegistry(store: Store, org: string): Promise<Registry>
       return nodes.size;
     },
   };
+}
+
+/** The nodes of an org, by id. */
+export function recordsOf(registry: Registry, org: string): NodeRecord[] {
+  return [...registry.all()].filter((record) => record.org === org).sort((a, b) => compareText(a.node, b.node));
+}
+
+/** By code unit, as the store sorts. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function toRecord({ row, groups, pins }: StoredNode, catalogues: CatalogueCache): NodeRecord {

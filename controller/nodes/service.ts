@@ -6,8 +6,9 @@ import { readCursor, toPage } from '../paging.js';
 import { riskOf } from '../policy/risks.js';
 import type { NodeService } from '../services.js';
 import type { Offer } from './catalogue.js';
+import { hooksOf } from './hooks.js';
 import type { Presence } from './presence.js';
-import type { NodeRecord, Registry } from './registry.js';
+import { compareText, type NodeRecord, type Registry, recordsOf } from './registry.js';
 
 /** What is known of nodes, from memory. */
 export function createNodeService(deps: {
@@ -46,13 +47,13 @@ export function createNodeService(deps: {
     },
     async get(org, node) {
       const record = registry.get(node);
-      return record?.org === org ? view(record) : undefined;
+      return record?.org === org ? { ...view(record), hook_checksums: hooksOf(record) } : undefined;
     },
     async groups(org) {
       const members = recordsOf(registry, org).flatMap(({ groups }) => [...groups.keys()]);
       return [...groupBy(members, (group) => group)]
         .map(([group, each]) => ({ group, nodes: each.length }))
-        .sort((a, b) => compare(a.group, b.group));
+        .sort((a, b) => compareText(a.group, b.group));
     },
     async actions(org, node) {
       const records = recordsOf(registry, org).filter((record) => node === undefined || record.node === node);
@@ -73,7 +74,7 @@ function toActions(records: readonly NodeRecord[]): ActionView[] {
       const first = group[0]?.offer;
       return first === undefined ? [] : [toAction(first, group)];
     })
-    .sort((a, b) => compare(a.name, b.name));
+    .sort((a, b) => compareText(a.name, b.name));
 }
 
 function toAction(first: Offer, offered: readonly Readonly<{ node: string; offer: Offer }>[]): ActionView {
@@ -96,15 +97,6 @@ function toAction(first: Offer, offered: readonly Readonly<{ node: string; offer
   return { ...shared, checksums: Object.fromEntries(checksums), sandbox: first.spec.sandbox };
 }
 
-function recordsOf(registry: Registry, org: string): NodeRecord[] {
-  return [...registry.all()].filter((record) => record.org === org).sort((a, b) => compare(a.node, b.node));
-}
-
 function namesOf(offers: readonly Offer[], kind: Offer['kind']): string[] {
-  return offers.flatMap((offer) => (offer.kind === kind ? [offer.spec.name] : [])).sort(compare);
-}
-
-/** By code unit, as the store sorts. */
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return offers.flatMap((offer) => (offer.kind === kind ? [offer.spec.name] : [])).sort(compareText);
 }

@@ -60,3 +60,27 @@ export async function insertHookPins(tx: Queries, pins: readonly HookPinRow[]): 
     .onConflict((conflict) => conflict.doNothing())
     .execute();
 }
+
+/** The checksum that a hook of a node is pinned to. */
+export async function findHookPin(
+  queries: Queries,
+  { node, hook }: Pick<HookPinRow, 'node' | 'hook'>,
+): Promise<string | undefined> {
+  const row = await queries
+    .selectFrom('hook_pins')
+    .select('checksum')
+    .where('node', '=', node)
+    .where('hook', '=', hook)
+    .executeTakeFirst();
+  return row?.checksum;
+}
+
+/** Pins a hook to what somebody accepted. */
+export async function replaceHookPin(tx: Queries, pin: HookPinRow): Promise<void> {
+  const { checksum, pinned_at } = pin;
+  await tx
+    .insertInto('hook_pins')
+    .values(pin)
+    .onConflict((conflict) => conflict.columns(['node', 'hook']).doUpdateSet({ checksum, pinned_at }))
+    .execute();
+}

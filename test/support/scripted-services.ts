@@ -55,6 +55,7 @@ export function createScriptedServices({
         return [];
       },
     },
+    hooks: { list: async () => EMPTY_PAGE, accept: async () => undefined },
     invocations: {
       async create({ id }, ask, request) {
         onCreate?.(ask, request);

@@ -1,6 +1,7 @@
 import { accessRoutes } from './access.js';
 import { enrollmentRoutes } from './enrollment.js';
 import { executionRoutes } from './executions.js';
+import { hookRoutes } from './hooks.js';
 import { invocationRoutes } from './invocations.js';
 import { nodeRoutes } from './nodes.js';
 import { processRoutes } from './process.js';
@@ -9,6 +10,7 @@ import type { AddRoutes } from './route.js';
 /** Every resource of the REST API, in the order of its documentation. */
 export const ROUTES: readonly AddRoutes[] = [
   nodeRoutes,
+  hookRoutes,
   invocationRoutes,
   executionRoutes,
   enrollmentRoutes,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Id } from '../../../protocol/ids.js';
-import { ActionView, GroupView, NodeView, PageQuery, pageOf } from '../schemas.js';
+import { ActionView, GroupView, NodeDetail, NodeView, PageQuery, pageOf } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage, wholePage } from './route.js';
 
 /** The inventory: nodes, their groups and what they offer. */
@@ -26,7 +26,7 @@ export function nodeRoutes(app: App, { services: { nodes } }: RouteDeps): void {
       summary: 'Read a node',
       tags: ['fleet'],
       params: z.strictObject({ node: Id }),
-      response: { 200: NodeView, ...FAILURE },
+      response: { 200: NodeDetail, ...FAILURE },
     },
     handler: async (request) => found(await nodes.get(principalOf(request).org, request.params.node), 'such node'),
   });

@@ -11,6 +11,8 @@ import { createScriptedServices, tokenOf } from '../../support/scripted-services
 const EXPECTED = {
   'GET /api/v1/nodes': 'viewer',
   'GET /api/v1/nodes/:node': 'viewer',
+  'GET /api/v1/hooks': 'viewer',
+  'POST /api/v1/nodes/:node/hooks/:name/accept': 'admin',
   'GET /api/v1/groups': 'viewer',
   'GET /api/v1/actions': 'viewer',
   'POST /api/v1/invocations': 'operator',
@@ -64,7 +66,7 @@ test('every route that is not public answers 401 without a token and 403 below i
   for (const [name, rule] of Object.entries(EXPECTED)) {
     if (rule === 'public') continue;
     const [method = '', pattern = ''] = name.split(' ');
-    const address = `${url}${pattern.replace(':node', 'pump-1').replace(':id', '018f2a10-0000-7000-8000-000000000000')}`;
+    const address = `${url}${pattern.replace(':node', 'pump-1').replace(':name', 'deploy.sh').replace(':id', '018f2a10-0000-7000-8000-000000000000')}`;
     await assertProblem(await fetch(address, { method }), 401, 'unauthenticated');
     const below = ROLES[ROLES.indexOf(rule) - 1];
     if (below === undefined) continue;
