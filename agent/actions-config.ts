@@ -1,3 +1,7 @@
+/** What holds the processes of an action together, best first. */
+export const ISOLATION_LIMITS = ['cgroup', 'pid_namespace', 'process_group'] as const;
+export type IsolationLimit = (typeof ISOLATION_LIMITS)[number];
+
 /** What bounds the actions of a node (P-8…P-12); durations in milliseconds. */
 export type ActionsConfig = Readonly<{
   enabled: boolean;

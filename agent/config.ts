@@ -3,7 +3,7 @@ import { DurationText, PositiveDuration, parseDuration } from '../protocol/durat
 import { DEFAULT_MAX_PACKET_BYTES } from '../protocol/envelope.js';
 import { Id } from '../protocol/ids.js';
 import { LOG_LEVELS } from '../runtime/logger.js';
-import { ACTIONS_DEFAULTS, actionsFaults } from './actions-config.js';
+import { ACTIONS_DEFAULTS, actionsFaults, ISOLATION_LIMITS } from './actions-config.js';
 import { BUILTIN_SETTINGS } from './builtins-config.js';
 
 const MAX_TIMER_MS = 500 * 3_600_000;
@@ -53,6 +53,10 @@ export const AgentConfig = z
       .describe(
         'Port of /metrics; 9464 when absent, or a free one when that is taken; 0 takes a free one, -1 serves none',
       ),
+    process_isolation: z
+      .enum(['auto', ...ISOLATION_LIMITS])
+      .default('auto')
+      .describe('What holds the processes of a hook together; auto takes the best that the machine offers'),
     drain_timeout: Interval.default('30s').describe('How long a stop waits for running actions'),
     data_dir: z
       .string()

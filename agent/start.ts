@@ -99,6 +99,8 @@ async function offerActions(
     org: home.speaker.org,
     node: home.speaker.node,
     dataDir: home.dataDir,
+    bootId: home.speaker.bootId,
+    processIsolation: settings.process_isolation,
     limits,
     envPrefix: settings.hooks_env_prefix,
     hooksVerifyMs: parseDuration(settings.hooks_verify_interval) ?? 0,

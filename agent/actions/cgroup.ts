@@ -4,10 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf } from '../../runtime/errno.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { Enclosure, Isolation } from './isolation.js';
-import { signalProcess } from './process-group.js';
+import { readProcess, signalGroup, signalProcess } from './process-group.js';
 
-/** Directories of ours are `muster-{pid namespace}-{pid of the agent}-{n}`. */
-const OWN_NAME = /^muster-(\d+)-(\d+)-\d+$/;
+/** Directories of ours are `muster-{pid namespace}-{pid of the agent}-{its start time}-{n}`. */
+const OWN_NAME = /^muster-(\d+)-(\d+)-(\d+)-\d+$/;
 
 /** The kernel empties a killed cgroup within milliseconds; a process in uninterruptible sleep may take longer. */
 const RELEASE_TRIES = 50;
@@ -44,96 +44,76 @@ export function ownDirectory(mountinfo: string, cgroup: string): string | undefi
 }
 
 /** Encloses in a cgroup of its own below `base`: what is inside cannot leave, whatever it does. */
-export function createCgroupIsolation({
-  base,
-  log,
-  groups,
-}: {
-  base: string;
-  log: Logger;
-  groups: Isolation;
-}): Isolation {
+export function createCgroupIsolation({ base, log }: { base: string; log: Logger }): Isolation {
   let count = 0;
   sweep(base);
   return {
     limit: 'cgroup',
-    enclose(marker) {
+    async enclose() {
       count += 1;
       const directory = join(base, directoryName(count));
-      const group = groups.enclose(marker);
-      try {
-        mkdirSync(directory);
-      } catch (err) {
-        log.warn({ errno: errnoOf(err) }, 'cgroup could not be made');
-        return group;
-      }
-      return encloseIn({ directory, base, group, log });
+      mkdirSync(directory);
+      return encloseIn({ directory, base, log });
     },
   };
 }
 
-function encloseIn({
-  directory,
-  base,
-  group,
-  log,
-}: {
-  directory: string;
-  base: string;
-  group: Enclosure;
-  log: Logger;
-}): Enclosure {
-  let isInside = false;
+function encloseIn({ directory, base, log }: { directory: string; base: string; log: Logger }): Enclosure {
+  let leader: number | undefined;
   return {
-    killFile: join(directory, 'cgroup.kill'),
+    cgroup: directory,
+    endsWithAgent: false,
+    lead: (command) => command,
     start(spawn) {
       // A child is born in the cgroup of its parent, so the agent goes in for the time of the fork: nothing the child
       // does can then be too early. Moving the child afterwards would miss what it has forked by then.
+      enter(directory);
       try {
-        enter(directory);
-      } catch (err) {
-        log.warn({ errno: errnoOf(err) }, 'cgroup could not be entered');
-        return spawn();
-      }
-      isInside = true;
-      try {
-        return spawn();
+        const child = spawn();
+        leader = child.pid;
+        return child;
       } finally {
         enter(base);
       }
     },
-    isEmpty: (leader) => (isInside ? pidsIn(directory).length === 0 : group.isEmpty(leader)),
-    async kill(leader) {
-      killAll(directory);
-      await group.kill(leader);
+    terminate() {
+      if (leader !== undefined) signalGroup(leader, 'SIGTERM');
     },
+    isEmpty: () => pidsIn(directory).length === 0,
+    kill: async () => killAll(directory),
     async release() {
-      for (let tries = 0; tries < RELEASE_TRIES; tries += 1) {
-        if (remove(directory)) return;
-        killAll(directory);
-        await delay(RELEASE_PAUSE_MS);
-      }
-      log.warn('cgroup could not be emptied');
+      if (!(await emptyCgroup(directory))) log.warn('cgroup could not be emptied');
     },
   };
+}
+
+/** Kills what is in a cgroup and removes it. False when somebody inside does not die. */
+export async function emptyCgroup(directory: string): Promise<boolean> {
+  for (let tries = 0; tries < RELEASE_TRIES; tries += 1) {
+    if (remove(directory)) return true;
+    killAll(directory);
+    await delay(RELEASE_PAUSE_MS);
+  }
+  return false;
 }
 
 /** Ends what earlier agents left behind. Only of our own pid namespace: elsewhere a pid says nothing. */
 function sweep(base: string): void {
   const namespace = pidNamespace();
   for (const name of readdirSync(base)) {
-    const [, owner, pid] = OWN_NAME.exec(name) ?? [];
-    if (owner !== namespace || signalProcess(Number(pid), 0)) continue;
+    const [, owner, pid, startTime] = OWN_NAME.exec(name) ?? [];
+    if (owner !== namespace || readProcess(Number(pid))?.startTime === startTime) continue;
     killAll(join(base, name));
     remove(join(base, name));
   }
 }
 
 function directoryName(count: number): string {
-  return `muster-${pidNamespace()}-${process.pid}-${count}`;
+  return `muster-${pidNamespace()}-${process.pid}-${readProcess(process.pid)?.startTime ?? 0}-${count}`;
 }
 
-function pidNamespace(): string {
+/** The inode that names the PID namespace of this process. */
+export function pidNamespace(): string {
   return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
 }
 

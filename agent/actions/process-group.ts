@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import type { Isolation } from './isolation.js';
 
@@ -8,15 +9,26 @@ const MAX_ROUNDS = 10;
 export function createProcessGroupIsolation(): Isolation {
   return {
     limit: 'process_group',
-    enclose: (marker) => ({
-      start: (spawn) => spawn(),
-      isEmpty: (leader) => !signalGroup(leader, 0),
-      async kill(leader) {
-        signalGroup(leader, 'SIGKILL');
-        if (marker !== undefined) await killMarked(marker);
-      },
-      release: async () => {},
-    }),
+    async enclose(marker) {
+      let leader: number | undefined;
+      const signal = (which: NodeJS.Signals | 0): boolean => leader !== undefined && signalGroup(leader, which);
+      return {
+        lead: (command) => command,
+        start(spawn) {
+          const child = spawn();
+          leader = child.pid;
+          return child;
+        },
+        terminate: () => void signal('SIGTERM'),
+        isEmpty: () => !signal(0),
+        async kill() {
+          signal('SIGKILL');
+          if (marker !== undefined) await killMarked(marker);
+        },
+        endsWithAgent: false,
+        release: async () => {},
+      };
+    },
   };
 }
 
@@ -34,21 +46,49 @@ export function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean 
   }
 }
 
-async function killMarked(marker: string): Promise<void> {
+/** SIGKILL to every process whose environment holds all these entries; gives how many there were. */
+export async function killMarked(marker: readonly string[]): Promise<number> {
+  const killed = new Set<number>();
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const pids = await findMarked(marker);
-    for (const pid of pids) signalProcess(pid, 'SIGKILL');
-    if (pids.length === 0) return;
+    for (const pid of pids) {
+      signalProcess(pid, 'SIGKILL');
+      killed.add(pid);
+    }
+    if (pids.length === 0) break;
+  }
+  return killed.size;
+}
+
+/** What /proc/{pid}/stat says of a process that lives; undefined when it has ended (man 5 proc). */
+export function readProcess(pid: number): Readonly<{ group: number; startTime: string }> | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The second field is the name, in brackets, and may hold anything.
+    const [state = '', , group, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const startTime = rest[16];
+    if (startTime === undefined || 'ZX'.includes(state)) return undefined;
+    return { group: Number(group), startTime };
+  } catch {
+    return undefined;
   }
 }
 
-async function findMarked(marker: string): Promise<number[]> {
+/** The processes of a group. */
+export function membersOf(group: number): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && readProcess(pid)?.group === group);
+}
+
+async function findMarked(marker: readonly string[]): Promise<number[]> {
   const names = await readdir('/proc').catch(() => []);
   const pids = names.map(Number).filter((pid) => Number.isInteger(pid) && pid !== process.pid);
   const hasMarker = await Promise.all(
     pids.map(async (pid) => {
       const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
-      return environment.split('\0').includes(marker);
+      const entries = environment.split('\0');
+      return marker.every((entry) => entries.includes(entry));
     }),
   );
   return pids.filter((_, index) => hasMarker[index]);

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
+import type { execa } from 'execa';
+import { errnoOf } from '../../runtime/errno.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { OutputSink } from './action.js';
-import type { Enclosure, Isolation } from './isolation.js';
+import type { Command, Enclosure, Isolation } from './isolation.js';
 import { startKeeper } from './keeper.js';
-import { signalGroup } from './process-group.js';
 import { unlessAborted, waitUntil, within } from './waiting.js';
 
 /** After SIGKILL a process is gone at once, unless it sleeps uninterruptibly in the kernel. */
@@ -11,6 +12,9 @@ const KILL_WAIT_MS = 1000;
 
 /** How long output is still read when the first process has ended and others hold its pipes. */
 const DRAIN_MS = 500;
+
+/** So much of stderr is looked at for why a program was not started. */
+const MAX_COMPLAINT = 8192;
 
 /** A program to start without a shell. `env` is all that it gets; nothing is inherited. */
 export type Program = Readonly<{
@@ -20,11 +24,14 @@ export type Program = Readonly<{
   env: Readonly<Record<string, string>>;
   /** Milliseconds between SIGTERM and SIGKILL (P-42: 500 for hooks). */
   graceMs: number;
-  /** An environment entry, `NAME=value`, that only this execution has. */
-  marker?: string;
+  /** Environment entries, `NAME=value`, that together only this execution has. */
+  marker?: readonly string[];
 }>;
 
-/** How a program ended, or why it was not started: `ENOENT`, `EACCES`, `ECANCELED` when the signal came first … */
+/**
+ * How a program ended, or why it was not started: `ENOENT`, `EACCES`, `ECANCELED` when the signal came first, `ETIME`
+ * when `mayStart` said no …
+ */
 export type ProgramEnd =
   | Readonly<{ kind: 'exited'; exitCode: number }>
   | Readonly<{ kind: 'signaled'; signal: NodeJS.Signals }>
@@ -35,6 +42,8 @@ export type ProgramContext = Readonly<{
   signal: AbortSignal;
   output: OutputSink;
   isolation: Isolation;
+  /** Asked right before the fork; absent means yes. */
+  mayStart?: (() => boolean) | undefined;
   log: Logger;
 }>;
 
@@ -46,37 +55,70 @@ export type ProgramContext = Readonly<{
 export async function runProgram(program: Program, context: ProgramContext): Promise<ProgramEnd> {
   const { execa } = await import('execa'); // loaded with the first program: small devices count the memory
   if (context.signal.aborted) return { kind: 'not_started', errno: 'ECANCELED' };
-  const enclosure = context.isolation.enclose(program.marker);
+  let enclosure: Enclosure;
   try {
-    const child = enclosure.start(() =>
-      withPrivateUmask(() =>
-        execa(program.file, program.args, {
-          reject: false,
-          detached: true, // a process group of its own
-          stdin: 'ignore',
-          buffer: false,
-          encoding: 'buffer',
-          extendEnv: false,
-          env: { ...program.env },
-          cwd: program.cwd,
-        }),
-      ),
-    );
-    // ENOENT comes as an event, NUL or too much in the environment as an exception in spawn: execa makes both a result.
-    if (child.pid === undefined) return { kind: 'not_started', errno: (await child).code ?? 'unknown' };
-    const keeper = startKeeper(execa, child.pid, enclosure.killFile);
-    try {
-      return await accompany({ leader: child.pid, child, enclosure, graceMs: program.graceMs }, context);
-    } finally {
-      keeper.dismiss();
-    }
+    enclosure = await context.isolation.enclose(program.marker);
+  } catch (error) {
+    return toNotStarted(error);
+  }
+  try {
+    return await runInside(enclosure, execa, { program, context });
   } finally {
     await enclosure.release();
   }
 }
 
+async function runInside(
+  enclosure: Enclosure,
+  start: typeof execa,
+  { program, context }: { program: Program; context: ProgramContext },
+): Promise<ProgramEnd> {
+  const command = enclosure.lead(program);
+  // From here to the fork nothing is waited for: what is judged now is what counts.
+  if (context.signal.aborted) return { kind: 'not_started', errno: 'ECANCELED' };
+  if (context.mayStart?.() === false) return { kind: 'not_started', errno: 'ETIME' };
+  let child: ReturnType<typeof fork>;
+  try {
+    child = enclosure.start(() => fork(start, command, program.env));
+  } catch (error) {
+    return toNotStarted(error);
+  }
+  // ENOENT comes as an event, NUL or too much in the environment as an exception in spawn: execa makes both a result.
+  if (child.pid === undefined) return { kind: 'not_started', errno: (await child).code ?? 'unknown' };
+  const kept = { leader: child.pid, cgroup: enclosure.cgroup, marker: program.marker };
+  const keeper = enclosure.endsWithAgent ? undefined : startKeeper(start, kept);
+  try {
+    return await accompany({ child, enclosure, graceMs: program.graceMs }, context);
+  } finally {
+    keeper?.dismiss();
+  }
+}
+
+function fork(start: typeof execa, { file, args, cwd }: Command, env: Program['env']) {
+  return withPrivateUmask(() =>
+    start(file, args, {
+      reject: false,
+      detached: true, // a process group of its own
+      stdin: 'ignore',
+      buffer: false,
+      encoding: 'buffer',
+      extendEnv: false,
+      env: { ...env },
+      cwd,
+    }),
+  );
+}
+
+/** @throws {unknown} what is no answer of the system */
+function toNotStarted(error: unknown): ProgramEnd {
+  const errno = errnoOf(error);
+  if (errno === undefined) throw error;
+  return { kind: 'not_started', errno };
+}
+
 /** The part of a child process that is used once it runs. */
 type Child = Readonly<{
+  pid?: number | undefined;
   stdout: Readable;
   stderr: Readable;
   once: (event: 'exit', listener: (exitCode: number | null, signal: NodeJS.Signals | null) => void) => unknown;
@@ -84,20 +126,26 @@ type Child = Readonly<{
 
 /** From the start of a process to the end of all that came of it. */
 async function accompany(
-  { leader, child, enclosure, graceMs }: { leader: number; child: Child; enclosure: Enclosure; graceMs: number },
+  { child, enclosure, graceMs }: { child: Child; enclosure: Enclosure; graceMs: number },
   { signal, output, log }: ProgramContext,
 ): Promise<ProgramEnd> {
   const exited = whenExited(child);
+  let complaint = '';
   child.stdout.on('data', (bytes: Buffer) => output.write('stdout', bytes));
-  child.stderr.on('data', (bytes: Buffer) => output.write('stderr', bytes));
+  child.stderr.on('data', (bytes: Buffer) => {
+    if (complaint.length < MAX_COMPLAINT) complaint += bytes.toString('latin1');
+    output.write('stderr', bytes);
+  });
   if ((await unlessAborted(exited, signal)) === undefined) {
-    signalGroup(leader, 'SIGTERM');
-    await waitUntil(() => enclosure.isEmpty(leader), graceMs);
+    enclosure.terminate();
+    await waitUntil(enclosure.isEmpty, graceMs);
   }
-  await enclosure.kill(leader);
+  await enclosure.kill();
   const end = await within(exited, KILL_WAIT_MS);
-  if (end === undefined) log.warn({ pid: leader }, 'process does not die');
+  if (end === undefined) log.warn({ pid: child.pid }, 'process does not die');
   await Promise.all([drain(child.stdout), drain(child.stderr)]);
+  const errno = end?.kind === 'exited' ? enclosure.notStarted?.(end.exitCode, complaint) : undefined;
+  if (errno !== undefined) return { kind: 'not_started', errno };
   return end ?? { kind: 'signaled', signal: 'SIGKILL' };
 }
 

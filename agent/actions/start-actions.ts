@@ -1,7 +1,8 @@
+import { join } from 'node:path';
 import { formatDuration } from '../../protocol/durations.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
-import type { ActionsConfig } from '../actions-config.js';
+import type { ActionsConfig, IsolationLimit } from '../actions-config.js';
 import type { BuiltinSettings } from '../builtins-config.js';
 import type { Action } from './action.js';
 import { type BuiltinHost, builtins } from './builtins/list.js';
@@ -10,7 +11,8 @@ import { buildCapabilities, describeBinary } from './capabilities.js';
 import { clearPrivateCopies } from './hooks/private-copy.js';
 import { createHookAction } from './hooks/run-hook.js';
 import { startHookWatch } from './hooks/watch.js';
-import { detectIsolation } from './isolation.js';
+import { detectIsolation, forSystemPrograms } from './isolation.js';
+import { createLeftovers } from './leftovers.js';
 import { createRegistry } from './registry.js';
 
 /** A JWS in a packet leaves this share of it to the payload. */
@@ -31,6 +33,9 @@ export type ActionsOptions = Readonly<{
   org: string;
   node: string;
   dataDir: string;
+  /** The kernel's. */
+  bootId: string;
+  processIsolation: IsolationLimit | 'auto';
   limits: ActionsConfig;
   envPrefix: string;
   /** How often the hooks are read again without an event. */
@@ -50,19 +55,25 @@ export type ActionsOptions = Readonly<{
 
 /**
  * Registers the built-ins, finds the hooks and watches them.
- * @throws {MusterError} config_invalid when the hooks directory is there and cannot be read
+ * What an earlier process left running is ended before.
+ * @throws {MusterError} config_invalid when the hooks directory is there and cannot be read, or there is no isolation
+ *   of the kind that is wanted
  */
 export async function startActions(options: ActionsOptions): Promise<Actions> {
   const { org, node, dataDir, limits, envPrefix, maxPacketBytes, onChange, log } = options;
+  const leftovers = createLeftovers({ directory: join(dataDir, 'running'), bootId: options.bootId, log });
+  await leftovers.end();
   await clearPrivateCopies(dataDir);
-  const isolation = detectIsolation(log);
+  const detected = await detectIsolation(log, options.processIsolation);
+  const isolation = leftovers.remember(detected);
+  const system = leftovers.remember(forSystemPrograms(detected));
   const path = process.env.PATH ?? DEFAULT_PATH;
   const info = createNodeInfo({
     nodeId: node,
     meshInterface: options.meshInterface,
     brokerLocalAddress: options.localAddress,
     path,
-    isolation,
+    isolation: system,
     log,
   });
   const registry = createRegistry({
@@ -73,7 +84,7 @@ export async function startActions(options: ActionsOptions): Promise<Actions> {
       dataDir,
       maxOutputBytes: limits.maxOutputBytes,
       path,
-      isolation,
+      isolation: system,
       clock: options.clock,
       log,
     }),

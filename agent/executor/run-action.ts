@@ -73,6 +73,11 @@ export async function runAction(
   const ending = new AbortController();
   let cause: EndCause | undefined;
   let cameTooLate = false;
+  let isLaunched = false;
+  const launch = (): void => {
+    isLaunched = true;
+    launched();
+  };
   let abandonTimer: NodeJS.Timeout | undefined;
   let abandon: () => void = () => undefined;
   const abandoned = new Promise<undefined>((resolve) => {
@@ -89,11 +94,11 @@ export async function runAction(
   stop.addEventListener('abort', onStop, { once: true });
   const mayStart = (): boolean => {
     cameTooLate = !isInTime();
-    if (!cameTooLate) launched();
+    if (!cameTooLate) launch();
     return !cameTooLate;
   };
   try {
-    if (action.asksMayStart !== true) launched();
+    if (action.asksMayStart !== true) launch();
     const run = action.run({
       executionId: request.execution_id,
       parameters: checked.values,
@@ -106,11 +111,11 @@ export async function runAction(
     const ended = await Promise.race([run, abandoned]);
     if (ended === undefined) log.error('action did not end when it was told to');
     if (cameTooLate) return expiredEnd(since());
-    if (cause !== undefined) return stoppedEnd(cause, { timeoutMs, durationMs: since() });
+    if (cause !== undefined) return stoppedEnd(cause, { timeoutMs, durationMs: since(), isLaunched });
     return ended === undefined ? errorEnd('internal', UNFORESEEN, since()) : toEnd(ended, since());
   } catch (err) {
     // An action may end by throwing once its signal has fired: then that is why it ended.
-    if (cause !== undefined) return stoppedEnd(cause, { timeoutMs, durationMs: since() });
+    if (cause !== undefined) return stoppedEnd(cause, { timeoutMs, durationMs: since(), isLaunched });
     log.error({ err }, 'action failed unforeseen');
     return errorEnd('internal', UNFORESEEN, since());
   } finally {
@@ -145,9 +150,9 @@ function toEnd(end: ActionEnd, durationMs: number): ExecutionEnd {
 
 function stoppedEnd(
   cause: EndCause,
-  { timeoutMs, durationMs }: { timeoutMs: number; durationMs: number },
+  { timeoutMs, durationMs, isLaunched }: { timeoutMs: number; durationMs: number; isLaunched: boolean },
 ): ExecutionEnd {
-  if (cause === 'cancelled') return { status: 'cancelled', exitCode: -1, durationMs, launched: 'yes' };
+  if (cause === 'cancelled') return { ...CANCELLED, durationMs, launched: isLaunched ? 'yes' : 'no' };
   return {
     status: 'timeout',
     exitCode: -1,

@@ -30,7 +30,7 @@ export function hookEnvironment({
   const env: Record<string, string> = {
     PATH: agentEnv.PATH ?? DEFAULT_PATH,
     HOME: agentEnv.HOME ?? DEFAULT_HOME,
-    [`${prefix}NODE_ID`]: nodeId,
+    [nodeIdName(prefix)]: nodeId,
     [executionIdName(prefix)]: executionId,
   };
   for (const [name, value] of parameters) {
@@ -49,9 +49,16 @@ export function parameterVariable(prefix: string, name: string): string {
   return `${prefix}PARAM_${name.replace(/[^A-Za-z0-9_]/gu, '_').toUpperCase()}`;
 }
 
-/** The environment entry that only the processes of this execution have. */
-export function executionMarker(prefix: string, executionId: string): string {
-  return `${executionIdName(prefix)}=${executionId}`;
+/** The environment entries that together only the processes of this execution have: a broadcast has one id on all nodes. */
+export function executionMarker(
+  prefix: string,
+  { nodeId, executionId }: Pick<EnvironmentSource, 'nodeId' | 'executionId'>,
+): readonly string[] {
+  return [`${nodeIdName(prefix)}=${nodeId}`, `${executionIdName(prefix)}=${executionId}`];
+}
+
+function nodeIdName(prefix: string): string {
+  return `${prefix}NODE_ID`;
 }
 
 function executionIdName(prefix: string): string {

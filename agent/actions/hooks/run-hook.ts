@@ -107,12 +107,13 @@ async function runCopy(
     return failure('start_failed', `The private copy of ${hook.name} could not be made: ${errno}.`);
   }
   try {
-    const marker = executionMarker(host.envPrefix, context.executionId);
+    const marker = executionMarker(host.envPrefix, { nodeId: host.nodeId, executionId: context.executionId });
     const program = { file: copy.file, args: [], cwd: copy.cwd, env: hook.env, graceMs: GRACE_MS, marker };
     const surroundings = { isolation: host.isolation, log: host.log, signal: context.signal, output: context.output };
     const sandboxed = await sandboxProgram(hook.wish, { program, hiddenDirectory: host.dataDir }, surroundings);
     if (sandboxed.kind === 'unavailable') return failure('sandbox_unavailable', sandboxed.message);
-    return toActionEnd(hook.name, await runProgram(sandboxed.program, surroundings));
+    const end = await runProgram(sandboxed.program, { ...surroundings, mayStart: context.mayStart });
+    return toActionEnd(hook.name, end);
   } finally {
     await copy.remove();
   }
@@ -123,6 +124,10 @@ function toActionEnd(name: string, end: ProgramEnd): ActionEnd {
   switch (end.errno) {
     case 'ECANCELED':
       return failure('cancelled', `${name} was ended before it started.`);
+    case 'ETIME':
+      return failure('expired', `The time of the request was over before ${name} could start.`);
+    case 'E2BIG':
+      return failure('start_failed', `The parameters are more than the system hands to a program (${end.errno}).`);
     case 'ENOENT':
       return failure('start_failed', `The interpreter that the first line of ${name} names is not on the node.`);
     case 'EACCES':

@@ -1,6 +1,7 @@
-import { access, constants, realpath } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { errnoOf } from '../../../runtime/errno.js';
+import { findProgram } from '../find-program.js';
 import { type Program, type ProgramContext, runProgram } from '../processes.js';
 
 /** The one sandbox that this release knows. */
@@ -88,19 +89,6 @@ async function pathFault(path: string): Promise<string | undefined> {
   } catch (error) {
     return errnoOf(error) === 'ENOENT' ? 'it does not exist' : `${errnoOf(error)}`;
   }
-}
-
-/** The first executable of this name on a PATH. */
-async function findProgram(name: string, path: string): Promise<string | undefined> {
-  for (const directory of path.split(delimiter)) {
-    const file = join(directory, name);
-    const isThere = await access(file, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (directory !== '' && isThere) return file;
-  }
-  return undefined;
 }
 
 function unavailable(message: string): Sandboxed {

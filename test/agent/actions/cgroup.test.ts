@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,17 +32,17 @@ test('what an earlier agent left in its cgroups is killed at the next start', as
   const base = findCgroup(log);
   if (base === undefined) return t.skip('no writable cgroup v2');
   const namespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0];
-  const { pid: ended } = spawnSync('/bin/true');
-  const directory = join(base, `muster-${namespace}-${ended}-1`);
+  // Its pid has become somebody else's since: our own, which began at another time.
+  const directory = join(base, `muster-${namespace}-${process.pid}-1-1`);
   mkdirSync(directory);
   const orphan = spawn('sleep', ['999'], { detached: true, stdio: 'ignore' });
   t.after(() => orphan.kill('SIGKILL'));
   writeFileSync(join(directory, 'cgroup.procs'), String(orphan.pid));
 
-  detectIsolation(log);
+  await detectIsolation(log);
 
   const [, signal] = await once(orphan, 'exit');
   assert.equal(signal, 'SIGKILL');
-  detectIsolation(log);
+  await detectIsolation(log);
   assert.equal(existsSync(directory), false);
 });

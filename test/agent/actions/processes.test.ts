@@ -1,23 +1,20 @@
 import assert from 'node:assert/strict';
-import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { detectIsolation, type Isolation } from '../../../agent/actions/isolation.js';
+import type { Isolation } from '../../../agent/actions/isolation.js';
 import { createOutputCapture, type OutputCapture } from '../../../agent/actions/output-capture.js';
 import { createProcessGroupIsolation } from '../../../agent/actions/process-group.js';
 import { type Program, type ProgramEnd, runProgram } from '../../../agent/actions/processes.js';
 import { createLogger } from '../../../runtime/logger.js';
 import type { TestScope } from '../../support/broker.js';
+import { findIsolations } from '../../support/isolations.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
-import { until } from '../../support/until.js';
 
 const log = createLogger('agent', { level: 'silent' });
 const ENV = { PATH: '/usr/local/bin:/usr/bin:/bin' };
 
-/** Both ways of holding processes together, or the one that this machine has. */
-const isolations = new Map<string, Isolation>(
-  [createProcessGroupIsolation(), detectIsolation(log)].map((isolation) => [isolation.limit, isolation]),
-);
+const isolations = await findIsolations();
 
 for (const [limit, isolation] of isolations) {
   test(`${limit}: a program's output and exit code are its own, stdout and stderr apart`, async (t) => {
@@ -56,35 +53,6 @@ for (const [limit, isolation] of isolations) {
     assert.equal(output.inline('stdout').data, 'ready\nchild\n');
   });
 
-  test(`${limit}: S-P-33: a grandchild that holds the pipe does not hold up the end, and dies with it`, async (t) => {
-    const { end, directory } = await run(t, isolation, 'sleep 999 & echo $! > pid; echo ready; wait', {
-      abortOn: 'ready',
-    });
-
-    assert.equal(end.kind, 'signaled');
-    await assertDies(join(directory, 'pid'));
-  });
-
-  test(`${limit}: what a program leaves in its group is killed when it exits by itself`, async (t) => {
-    const { end, directory } = await run(t, isolation, 'sleep 999 & echo $! > pid; exit 0');
-
-    assert.deepEqual(end, { kind: 'exited', exitCode: 0 });
-    await assertDies(join(directory, 'pid'));
-  });
-
-  test(`${limit}: promise 13: a double fork through setsid is killed too, by cgroup or by its marker`, async (t) => {
-    const { directory } = await run(
-      t,
-      isolation,
-      `(setsid sh -c 'echo $$ > pid.new; mv pid.new pid; echo ready; exec sleep 999' &) ; wait; sleep 999`,
-      {
-        abortOn: 'ready',
-      },
-    );
-
-    await assertDies(join(directory, 'pid'));
-  });
-
   test(`${limit}: S-P-35: a program that somebody else kills is signaled`, async (t) => {
     const { end } = await run(t, isolation, 'kill -KILL $$');
 
@@ -102,36 +70,6 @@ for (const [limit, isolation] of isolations) {
     assert.ok(process.memoryUsage.rss() - before < 100e6);
   });
 }
-
-test('cgroup: a process that left the group and cleared its environment is killed too', async (t) => {
-  const isolation = isolations.get('cgroup');
-  if (isolation === undefined) return t.skip('no writable cgroup v2');
-
-  const { directory } = await run(
-    t,
-    isolation,
-    "(setsid env -i sh -c 'echo $$ > pid.new; mv pid.new pid; echo ready; exec sleep 999' &) ; sleep 999",
-    {
-      abortOn: 'ready',
-    },
-  );
-
-  await assertDies(join(directory, 'pid'));
-});
-
-test('process_group: somebody who escaped and holds the pipe does not hold up the end', async (t) => {
-  const { end, directory } = await run(
-    t,
-    createProcessGroupIsolation(),
-    "(setsid env -i sh -c 'echo $$ > pid.new; mv pid.new pid; echo ready; exec sleep 999' &) ; sleep 999",
-    {
-      abortOn: 'ready',
-    },
-  );
-
-  assert.equal(end.kind, 'signaled');
-  process.kill(Number(readFileSync(join(directory, 'pid'), 'utf8')), 'SIGKILL');
-});
 
 test('a program has exactly the environment that it is given, no stdin, no descriptor of ours, private new files', async (t) => {
   const secret = openSync(join(temporaryDirectory(t), 'secret'), 'w');
@@ -198,7 +136,7 @@ async function run(
   const directory = temporaryDirectory(t);
   const abort = new AbortController();
   const output = createOutputCapture({ maxBytes: 1024 * 1024 });
-  const marker = `MARK=${directory}`;
+  const marker = [`MARK=${directory}`];
   const sink = {
     write: (stream: 'stdout' | 'stderr', bytes: Uint8Array | string) => {
       output.write(stream, bytes);
@@ -217,18 +155,4 @@ async function run(
     { signal: abort.signal, output: sink, isolation, log },
   );
   return { end, output, directory };
-}
-
-async function assertDies(pidFile: string): Promise<void> {
-  const pid = Number(readFileSync(pidFile, 'utf8'));
-  await until(() => !isAlive(pid), { what: `process ${pid} has ended` });
-}
-
-/** A zombie has ended: nobody has waited for it yet, which is up to init. */
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
