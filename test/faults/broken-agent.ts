@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -14,10 +14,11 @@ export type Breakage = Readonly<{ file: string; good: string; bad: string }>;
  */
 export async function buildBrokenAgent(outfile: string, breakages: readonly Breakage[]): Promise<void> {
   const broken = new Set<Breakage>();
-  await build({
+  const { outputFiles } = await build({
     absWorkingDir: ROOT,
     entryPoints: ['agent/main.ts'],
     outfile,
+    write: false,
     ...{ bundle: true, platform: 'node', target: 'node20', format: 'cjs', logLevel: 'silent' },
     plugins: [
       {
@@ -36,6 +37,7 @@ export async function buildBrokenAgent(outfile: string, breakages: readonly Brea
   });
   const untouched = breakages.find((each) => !broken.has(each));
   if (untouched !== undefined) throw new Error(`${untouched.file} is no part of the agent`);
+  for (const { path, contents } of outputFiles) await writeFile(path, contents);
 }
 
 /** @throws {Error} when the piece is not there exactly once */

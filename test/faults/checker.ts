@@ -71,6 +71,10 @@ function judgeStore({ store }: Evidence, { refusals: expected = [] }: Allowances
   if (store.brokenAuditRow !== undefined) {
     faults.push(fault('other', `the audit chain does not hold at row ${store.brokenAuditRow}`));
   }
+  for (const [id] of store.results) {
+    const rows = store.ends.get(id) ?? 0;
+    if (rows !== 1) faults.push(fault('undefined', `${id} ended ${rows} times by the audit`));
+  }
   for (const refusal of store.refusals) {
     const [code = ''] = refusal.split(' ', 1);
     if (!expected.includes(code)) faults.push(fault('undefined', `the controller had to refuse ${refusal}`));

@@ -33,6 +33,12 @@ export const CONTROLS: readonly Control[] = [
     expected: ['lost', 'doubled'],
   },
   {
+    name: 'no fsync',
+    breakages: [{ file: 'agent/journal/segment.ts', good: '  await syncData(descriptor);\n  return', bad: '  return' }],
+    caughtBy: 'power-cut',
+    expected: ['lost', 'doubled', 'undefined'],
+  },
+  {
     name: 'no memory of ids',
     breakages: [
       {
@@ -54,8 +60,8 @@ export const CONTROLS: readonly Control[] = [
       },
       {
         file: 'agent/session/controls.ts',
-        good: "else if (entry.state === 'finished') outbox.add(id);",
-        bad: '',
+        good: 'for (const id of wanted) {',
+        bad: 'for (const id of wanted.slice(0, 0)) {',
       },
     ],
     caughtBy: 'controller-kills',

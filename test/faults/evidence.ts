@@ -64,6 +64,8 @@ export type Evidence = Readonly<{
   store: Readonly<{
     /** SHA-256 of the result's payload, by execution id. */
     results: ReadonlyMap<string, string>;
+    /** How many rows of the audit chain say that an execution ended by a result, by execution id. */
+    ends: ReadonlyMap<string, number>;
     /** `seq` of the first row of the audit chain that does not hold. */
     brokenAuditRow: number | undefined;
     /** What the controller refused to believe, as `code subject`. */

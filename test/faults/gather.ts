@@ -79,7 +79,18 @@ export async function readStore(dataDir: string): Promise<Evidence['store']> {
       .select(['event', 'subject', 'details'])
       .where('event', 'in', [...NOT_BELIEVED])
       .execute();
+    const ended = await store.read
+      .selectFrom('audit')
+      .select('subject')
+      .where('event', '=', 'execution_ended')
+      .execute();
+    const ends = new Map<string, number>();
+    for (const { subject } of ended) {
+      const id = subject.slice('execution:'.length).split('/')[0] ?? '';
+      ends.set(id, (ends.get(id) ?? 0) + 1);
+    }
     return {
+      ends,
       results: new Map(results.map((row) => [row.execution_id, row.payload_sha256])),
       brokenAuditRow: await firstBrokenAuditRow(store.read),
       refusals: refused.map(({ event, subject, details }) => `${codeOf(details) ?? event} ${subject} ${details}`),

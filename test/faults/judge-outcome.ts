@@ -16,6 +16,9 @@ const RECORD_MS = 10_000;
 /** A hook that should have been ended may write its last line when this little was left. */
 const RACE_MS = 2_000;
 
+/** `agent.max_output_bytes` of the agents under test. */
+const MAX_OUTPUT_BYTES = 1024 * 1024;
+
 /** Whether a definite outcome says what happened. */
 export function judgeOutcome(
   accepted: Accepted,
@@ -32,7 +35,7 @@ export function judgeOutcome(
     case 'cancelled':
       return [...judgeCancelled(accepted, outcome, seen), ...judgeOutput(accepted, outcome, 'beginning')];
     case 'error':
-      return judgeError(outcome, { seen, allowances });
+      return judgeError(accepted, outcome, { seen, allowances });
     case 'expired':
       return notStarted(status, seen);
     case 'rejected':
@@ -79,6 +82,7 @@ function judgeOutput(
   if (!stdout.complete) return [why('lost', 'has output that did not arrive')];
   const printed = outputOf(executionId, deed.bytes);
   const { bytes, truncated } = stdout;
+  if (truncated && deed.bytes <= MAX_OUTPUT_BYTES) return [why('undefined', 'says that output was dropped')];
   const isRight =
     expected === 'all' && !truncated
       ? bytes.equals(printed)
@@ -105,12 +109,17 @@ function judgeCancelled({ cancelAsked }: Accepted, { launched }: Outcome, seen: 
   return faults;
 }
 
-function judgeError(outcome: Outcome, { seen, allowances }: { seen: Seen; allowances: Allowances }): Why[] {
+function judgeError(
+  accepted: Accepted,
+  outcome: Outcome,
+  { seen, allowances }: { seen: Seen; allowances: Allowances },
+): Why[] {
   const { errorCode, launched } = outcome;
   const faults = launched === 'no' ? notStarted(`${errorCode}, not launched,`, seen) : [];
   if (errorCode === 'interrupted') {
     if (launched === null) faults.push(why('undefined', 'was interrupted and does not say whether it was launched'));
-    if (!isExplained(seen, allowances)) faults.push(why('lost', 'ended as interrupted, and no crash explains it'));
+    if (!isExplained(accepted, seen, allowances))
+      faults.push(why('lost', 'ended as interrupted, and no crash explains it'));
   } else if (errorCode === 'expired' && launched === 'no') {
     // Its time was over before it could start: checked above.
   } else if (!allowances.errors?.includes(errorCode ?? '')) {
@@ -119,13 +128,20 @@ function judgeError(outcome: Outcome, { seen, allowances }: { seen: Seen; allowa
   return faults;
 }
 
-/** An interruption is honest when a crash fell between the launch and the time at which its end had to be on disk. */
-function isExplained({ starts, ends, lives }: Seen, { recordMs = RECORD_MS }: Allowances): boolean {
+/**
+ * An interruption is honest when a crash fell between the launch (or the ask, when nothing was launched) and the time
+ * at which the program's end had to be on disk.
+ */
+function isExplained(
+  { issuedMs }: Accepted,
+  { starts, ends, lives }: Seen,
+  { recordMs = RECORD_MS }: Allowances,
+): boolean {
   const crashes = lives.flatMap(({ end, toMs }) => (end === 'crashed' && toMs !== undefined ? [toMs] : []));
   const [start] = starts;
   const [end] = ends;
   // A hook that is killed with its agent may still write its first line.
-  const fromMs = start === undefined ? 0 : start.atMs - 1000;
+  const fromMs = start === undefined ? issuedMs : start.atMs - 1000;
   const toMs = end === undefined ? Number.POSITIVE_INFINITY : end.atMs + recordMs;
   return crashes.some((atMs) => atMs >= fromMs && atMs <= toMs);
 }

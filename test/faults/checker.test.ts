@@ -1,0 +1,290 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { judge, type Verdict } from './checker.js';
+import type { Accepted, AgentEvidence, Allowances, Evidence, Life, Outcome } from './evidence.js';
+import { type LedgerLine, outputOf } from './ledger.js';
+
+const ID = '01a1fcf6-55ed-7369-98dc-1f05290ca8fc';
+const NOW_MS = Date.parse('2026-11-21T08:00:00Z');
+const SHA = 'a'.repeat(64);
+
+const ACCEPTED: Accepted = {
+  ...{ executionId: ID, invocationId: 'invocation', node: 'pump-7', label: 'test', cancelAsked: false },
+  deed: { exitCode: 0, bytes: 100, ms: 10, leaves: 'nothing', showsEnvironment: false },
+  ...{ timeoutMs: 30_000, issuedMs: NOW_MS, expiresMs: NOW_MS + 60_000 },
+};
+const SUCCESS: Outcome = {
+  ...{ status: 'success', ended: true, provisional: false, reason: null, exitCode: 0 },
+  ...{ errorCode: null, error: null, launched: null },
+  stdout: { bytes: outputOf(ID, 100), complete: true, truncated: false },
+};
+const EMPTY = { bytes: Buffer.alloc(0), complete: true, truncated: false };
+const INTERRUPTED: Outcome = {
+  ...{ ...SUCCESS, status: 'error', exitCode: -1, errorCode: 'interrupted', launched: 'yes' },
+  stdout: EMPTY,
+};
+const AGENT: AgentEvidence = {
+  node: 'pump-7',
+  lives: [{ fromMs: NOW_MS - 1000, toMs: undefined, end: 'alive' }],
+  journal: new Map([[ID, { state: 'finished', receipted: true, resultSha256: SHA }]]),
+  descriptors: { idle: 20, after: 20 },
+  exitCode: 0,
+};
+
+type Changes = Readonly<{
+  accepted?: Partial<Accepted>;
+  ledger?: readonly LedgerLine[];
+  unreadable?: readonly string[];
+  outcome?: Partial<Outcome> | null;
+  agent?: Partial<AgentEvidence>;
+  store?: Partial<Evidence['store']>;
+  rest?: Partial<Pick<Evidence, 'survivors' | 'leaks'>>;
+}>;
+
+/** The verdict on one execution that went well, but for these changes. */
+function judged(changes: Changes = {}, allowances: Allowances = {}): Verdict {
+  const { outcome = {} } = changes;
+  const evidence: Evidence = {
+    accepted: [{ ...ACCEPTED, ...changes.accepted }],
+    ledger: { lines: changes.ledger ?? [started(), done()], unreadable: changes.unreadable ?? [] },
+    outcomes: new Map(outcome === null ? [] : [[ID, { ...SUCCESS, ...outcome }]]),
+    store: {
+      results: new Map([[ID, SHA]]),
+      ends: new Map([[ID, 1]]),
+      brokenAuditRow: undefined,
+      refusals: [],
+      ...changes.store,
+    },
+    agents: [{ ...AGENT, ...changes.agent }],
+    ...{ survivors: [], leaks: [], ...changes.rest },
+  };
+  return judge(evidence, allowances);
+}
+
+function started(atMs = 100, id = ID): LedgerLine {
+  return { kind: 'start', id, pid: 4711, atMs: NOW_MS + atMs };
+}
+
+function done(exitCode = 0, atMs = 110): LedgerLine {
+  return { kind: 'end', id: ID, exitCode, atMs: NOW_MS + atMs };
+}
+
+function crashAt(atMs: number): Life[] {
+  return [{ fromMs: NOW_MS - 1000, toMs: NOW_MS + atMs, end: 'crashed' }];
+}
+
+/** A title, what is changed, and which kind of fault has to be found. */
+type Case = readonly [string, Changes, RegExp, Allowances?];
+
+const NOT_STORED = { results: new Map<string, string>(), ends: new Map<string, number>() };
+
+const LOST: readonly Case[] = [
+  ['an execution that the controller does not know', { outcome: null }, /^lost: .* does not know it/],
+  ['an execution without an outcome', { outcome: { status: 'accepted', ended: false } }, /^lost: .* it is accepted/],
+  [
+    'an outcome in the journal that the controller never got',
+    { outcome: { status: 'expired', stdout: EMPTY }, store: NOT_STORED, ledger: [] },
+    /^lost: .* finished in the journal/,
+  ],
+  ['a result that the journal does not know', { agent: { journal: new Map() } }, /^lost: .* the journal knows nothing/],
+  [
+    'a rejection without a reason to it',
+    { outcome: { status: 'rejected', reason: 'before_epoch' } },
+    /^lost: .* rejected/,
+  ],
+  ['an error that nothing explains', { outcome: { ...INTERRUPTED, errorCode: 'internal' } }, /^lost: .* internal/],
+  ['output that did not arrive', { outcome: { stdout: { ...EMPTY, complete: false } } }, /^lost: .* did not arrive/],
+  ['an interruption without a crash', { outcome: INTERRUPTED }, /^lost: .* no crash explains/],
+  [
+    'an interruption before anything was launched by a crash before it was asked for',
+    { outcome: { ...INTERRUPTED, launched: 'unknown' }, ledger: [], agent: { lives: crashAt(-5_000) } },
+    /^lost: .* no crash explains/,
+  ],
+  [
+    'an interruption after its launch by a crash before it',
+    { outcome: INTERRUPTED, agent: { lives: crashAt(-5_000) } },
+    /^lost: .* no crash explains/,
+  ],
+  [
+    'an interruption by a crash long after the end of the program',
+    { outcome: INTERRUPTED, agent: { lives: crashAt(15_000) } },
+    /^lost: .* no crash explains/,
+  ],
+];
+
+const DOUBLED: readonly Case[] = [
+  ['a second start', { ledger: [started(), done(), started(500)] }, /^doubled: .* was started 2 times/],
+  [
+    'a start of what nobody had asked for',
+    { ledger: [started(), done(), started(1, ID.replace('01a1', '0bad'))] },
+    /^doubled: 0bad.* never been asked for/,
+  ],
+];
+
+const LATE: readonly Case[] = [
+  ['a start after the window', { ledger: [started(65_000), done(0, 65_010)] }, /^late: .* 5000 ms too late/],
+  ['a start before the window', { ledger: [started(-130_000), done()] }, /^late: .* 130000 ms too early/],
+];
+
+const UNDEFINED: readonly Case[] = [
+  ['a provisional end', { outcome: { ...INTERRUPTED, provisional: true } }, /^undefined: .* provisionally/],
+  ['a status that is none', { outcome: { status: 'unreachable' } }, /^undefined: .* no outcome/],
+  ['a success that never started', { ledger: [] }, /^undefined: .* never started/],
+  ['a success that never ended', { ledger: [started()] }, /^undefined: .* never came to its end/],
+  ['a success with another exit code', { ledger: [started(), done(3)] }, /^undefined: .* exit code 0, the program 3/],
+  [
+    'a failure that was a success',
+    { outcome: { status: 'failed' } },
+    /^undefined: .* ended as failed with exit code 0/,
+  ],
+  [
+    'a program that did not do what it was told',
+    { accepted: { deed: { ...ACCEPTED.deed, exitCode: 7 } } },
+    /^undefined: .* was to exit with 7/,
+  ],
+  [
+    'output that was not printed',
+    { outcome: { stdout: { ...EMPTY, bytes: outputOf(ID.replace('f', 'e'), 100) } } },
+    /^undefined: .* did not print/,
+  ],
+  [
+    'output that was dropped without need',
+    { outcome: { stdout: { ...EMPTY, truncated: true } } },
+    /^undefined: .* says that output was dropped/,
+  ],
+  ['a result that ended twice', { store: { ends: new Map([[ID, 2]]) } }, /^undefined: .* ended 2 times by the audit/],
+  ['output that is missing', { outcome: { stdout: EMPTY } }, /^undefined: .* did not print/],
+  [
+    'a program that went on after its time-out',
+    {
+      accepted: { timeoutMs: 1_000, deed: { ...ACCEPTED.deed, ms: 9_000 } },
+      outcome: { status: 'timeout', exitCode: -1 },
+    },
+    /^undefined: .* its program went on/,
+  ],
+  ['a time-out before its time', { outcome: { status: 'timeout', exitCode: -1 } }, /^undefined: .* was to take 10 ms/],
+  [
+    'a cancel that nobody asked for',
+    { outcome: { status: 'cancelled', launched: 'yes' } },
+    /^undefined: .* nobody had/,
+  ],
+  [
+    'a cancelled execution that says it was not launched and was',
+    { accepted: { cancelAsked: true }, outcome: { status: 'cancelled', launched: 'no' } },
+    /^undefined: .* had been started/,
+  ],
+  [
+    'an interrupted execution that says it was not launched and was',
+    { outcome: { ...INTERRUPTED, launched: 'no' }, agent: { lives: crashAt(105) } },
+    /^undefined: .* had been started/,
+  ],
+  [
+    'an interruption that does not say whether it was launched',
+    { outcome: { ...INTERRUPTED, launched: null }, agent: { lives: crashAt(105) } },
+    /^undefined: .* does not say/,
+  ],
+  [
+    'an expired execution that ran',
+    { outcome: { status: 'expired' }, store: NOT_STORED, agent: { journal: new Map() } },
+    /^undefined: .* had been started/,
+  ],
+  [
+    'one result in the journal and another in the store',
+    { store: { results: new Map([[ID, 'b'.repeat(64)]]) } },
+    /^undefined: .* another result/,
+  ],
+  [
+    'an execution that is still starting in the journal',
+    { agent: { journal: new Map([[ID, { state: 'starting', receipted: false, resultSha256: undefined }]]) } },
+    /^undefined: .* is starting in the journal/,
+  ],
+  [
+    'a second result that contradicts the first',
+    { store: { refusals: [`conflicting_result node:pump-7 ${ID}`] } },
+    /^undefined: .* conflicting_result/,
+  ],
+  [
+    'a result that nobody had asked for',
+    { store: { results: new Map([...[[ID, SHA] as const], ['0bad', SHA]]) } },
+    /^undefined: 0bad has a result/,
+  ],
+];
+
+const OTHER: readonly Case[] = [
+  [
+    'a process that is alive',
+    { rest: { survivors: [{ pid: 1, command: 'sleep 9' }] } },
+    /^orphan: .* still alive: sleep 9/,
+  ],
+  ['a broken audit chain', { store: { brokenAuditRow: 17 } }, /^other: .* row 17/],
+  ['a secret in a file', { rest: { leaks: ['logs/pump-7.log'] } }, /^other: a secret stands in logs/],
+  ['descriptors that were not closed', { agent: { descriptors: { idle: 20, after: 21 } } }, /^other: .* ends with 21/],
+  ['a stop with an exit code', { agent: { exitCode: 1 } }, /^other: .* ended with 1/],
+  ['a stop that needed a signal', { agent: { exitCode: null } }, /^other: .* ended with a signal/],
+  ['a journal that cannot be opened', { agent: { journal: undefined } }, /^other: the journal of pump-7/],
+  [
+    'a result without a receipt',
+    { agent: { journal: new Map([[ID, { state: 'finished', receipted: false, resultSha256: SHA }]]) } },
+    /^other: .* no receipt/,
+  ],
+  ['a line that no hook wrote', { unreadable: ['start me'] }, /^other: the ledger holds "start me"/],
+];
+
+test('what went well is no fault', () => {
+  const { accepted, faults } = judged();
+
+  assert.deepEqual({ accepted, faults }, { accepted: 1, faults: [] });
+});
+
+for (const [title, changes, expected, allowances] of [...LOST, ...DOUBLED, ...LATE, ...UNDEFINED, ...OTHER]) {
+  test(`the checker finds ${title}`, () => {
+    const { faults } = judged(changes, allowances);
+
+    assert.ok(
+      faults.some((fault) => expected.test(fault)),
+      faults.join('\n'),
+    );
+  });
+}
+
+for (const [kind, cases] of Object.entries({ lost: LOST, doubled: DOUBLED, late: LATE, undefined: UNDEFINED })) {
+  test(`faults of the kind ${kind} are counted as such`, () => {
+    for (const [title, changes] of cases) {
+      const counts = new Map(Object.entries(judged(changes)));
+      assert.ok(Number(counts.get(kind)) > 0, title);
+    }
+  });
+}
+
+test('an honest interruption, time-out, cancel or expiry is no fault', () => {
+  const slow = { timeoutMs: 1_000, deed: { ...ACCEPTED.deed, ms: 9_000 } };
+  const nowhere = { store: NOT_STORED, agent: { journal: new Map() }, ledger: [] };
+  const honest: readonly Changes[] = [
+    { outcome: INTERRUPTED, ledger: [started()], agent: { lives: crashAt(105) } },
+    { outcome: { ...INTERRUPTED, launched: 'unknown' }, ledger: [], agent: { lives: crashAt(90) } },
+    { outcome: INTERRUPTED, agent: { lives: crashAt(5_000) } },
+    { accepted: slow, outcome: { status: 'timeout', exitCode: -1 }, ledger: [started()] },
+    { accepted: { cancelAsked: true }, outcome: { status: 'cancelled', launched: 'yes' }, ledger: [started()] },
+    { outcome: { status: 'expired', stdout: EMPTY }, ...nowhere },
+    {
+      outcome: { status: 'failed', exitCode: 4 },
+      accepted: { deed: { ...ACCEPTED.deed, exitCode: 4 } },
+      ledger: [started(), done(4)],
+    },
+  ];
+
+  for (const changes of honest) assert.deepEqual(judged(changes).faults, []);
+});
+
+test('what a scenario provokes is allowed, and nothing else', () => {
+  const killed = { outcome: { status: 'failed', exitCode: -1 }, ledger: [started()] };
+  const rejected = {
+    ...{ outcome: { status: 'rejected', reason: 'storage_failed', stdout: EMPTY }, ledger: [] },
+    ...{ store: NOT_STORED, agent: { journal: new Map() } },
+  };
+
+  assert.deepEqual(judged(killed, { killsHooks: true }).faults, []);
+  assert.notDeepEqual(judged(killed).faults, []);
+  assert.deepEqual(judged(rejected, { rejections: ['storage_failed'] }).faults, []);
+  assert.notDeepEqual(judged(rejected, { rejections: ['before_epoch'] }).faults, []);
+});
