@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { runInNewContext } from 'node:vm';
 import { AgentConfig } from '../../agent/config.js';
 import { BrokerConfig } from '../../broker/config.js';
 import { ControllerConfig } from '../../controller/config.js';
@@ -95,4 +96,23 @@ test('systemd accepts the users and directories', { skip: NO_SNIPPETS }, async (
   assert.equal(files.exitCode, 0, files.stderr);
   const made = readFileSync(join(root, 'etc/passwd'), 'utf8');
   for (const part of PARTS) assert.match(made, new RegExp(`^muster-${part}:`, 'm'));
+});
+
+test('the polkit rule lets the user of the agent restart the services that it names, and nothing else', () => {
+  const rule = readFileSync(join(DIRECTORY, '50-muster-agent.rules'), 'utf8');
+  const decide = (subject: string, id: string, details: Readonly<Record<string, string>>): unknown =>
+    runInNewContext(
+      `let decision; const polkit = { Result: { YES: 'yes', NOT_HANDLED: 'no' }, addRule: (f) => {
+        decision = f({ id, lookup: (key) => details[key] }, { user });
+      } };\n${rule}\ndecision`,
+      { user: subject, id, details },
+    );
+  const units = 'org.freedesktop.systemd1.manage-units';
+  const [user = ''] = valuesOf(unit('agent'), 'User');
+
+  assert.equal(decide(user, units, { verb: 'restart', unit: 'nginx.service' }), 'yes');
+  assert.equal(decide(user, units, { verb: 'stop', unit: 'nginx.service' }), 'no');
+  assert.equal(decide(user, units, { verb: 'restart', unit: 'ssh.service' }), 'no');
+  assert.equal(decide('nobody', units, { verb: 'restart', unit: 'nginx.service' }), 'no');
+  assert.equal(decide(user, 'org.freedesktop.login1.reboot', { verb: 'restart', unit: 'nginx.service' }), 'no');
 });
