@@ -21,6 +21,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'list what the nodes offer',
     load: async () => (await import('./actions.js')).actionsCommand,
   },
+  {
+    name: 'hooks',
+    summary: 'list the hooks with their checksums, accept a changed one',
+    load: async () => (await import('./hooks.js')).hooksCommand,
+  },
   { name: 'run', summary: 'run an action on nodes', load: async () => (await import('./run.js')).runCommand },
   {
     name: 'show',
