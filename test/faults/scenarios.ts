@@ -13,19 +13,11 @@ import { lossyNetwork } from './scenarios/lossy-network.js';
 import { powerCut } from './scenarios/power-cut.js';
 import { stopUnderLoad } from './scenarios/stop-under-load.js';
 
-/** All fault runs, in the order in which they run. A new one is a file in `scenarios/` and a line here. */
-export const SCENARIOS: readonly Scenario[] = [
-  crashPoints,
-  killUnderLoad,
-  controllerKills,
-  stopUnderLoad,
-  powerCut,
-  fullDisk,
-  ioError,
-  clockJumps,
-  hostileLink,
-  brokerLoss,
-  brokerSwap,
-  frozen,
-  lossyNetwork,
-];
+/** All fault runs, by what they harm, in the order in which they run. A new one is a file in `scenarios/` and a line here. */
+export const SCENARIO_GROUPS = {
+  processes: [crashPoints, killUnderLoad, controllerKills, stopUnderLoad, frozen],
+  machines: [powerCut, fullDisk, ioError, clockJumps],
+  links: [hostileLink, brokerLoss, brokerSwap, lossyNetwork],
+} as const satisfies Readonly<Record<string, readonly Scenario[]>>;
+
+export const SCENARIOS: readonly Scenario[] = Object.values(SCENARIO_GROUPS).flat();
