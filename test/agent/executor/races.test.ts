@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Journal } from '../../../agent/journal/contract.js';
 import { MusterError } from '../../../protocol/errors.js';
 import { SYSTEM_CLOCK, toTime } from '../../../runtime/clock.js';
 import { createTestExecutor, idOf, receive, waiting } from '../../support/executor.js';
-import { openTestJournal } from '../../support/journal.js';
+import { createGate } from '../../support/gate.js';
+import { openTestJournal, withOwn } from '../../support/journal.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 
 const HOUR_MS = 3_600_000;
@@ -61,19 +61,6 @@ test('a second delivery is not called a duplicate of one that the disk then refu
   assert.deepEqual(acks(idOf(received)), ['storage_failed', '']);
   assert.equal((await resultOf(idOf(received))).status, 'success');
 });
-
-/** The journal with some of its writes in the test's hands; its counters stay live, which a plain copy would freeze. */
-function withOwn(journal: Journal, own: Partial<Journal>): Journal {
-  return new Proxy(journal, { get: (target, key) => Reflect.get(Object.hasOwn(own, key) ? own : target, key) });
-}
-
-function createGate(): { passed: Promise<void>; open: () => void } {
-  let open: () => void = () => undefined;
-  const passed = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { passed, open };
-}
 
 function spreadOver(spread: string) {
   return { action: 'wait', target: { fleet: true }, roster_at: toTime(SYSTEM_CLOCK.nowMs()), spread };

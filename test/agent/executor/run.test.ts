@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { encodeBase64Url } from '../../../protocol/base64url.js';
 import { MusterError } from '../../../protocol/errors.js';
 import { acting, answering, createTestExecutor, idOf, receive, waiting } from '../../support/executor.js';
-import { journalRequest, openTestJournal } from '../../support/journal.js';
+import { openTestJournal } from '../../support/journal.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { until } from '../../support/until.js';
 
@@ -284,8 +284,7 @@ test('P-107…P-109, P-115: what was asked, refused and ended is logged with its
 });
 
 test('a journal that cannot take the request rejects it with storage_failed, and nothing runs', async (t) => {
-  const journal = await openTestJournal(t, temporaryDirectory(t), { maxBytes: 4096 });
-  await journal.accept(journalRequest({ bytes: 3500 }));
+  const journal = await openTestJournal(t, temporaryDirectory(t), { maxBytes: 512 });
   const wait = waiting('echo');
   const { executor, acks } = await createTestExecutor(t, { journal, actions: [wait.action] });
   const received = receive();
