@@ -8,7 +8,7 @@ import type { Scenario } from '../scenario.js';
 import { drawFates, type Fate, type FaultRates, type SeenMessage, UNHARMED } from '../tools/fates.js';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 
-const HARM_MS = { short: 8_000, full: 300_000 };
+const HARM_MS = { short: 6_000, full: 300_000 };
 const RATES: FaultRates = {
   ...{ lose: 0.1, repeat: 0.12, overtake: 0.12, delay: 0.05, replay: 0.15, cut: 0.005, freeze: 0.001 },
   longestMs: 4_000,

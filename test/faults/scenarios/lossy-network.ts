@@ -7,7 +7,7 @@ import { type Network, networkLacks, startNetwork } from '../tools/network.js';
 const LOSS_PERCENT = 30;
 const SLOW_KBIT = 64;
 /** How long each leg is. */
-const LEG_MS = { short: 5_000, full: 120_000 };
+const LEG_MS = { short: 4_000, full: 120_000 };
 /** Times in which nothing passes at all, in the full run: longer than the keep-alive allows. */
 const OUTAGE_MS = 20_000;
 const KEEP_ALIVE = { keep_alive: 5 };
