@@ -78,8 +78,8 @@ export function joinSockets(
       return;
     }
     counts[link] += 1;
-    if (link === 'frozen') freeze();
-    else lane.tear(packet, (length) => 1 + Math.floor(random() * (length - 1)), cut);
+    freeze(); // nothing may follow the torn packet, as if it were its rest
+    if (link === 'cut') lane.tear(packet, (length) => 1 + Math.floor(random() * (length - 1)), cut);
   }
 
   function schedule(lane: MessageLane, packet: IPublishPacket, deliverAfterMs: readonly number[]): void {
