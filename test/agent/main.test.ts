@@ -53,7 +53,7 @@ test('SIGTERM ends an agent with 0, and it says offline', async (t) => {
   assert.equal((await controller.hear('status', ({ state }) => state === 'offline')).reason, 'stopped');
 });
 
-test('after a SIGKILL the broker says connection_lost, and the next process reports what was interrupted, once', async (t) => {
+test('S-M-3, S-M-8: after a SIGKILL the broker says connection_lost, and the next process reports what was interrupted, once', async (t) => {
   const { controller, hooksDir, start } = await setUp(t);
   const started = join(hooksDir, 'started');
   const script = `#!/bin/sh\necho x >> ${started}\nexec sleep 60\n`;

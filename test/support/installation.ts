@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { AgentConfig, MeshConfig } from '../../agent/config.js';
 import { type RunningAgent, startAgent } from '../../agent/start.js';
 import { BrokerConfig } from '../../broker/config.js';
-import { startBroker } from '../../broker/start.js';
+import { type RunningBroker, startBroker } from '../../broker/start.js';
 import { type Client, createClient } from '../../cli/client.js';
 import { ControllerConfig } from '../../controller/config.js';
 import { EnrollmentTokenCreated } from '../../controller/http/schemas.js';
@@ -21,23 +21,27 @@ export type TestInstallation = Readonly<{
   /** The REST API with the owner's token. */
   client: Client;
   agents: readonly RunningAgent[];
+  /** It comes back on the same port, with nothing retained. */
+  broker: Readonly<{ stop: () => Promise<void>; start: () => Promise<void> }>;
   /** Where each part serves metrics; the agent is the first one. */
   metricsPorts: Targets;
 }>;
 
+type AgentSettings = Readonly<Record<string, unknown>>;
+
 /** Starts it all and waits until each agent (node-1, node-2, …) has been welcomed; stopped after the test. */
 export async function startInstallation(
   t: TestScope,
-  { agents: count = 1, agent: settings = {} }: { agents?: number; agent?: Readonly<Record<string, unknown>> } = {},
+  {
+    agents: count = 1,
+    agent: settings = {},
+  }: { agents?: number; agent?: AgentSettings | ((brokerPort: number) => Promise<AgentSettings>) } = {},
 ): Promise<TestInstallation> {
   const directory = temporaryDirectory(t);
   const dataDir = makeDataDir(join(directory, 'controller'));
   const keys = ensureKeys(dataDir, 'default', SYSTEM_CLOCK);
-  const broker = await startBroker({
-    config: BrokerConfig.parse({ port: 0, metrics_port: 0, root_file: keys.rootFile, keys_file: keys.listFile }),
-    ...{ log: silent('broker'), clock: SYSTEM_CLOCK },
-  });
-  t.after(() => broker.stop(AbortSignal.abort()));
+  const broker = await startStoppableBroker({ root_file: keys.rootFile, keys_file: keys.listFile });
+  t.after(broker.stop);
   const controller = await startController({
     config: ControllerConfig.parse({
       port: 0,
@@ -54,6 +58,7 @@ export async function startInstallation(
     body: { uses: count },
   });
 
+  const agentSettings = typeof settings === 'function' ? await settings(broker.port) : settings;
   const agents: RunningAgent[] = [];
   for (let number = 1; number <= count; number += 1) {
     const agent = AgentConfig.parse({
@@ -62,7 +67,7 @@ export async function startInstallation(
       node_id: `node-${number}`,
       data_dir: join(directory, `node-${number}`),
       metrics_port: 0,
-      ...settings,
+      ...agentSettings,
     });
     const started = await startAgent({
       config: { agent, mesh: MeshConfig.parse({}) },
@@ -74,12 +79,30 @@ export async function startInstallation(
   await Promise.all(agents.map(({ whenWelcomed }) => whenWelcomed));
   return {
     url: controller.url,
-    client,
-    agents,
+    ...{ client, agents, broker },
     metricsPorts: {
       broker: broker.metricsPort,
       controller: controller.port,
       agent: agents[0]?.metricsPort ?? 0,
+    },
+  };
+}
+
+async function startStoppableBroker(files: Readonly<{ root_file: string; keys_file: string }>) {
+  let config = BrokerConfig.parse({ port: 0, metrics_port: 0, ...files });
+  const begin = (): Promise<RunningBroker> => startBroker({ config, log: silent('broker'), clock: SYSTEM_CLOCK });
+  let running: RunningBroker | undefined = await begin();
+  const { port, metricsPort } = running;
+  config = { ...config, port, metrics_port: metricsPort };
+  return {
+    ...{ port, metricsPort },
+    async stop() {
+      const current = running;
+      running = undefined;
+      await current?.stop(AbortSignal.abort());
+    },
+    async start() {
+      running ??= await begin();
     },
   };
 }

@@ -35,6 +35,7 @@ export type ScriptedAgent = Readonly<{
   keys: KeyPair;
   session: MqttSession;
   processId: string;
+  bootId: string;
   offers: readonly Offered[];
   controls: readonly Control[];
   /** The same with the hash by which a reply names each. */
@@ -200,7 +201,7 @@ export function connectScriptedAgent(
     say('result', 'muster-result', resultOf(offered, changes));
 
   return {
-    ...{ node, keys, session, processId, offers, controls, sent, say, announce, ack, result, resultOf },
+    ...{ node, keys, session, processId, bootId, offers, controls, sent, say, announce, ack, result, resultOf },
     receipted: () => controls.flatMap((control) => (control.kind === 'receipt' ? control.execution_ids : [])),
     async hello(changes = {}) {
       const before = controls.filter(({ kind }) => kind === 'welcome').length;

@@ -80,7 +80,7 @@ test('a welcome counts once, for the nonce of an open hello', async (t) => {
   assert.equal((await controller.hear('ack')).status, 'accepted');
 });
 
-test('the time of the welcome decides, whatever the clock of the node says', async (t) => {
+test('S-M-18: the time of the welcome decides, whatever the clock of the node says', async (t) => {
   const yearsMs = 20 * 365 * 24 * HOUR_MS;
   const clock = { nowMs: () => SYSTEM_CLOCK.nowMs() - yearsMs, monotonicMs: SYSTEM_CLOCK.monotonicMs };
   const { controller, agent } = await setUp(t, { clock });
@@ -116,7 +116,7 @@ test('a controller whose clock was set back is understood after its next announc
   );
 });
 
-test('a result is kept and said again on each welcome, until its receipt, also by the next process', async (t) => {
+test('S-M-10: a result is kept and said again on each welcome, until its receipt, also by the next process', async (t) => {
   const { controller, agent, restart } = await setUp(t);
   await agent.whenWelcomed;
   const request = controller.request();
@@ -278,7 +278,7 @@ test('a journal older than the one that the controller has seen begins a new epo
   assert.deepEqual(controller.heard('result'), []);
 });
 
-test('a broker that comes back finds the agent, and nothing is lost', async (t) => {
+test('S-M-9: a broker that comes back finds the agent, and nothing is lost', async (t) => {
   const { controller, agent, broker, directory } = await setUp(t);
   await agent.whenWelcomed;
   await broker.restart();
@@ -292,7 +292,7 @@ test('a broker that comes back finds the agent, and nothing is lost', async (t) 
   assert.equal(hello.process_id, controller.processId());
 });
 
-test('a graceful stop says offline, stopped; results of what it cancelled go out first', async (t) => {
+test('S-M-8: a graceful stop says offline, stopped; results of what it cancelled go out first', async (t) => {
   const script = '#!/bin/sh\nexec sleep 60\n';
   const { controller, agent } = await setUp(t, { hooks: { wait: script } });
   await agent.whenWelcomed;

@@ -68,7 +68,7 @@ test('a node that was away gets its requests at its hello, oldest first, at most
   );
 });
 
-test('a request for a node that is away is issued when the node is back', async (t) => {
+test('S-M-4: a request for a node that is away is issued when the node is back', async (t) => {
   const clock = createTestClock();
   const muster = await startTestCore(t, { clock });
   const { services } = muster.core;
@@ -129,7 +129,7 @@ test('any other rejection ends the execution with its reason', async (t) => {
   assert.equal((await services.invocations.execution('default', id, 'pump-1'))?.reason, 'actions_disabled');
 });
 
-test('an ack duplicate_execution_id tells that the request had been accepted', async (t) => {
+test('S-M-1: an ack duplicate_execution_id tells that the request had been accepted', async (t) => {
   const muster = await startTestCore(t);
   const { services } = muster.core;
   const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
@@ -142,7 +142,7 @@ test('an ack duplicate_execution_id tells that the request had been accepted', a
   });
 });
 
-test('what was not accepted in time expires, and a signed result still wins', async (t) => {
+test('S-M-4: what was not accepted in time expires, and a signed result still wins', async (t) => {
   const clock = createTestClock();
   const muster = await startTestCore(t, { clock });
   const { services } = muster.core;
@@ -176,7 +176,7 @@ test('a signed acceptance that came after the expiry opens the execution again',
   });
 });
 
-test('an accepted execution whose result never comes ends as agent_lost, and a late result replaces that', async (t) => {
+test('S-M-8: an accepted execution whose result never comes ends as agent_lost, and a late result replaces that', async (t) => {
   let aheadMs = 0;
   const clock: Clock = { nowMs: SYSTEM_CLOCK.nowMs, monotonicMs: () => SYSTEM_CLOCK.monotonicMs() + aheadMs };
   const muster = await startTestCore(t, { clock });
