@@ -9,14 +9,13 @@ export type LoopDisk = Readonly<{
   cut: () => Promise<void>;
   /** Mounts it again after a cut; nothing may have a file of it open. The log of the file system is replayed. */
   powerOn: () => Promise<void>;
-  /** Ends it, and removes the image. */
+  /** Ends it, and removes its image. */
   remove: () => Promise<void>;
 }>;
 
 const IMAGE_BYTES = 48 * 1024 * 1024;
 /** `FS_IOC_SHUTDOWN` of linux/fs.h with `EXT4_GOING_FLAGS_NOLOGFLUSH`. Perl is on every Debian, a compiler is not. */
 const CUT = 'open(my $d, "<", $ARGV[0]) or die $!; my $f = pack("L", 2); ioctl($d, 0x8004587d, $f) or die $!;';
-const UMOUNT_TRIES = 50;
 
 /** Why this machine can have no such disk; undefined when it can. */
 export async function lacksLoopDisk(): Promise<string | undefined> {
@@ -38,34 +37,38 @@ export async function createLoopDisk({ image, path }: { image: string; path: str
   truncateSync(image, IMAGE_BYTES);
   await run('mkfs.ext4', ['-q', '-F', '-J', 'size=4', '-E', 'lazy_itable_init=0,lazy_journal_init=0', image]);
   mkdirSync(path, { recursive: true });
-  const powerOn = async (): Promise<void> => void (await run('mount', ['-o', 'loop', image, path]));
-  let isMounted = false;
-  const mount = async (): Promise<void> => {
-    if (isMounted) await unmount(path);
-    await powerOn();
-    isMounted = true;
-  };
-  await mount();
+  let mounted: string | undefined;
+  let cuts = 0;
+
+  async function mount(from: string): Promise<void> {
+    await run('mount', ['-o', 'loop', from, path]);
+    mounted = from;
+  }
+
+  /** Lazily: a process in a mount namespace of its own may keep the old disk for a while. */
+  async function unmount(): Promise<void> {
+    if (mounted === undefined) return;
+    await run('umount', ['--lazy', path]);
+    rmSync(mounted, { force: true });
+    mounted = undefined;
+  }
+
+  const afterCut = (): string => `${image}-${cuts}`;
+  await mount(image);
   return {
     path,
-    cut: async () => void (await run('perl', ['-e', CUT, path])),
-    powerOn: mount,
-    async remove() {
-      if (isMounted) await unmount(path);
-      isMounted = false;
-      rmSync(image, { force: true });
+    async cut() {
+      await run('perl', ['-e', CUT, path]);
+      cuts += 1;
+      // What has reached the image by now is what the disk holds; the next one begins with it.
+      await run('cp', ['--sparse=always', mounted ?? image, afterCut()]);
     },
+    async powerOn() {
+      await unmount();
+      await mount(afterCut());
+    },
+    remove: unmount,
   };
-}
-
-/** A process that was killed a moment ago may still hold a file. */
-async function unmount(path: string): Promise<void> {
-  for (let left = UMOUNT_TRIES; ; left -= 1) {
-    const { failed, stderr } = await run('umount', [path], { reject: false });
-    if (!failed) return;
-    if (left === 0) throw new Error(`cannot unmount ${path}: ${stderr}`);
-    await new Promise((later) => setTimeout(later, 100));
-  }
 }
 
 function run(

@@ -1,0 +1,91 @@
+// npm run bench:journal: the agent's journal beside two embedded stores that could take its place, behind the same few
+// operations: how fast, how much is written, what it takes, and what it loses when the disk is cut, filled or broken.
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { lacksInjection } from '../faults/tools/inject.js';
+import { lacksLoopDisk } from '../faults/tools/loop-disk.js';
+import { lacksSmallDisk } from '../faults/tools/small-disk.js';
+import { CANDIDATES } from './journal/candidates.js';
+import { type BadDiskReport, cutPower, failSyncs, fillDisk } from './journal/harm.js';
+import { measureDisk, measureSpeed } from './journal/speed.js';
+
+const CUTS = 10;
+const ROOT = new URL('../..', import.meta.url).pathname;
+
+const directory = mkdtempSync(join(tmpdir(), 'muster-journal-choice-'));
+const rows: Record<string, string>[] = [];
+try {
+  const diskRate = measureDisk(directory);
+  process.stdout.write(`this disk: ${diskRate.toFixed(0)} appends with fdatasync per second\n\n`);
+  for (const name of Object.keys(CANDIDATES)) rows.push(await rowOf(name));
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}
+print(rows);
+
+async function rowOf(name: string): Promise<Record<string, string>> {
+  const speed = await measureSpeed(name, directory);
+  return {
+    store: name,
+    'starts/s, 1 at a time': speed.single.toFixed(0),
+    'starts/s, 64 at once': speed.together.toFixed(0),
+    'bytes written per execution': speed.bytesPerLife.toFixed(0),
+    'reopening 10,000, ms': speed.reopenMs.toFixed(0),
+    'memory then, MiB': speed.reopenedMiB.toFixed(1),
+    'on the node, KiB': (await sizeOf(name)).toFixed(0),
+    [`${CUTS} power cuts`]: await told(lacksLoopDisk(), async () => {
+      const { told, forgottenStarts, lostResults } = await cutPower(name, directory, CUTS);
+      return `${forgottenStarts} starts, ${lostResults} results of ${told} lost`;
+    }),
+    'full disk': await told(lacksSmallDisk(), async () => saying(await fillDisk(name, directory))),
+    'EIO at two syncs': await told(lacksInjection(), async () => saying(await failSyncs(name, directory))),
+  };
+}
+
+function saying({ refused, goesOn, lost }: BadDiskReport): string {
+  return `${refused} refused, ${goesOn ? 'goes on' : 'needs a restart'}, ${lost} lost`;
+}
+
+async function told(
+  lacks: string | undefined | Promise<string | undefined>,
+  run: () => Promise<string>,
+): Promise<string> {
+  const reason = await lacks;
+  return reason === undefined ? run() : `skipped: ${reason}`;
+}
+
+/** What it adds to the files of an agent, for one processor: our code in the bundle, or a native module and its code. */
+async function sizeOf(name: string): Promise<number> {
+  if (name !== 'journal') return nativeBytes(name) / 1024;
+  const { metafile } = await build({
+    ...{ entryPoints: [join(ROOT, 'agent/journal/journal.ts')], absWorkingDir: ROOT, outfile: 'journal.cjs' },
+    ...{ bundle: true, minify: true, platform: 'node', format: 'cjs', metafile: true, write: false },
+  });
+  const inputs = Object.values(metafile.outputs).flatMap(({ inputs: each }) => Object.entries(each));
+  const own = inputs.filter(([file]) => file.startsWith('agent/journal/'));
+  return own.reduce((sum, [, { bytesInOutput }]) => sum + bytesInOutput, 0) / 1024;
+}
+
+function nativeBytes(name: string): number {
+  const modules = join(ROOT, 'node_modules');
+  const folder =
+    name === 'libsql'
+      ? join(modules, `@libsql/${process.platform}-${process.arch}-gnu`)
+      : join(modules, `classic-level/prebuilds/${process.platform}-${process.arch}`);
+  return Math.max(
+    ...readdirSync(folder)
+      .filter((file) => file.endsWith('.node') && !file.includes('musl'))
+      .map((file) => statSync(join(folder, file)).size),
+  );
+}
+
+/** A Markdown table with a column for each store. */
+function print(stores: readonly Readonly<Record<string, string>>[]): void {
+  const [first = {}] = stores;
+  for (const [index, key] of Object.keys(first).entries()) {
+    process.stdout.write(`| ${[key, ...stores.map((store) => store[key] ?? '')].join(' | ')} |\n`);
+    if (index === 0) process.stdout.write(`|${' --- |'.repeat(stores.length + 1)}\n`);
+  }
+}
