@@ -1,9 +1,10 @@
 import { SYSTEM_CLOCK } from '../runtime/clock.js';
 import type { ConfigOf } from '../runtime/config.js';
-import { announceReady, runProcess } from '../runtime/lifecycle.js';
-import { createLogger } from '../runtime/logger.js';
+import { announceReady, type Running, runProcess } from '../runtime/lifecycle.js';
+import { createLogger, type Logger } from '../runtime/logger.js';
+import type { SystemdNotifier } from '../runtime/systemd.js';
 import { AgentConfig, MeshConfig } from './config.js';
-import { startAgent } from './start.js';
+import { type RunningAgent, startAgent } from './start.js';
 
 /** The sections of the configuration that an agent reads. */
 export const AGENT_SECTIONS = { agent: AgentConfig, mesh: MeshConfig } as const;
@@ -12,9 +13,28 @@ export const AGENT_SECTIONS = { agent: AgentConfig, mesh: MeshConfig } as const;
 export async function runAgent(config: ConfigOf<typeof AGENT_SECTIONS>): Promise<void> {
   const log = createLogger('agent', { level: config.agent.log_level });
   await runProcess(log, async (signal) => {
+    const notifier = await notifierOf(log);
     const agent = await startAgent({ config, log, clock: SYSTEM_CLOCK, signal });
     announceReady({ node: agent.node, metricsPort: agent.metricsPort ?? 0 });
     void agent.whenWelcomed.then(() => process.send?.({ welcomed: true }));
-    return agent;
+    notifier?.ready(agent.pulse);
+    return notifier === undefined ? agent : announcingItsEnd(agent, notifier);
   });
+}
+
+/** Loaded only under systemd. */
+async function notifierOf(log: Logger): Promise<SystemdNotifier | undefined> {
+  if (process.env.NOTIFY_SOCKET === undefined) return undefined;
+  const { startSystemdNotifier } = await import('../runtime/systemd.js');
+  return startSystemdNotifier({ env: process.env, pid: process.pid, log });
+}
+
+function announcingItsEnd(agent: RunningAgent, notifier: SystemdNotifier): Running {
+  return {
+    async stop(hurry) {
+      notifier.stopping();
+      await agent.stop(hurry);
+      notifier.end();
+    },
+  };
 }

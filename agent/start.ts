@@ -15,9 +15,16 @@ import { type AgentSession, startAgentSession } from './session/session.js';
 import { createStanding, type StandingRecord } from './session/standing.js';
 import { createStops, type Stops } from './stops.js';
 
-/** An agent that works, or waits for its broker. `metricsPort` is undefined when none is served. */
+/** An agent that works, or waits for its broker. */
 export type RunningAgent = Running &
-  Readonly<{ node: string; metricsPort: number | undefined; whenWelcomed: Promise<void> }>;
+  Readonly<{
+    node: string;
+    /** Undefined when none is served. */
+    metricsPort: number | undefined;
+    whenWelcomed: Promise<void>;
+    /** Says in a line how it is, once its journal answers; never while its disk hangs. */
+    pulse: () => Promise<string>;
+  }>;
 
 export type StartAgentOptions = Readonly<{
   config: Readonly<{ agent: AgentConfig; mesh: MeshConfig }>;
@@ -72,6 +79,7 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
       node,
       metricsPort,
       whenWelcomed: welcomed.whenOpen,
+      pulse: () => takePulse(context, session, executor),
       stop: (hurry) => stopWork(context, { session, outbox, executor, hurry }),
     };
   } catch (error) {
@@ -200,6 +208,12 @@ async function serveMetrics({ settings, metrics, stops }: Context, session: Agen
   );
   stops.add(server.stop);
   return server.port;
+}
+
+async function takePulse({ home }: Context, session: AgentSession, executor: Executor): Promise<string> {
+  await home.journal.answers();
+  const link = session.connected ? 'Connected to the broker' : 'No connection to the broker';
+  return `${link}; ${executor.activeCount()} running, ${home.journal.unreceipted().length} to report`;
 }
 
 async function stopWork(

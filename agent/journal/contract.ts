@@ -53,5 +53,7 @@ export type Journal = Readonly<{
    */
   beginEpoch: (nowMs: number, seenSeq?: number) => Promise<void>;
   welcomed: (seq: number, nowMs: number) => Promise<void>;
+  /** Resolves once the writes that are under way have ended, well or badly; not while a disk hangs. Never rejects. */
+  answers: () => Promise<void>;
   close: () => Promise<void>;
 }>;

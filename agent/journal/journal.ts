@@ -217,6 +217,7 @@ function createJournal({
       mayForget = true;
       return write({ ...standingRecord(entries), welcome_seq: welcomeSeq, welcome_ms: nowMs });
     },
+    answers: () => queue.between(async () => undefined),
     async close() {
       if (closing) return;
       closing = true;

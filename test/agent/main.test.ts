@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { sha256Hex } from '../../protocol/envelope.js';
 import { startTestBroker, type TestScope } from '../support/broker.js';
-import { startChild, type TestChild } from '../support/child.js';
+import { startChild, startChildWith, type TestChild } from '../support/child.js';
 import { enrollByHand, keyOfAgent, scriptController } from '../support/controlled-agent.js';
 import { writeHook } from '../support/hooks.js';
+import { lacksSystemd, listenLikeSystemd } from '../support/systemd.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
 
@@ -84,6 +85,30 @@ test('S-M-3, S-M-8: after a SIGKILL the broker says connection_lost, and the nex
   assert.ok(one && two && one.octets.equals(two.octets));
 });
 
+test('under systemd it tells when it is ready and how it is; while it is frozen it gives no sign of life', async (t) => {
+  const lacks = lacksSystemd();
+  if (lacks !== undefined) return t.skip(lacks);
+  const systemd = await listenLikeSystemd(t);
+  const { start } = await setUp(t);
+  const agent = start({ NOTIFY_SOCKET: systemd.socket, WATCHDOG_USEC: '400000' });
+  await welcomed(agent);
+  await until(() => systemd.count('WATCHDOG=1') >= 2, { what: 'signs of life' });
+  assert.equal(systemd.count('READY=1'), 1);
+  await until(() => systemd.count('STATUS=Connected to the broker; 0 running, 0 to report') === 1, {
+    what: 'a status',
+  });
+
+  agent.child.kill('SIGSTOP');
+  await systemd.silence(1000);
+  const frozen = systemd.count('WATCHDOG=1');
+  agent.child.kill('SIGCONT');
+  await until(() => systemd.count('WATCHDOG=1') > frozen, { what: 'a sign of life after the thaw' });
+
+  agent.child.kill('SIGTERM');
+  assert.equal((await agent.ended).code, 0);
+  await until(() => systemd.count('STOPPING=1') === 1, { what: 'the announced end' });
+});
+
 async function welcomed(agent: TestChild): Promise<void> {
   for (;;) {
     const message = await agent.message();
@@ -98,6 +123,7 @@ async function setUp(t: TestScope) {
   const controller = await scriptController(t, broker, () => keyOfAgent(directory));
   enrollByHand(broker, directory);
   const flags = ['--drain-timeout=1ms', '--metrics-port=-1', '--log-level=silent'];
-  const start = () => startChild(t, MAIN, [`--data-dir=${directory}`, `--hooks-dir=${hooksDir}`, ...flags]);
+  const args = [`--data-dir=${directory}`, `--hooks-dir=${hooksDir}`, ...flags];
+  const start = (env: Readonly<Record<string, string>> = {}) => startChildWith(t, { file: MAIN, args, env });
   return { broker, controller, hooksDir, start };
 }

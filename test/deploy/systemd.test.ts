@@ -9,6 +9,7 @@ import { BrokerConfig } from '../../broker/config.js';
 import { ControllerConfig } from '../../controller/config.js';
 import { loadConfig } from '../../runtime/config.js';
 import { EXIT } from '../../runtime/exit-codes.js';
+import { AGENT_ENVIRONMENT, AGENT_FLAGS } from '../bench/agent/flags.js';
 import { findCommand, runCommand } from '../support/commands.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
@@ -35,7 +36,7 @@ function valuesOf(text: string, key: string): string[] {
 for (const part of PARTS) {
   test(`systemd has no complaint about the unit of the ${part}`, { skip: NO_ANALYZE }, async (t) => {
     const file = join(temporaryDirectory(t), `muster-${part}.service`);
-    writeFileSync(file, unit(part).replace('ExecStart=muster ', `ExecStart=${process.execPath} `));
+    writeFileSync(file, unit(part).replace(/^ExecStart=(muster|node) /m, `ExecStart=${process.execPath} `));
 
     const { exitCode, stderr } = await runCommand(ANALYZE ?? '', ['verify', file]);
 
@@ -70,6 +71,24 @@ for (const part of PARTS) {
     assert.equal(never, hopeless.join(' '));
   });
 }
+
+test('systemd waits for the agent to be ready and for signs of life, and lets it end its actions itself', () => {
+  const text = unit('agent');
+
+  assert.deepEqual(valuesOf(text, 'Type'), ['notify']);
+  assert.deepEqual(valuesOf(text, 'NotifyAccess'), ['all'], 'systemd-notify is a child');
+  assert.deepEqual(valuesOf(text, 'WatchdogSec'), ['3min']);
+  assert.deepEqual(valuesOf(text, 'KillMode'), ['mixed'], 'SIGTERM to all would end the actions at once');
+});
+
+test('the agent starts as one file, with the flags that the benchmark measures', () => {
+  const [start = ''] = valuesOf(unit('agent'), 'ExecStart');
+
+  const [flags] = start.split(' /');
+  assert.equal(flags, `node ${AGENT_FLAGS.join(' ')}`);
+  const environment = Object.entries(AGENT_ENVIRONMENT).map(([name, value]) => `${name}=${value}`);
+  assert.deepEqual(valuesOf(unit('agent'), 'Environment'), environment);
+});
 
 test('the shipped configuration has no fault and agrees with the units', () => {
   const { broker, controller, agent } = loadConfig(

@@ -16,8 +16,17 @@ const LIMIT_MS = 30_000;
 
 /** Starts a TypeScript file of test/support as a process of its own; it is killed after the test. */
 export function startChild(t: TestScope, file: string, args: readonly string[]): TestChild {
+  return startChildWith(t, { file, args, env: {} });
+}
+
+/** The same with more in its environment. */
+export function startChildWith(
+  t: TestScope,
+  { file, args, env }: { file: string; args: readonly string[]; env: Readonly<Record<string, string>> },
+): TestChild {
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
     execArgv: ['--import', 'tsx'],
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   let stderr = '';

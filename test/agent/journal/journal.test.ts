@@ -30,6 +30,20 @@ test('an accepted request is found at once and after a restart', async (t) => {
   );
 });
 
+test('the journal answers once the writes before it have ended, well or badly', async (t) => {
+  const journal = await openTestJournal(t, temporaryDirectory(t));
+  const ended: string[] = [];
+
+  const written = journal.accept(journalRequest({ starting: true })).then(() => ended.push('written'));
+  await journal.answers();
+  ended.push('answered');
+  await written;
+  await journal.close();
+  await journal.answers();
+
+  assert.deepEqual(ended, ['written', 'answered']);
+});
+
 test('each step of an execution is there after a restart', async (t) => {
   const directory = temporaryDirectory(t);
   const journal = await openTestJournal(t, directory);
