@@ -12,7 +12,7 @@ export function controllerEndpoint(base: string, path: string): URL {
   if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
     throw new MusterError(
       'usage',
-      `Use https: ${url.host} is not on this machine, and the secrets of the node would cross the network in the clear`,
+      `Use https: ${url.host} is not on this machine, and secrets would cross the network in the clear`,
     );
   }
   return new URL(path, url.href.endsWith('/') ? url : `${url.href}/`);

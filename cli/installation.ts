@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { MusterError } from '../protocol/errors.js';
@@ -30,15 +30,15 @@ export function dataDirOf(data: string | undefined, env: Env): string {
 }
 
 /**
- * The controller to talk to: flags, then the environment, then cli.json in the data directory. The token of cli.json
- * is never sent to another URL than the one it stands beside.
+ * The controller to talk to: flags, then the environment, then cli.json in the data directory, then a login. A token
+ * that is kept is never sent to another URL than the one it stands beside.
  * @throws {MusterError} unavailable, config_invalid, unauthenticated
  */
 export function findConnection(flags: ConnectionFlags, env: Env): Connection {
   const url = flags.url ?? env.MUSTER_URL;
   const token = flags.token ?? env.MUSTER_TOKEN;
   if (url === undefined) {
-    const stored = readConnection(dataDirOf(flags.data, env));
+    const stored = findStored(flags.data, env);
     return token === undefined ? stored : { ...stored, token };
   }
   if (token === undefined) {
@@ -47,6 +47,40 @@ export function findConnection(flags: ConnectionFlags, env: Env): Connection {
   const connection = Connection.safeParse({ url, token });
   if (!connection.success) throw new MusterError('usage', `${JSON.stringify(url)} is not an http or https URL`);
   return connection.data;
+}
+
+/** The address of a controller without its token: for a login. */
+export function findUrl(url: string | undefined, env: Env): string | undefined {
+  const found = url ?? env.MUSTER_URL ?? readLogin(env)?.url;
+  return found !== undefined && Connection.shape.url.safeParse(found).success ? found : undefined;
+}
+
+/** What `muster login` has kept for this user of the machine; undefined when there is none. */
+export function readLogin(env: Env): Connection | undefined {
+  return existsSync(fileIn(loginDir(env))) ? readConnection(loginDir(env)) : undefined;
+}
+
+/** Keeps a login, for this user of the machine alone. */
+export function writeLogin(connection: Connection, env: Env): void {
+  mkdirSync(loginDir(env), { recursive: true, mode: 0o700 });
+  writeConnection(loginDir(env), connection);
+}
+
+export function forgetLogin(env: Env): void {
+  rmSync(fileIn(loginDir(env)), { force: true });
+}
+
+/** What somebody named comes first, then the installation of this directory, then a login. */
+function findStored(data: string | undefined, env: Env): Connection {
+  const dataDir = dataDirOf(data, env);
+  const isNamed = data !== undefined || env.MUSTER_DATA !== undefined;
+  const login = isNamed || existsSync(fileIn(dataDir)) ? undefined : readLogin(env);
+  return login ?? readConnection(dataDir);
+}
+
+/** Of the XDG base directories, those of settings. */
+function loginDir({ XDG_CONFIG_HOME: config, HOME: home = '/' }: Env): string {
+  return join(config !== undefined && config !== '' ? config : join(home, '.config'), 'muster');
 }
 
 /** Keeps the connection (0600) where {@link findConnection} looks. */

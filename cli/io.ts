@@ -12,6 +12,10 @@ export type Io = Readonly<{
   env: Readonly<Record<string, string | undefined>>;
   stdout: Output;
   stderr: Output;
+  /** True when a person types at a terminal. */
+  isInteractive: boolean;
+  /** One line that is not shown: typed, or the first of the standard input. Empty at its end. */
+  readSecret: (prompt: string) => Promise<string>;
   /** The exit code that the command ends with; 0 when it is never called. */
   exitWith: (code: number) => void;
   /** Calls back when the user interrupts; gives what takes the listener away. */

@@ -1,5 +1,6 @@
 import { errnoOf } from '../runtime/errno.js';
 import { runCommandLine } from './program.js';
+import { readSecret } from './read-secret.js';
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
@@ -13,6 +14,8 @@ async function main(): Promise<void> {
     env: process.env,
     stdout: process.stdout,
     stderr: process.stderr,
+    isInteractive: process.stdin.isTTY === true,
+    readSecret: (prompt) => readSecret(process.stdin, process.stderr, prompt),
     onInterrupt(listener) {
       for (const signal of STOP_SIGNALS) process.on(signal, listener);
       return () => {

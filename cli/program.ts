@@ -12,7 +12,7 @@ Examples:
   $ muster run ping target=10.0.0.1 --group pumps --timeout 10s
 
 The controller is found through --data, MUSTER_DATA or ./.muster, or through --url and --token
-(MUSTER_URL and MUSTER_TOKEN).
+(MUSTER_URL and MUSTER_TOKEN), or as muster login has kept it.
 
 Exit codes: 0 done, 1 the action did not succeed, 2 usage, 69 unavailable, 77 not allowed,
 78 configuration, 130 left by Ctrl-C.`;

@@ -13,9 +13,11 @@ import { createMarks } from './dispatch/marks.js';
 import { sweep } from './dispatch/sweeper.js';
 import { createEnrollmentService } from './enrollment/service.js';
 import { createInvocationEvents } from './events/invocation-events.js';
-import { principalOf } from './identity/api-tokens.js';
+import { createTokens, deleteExpiredTokens, principalOf } from './identity/api-tokens.js';
+import { createAttempts } from './identity/attempts.js';
 import { createBrokerCredentials } from './identity/broker-credentials.js';
 import type { Keyring } from './identity/keyring.js';
+import { createUsers } from './identity/users.js';
 import { createEvidenceStore } from './ingest/evidence.js';
 import { createIngest, type Ingest } from './ingest/ingest.js';
 import { createLocalAllowance } from './ingest/local-allowance.js';
@@ -112,13 +114,16 @@ export async function createCore({
 
   const brokerUrl = config.public_broker_url ?? config.broker_url;
   const limits = { defaultExpiresIn: config.default_expires_in, maxOpenPerNode: config.max_open_per_node };
+  const attempts = createAttempts(clock);
   const services: Services = {
     org,
-    authenticate: (bearer) => principalOf(store, bearer),
+    authenticate: (bearer) => principalOf(store, bearer, clock.nowMs()),
     nodes: createNodeService({ registry, presence, openOn: open.countOf }),
     hooks: createHookService(shared),
     invocations: createInvocationService({ ...shared, dispatcher, cancellations, ...limits }),
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
+    people: createUsers({ store, clock, attempts }),
+    tokens: createTokens({ store, clock, attempts }),
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),
     notReady: () => (link.connected ? undefined : 'There is no connection to the broker'),
     metrics: metrics.render,
@@ -134,7 +139,11 @@ export async function createCore({
       missingOutput.tick();
     },
     sweep: () => sweep(shared),
-    tidy: () => store.write((tx) => deleteOldIdempotentUses(tx, clock.nowMs())),
+    tidy: () =>
+      store.write(async (tx) => {
+        await deleteOldIdempotentUses(tx, clock.nowMs());
+        await deleteExpiredTokens(tx, clock.nowMs());
+      }),
     async drain() {
       await ingest.drained();
       receipts.stop();

@@ -6,7 +6,7 @@ import type { Page } from './services.js';
 export function readCursor(cursor: string | undefined): string | undefined {
   if (cursor === undefined) return undefined;
   const key = decodeBase64Url(cursor)?.toString('utf8');
-  if (key === undefined || !/^[\w./-]{1,128}$/.test(key))
+  if (key === undefined || !/^[\w./@-]{1,128}$/.test(key))
     throw new MusterError('invalid_request', 'The cursor is not one that a list gave');
   return key;
 }

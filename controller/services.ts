@@ -1,10 +1,16 @@
 import type { z } from 'zod';
 import type {
   ActionView,
+  ApiTokenCreated,
+  ApiTokenView,
   BrokerCredential,
+  ChangePassword,
+  ChangeUser,
+  CreateApiToken,
   CreateBrokerCredential,
   CreateEnrollmentToken,
   CreateInvocation,
+  CreateUser,
   EnrollmentTokenCreated,
   EnrollmentTokenView,
   ExecutionView,
@@ -12,9 +18,11 @@ import type {
   HooksQuery,
   HookView,
   InvocationView,
+  Login,
   Me,
   NodeDetail,
   NodeView,
+  UserView,
 } from './http/schemas.js';
 
 /** Who asks: a person or program whose token was accepted. */
@@ -134,6 +142,33 @@ export type BrokerCredentialService = Readonly<{
   ) => Promise<Readonly<z.infer<typeof BrokerCredential>>>;
 }>;
 
+/** Every change is in force when it resolves; each throws {MusterError} storage_failed, too. */
+export type PeopleService = Readonly<{
+  /** By name. @throws {MusterError} invalid_request (the cursor) */
+  listUsers: (org: string, page: PageRequest) => Promise<Page<UserView>>;
+  /** @throws {MusterError} conflict (the name is taken), forbidden */
+  createUser: (principal: Principal, ask: CreateUser) => Promise<UserView>;
+  /** Undefined when there is no such user. @throws {MusterError} forbidden, conflict (the last owner) */
+  changeUser: (principal: Principal, id: string, change: ChangeUser) => Promise<UserView | undefined>;
+  /** With all tokens; false when there is no such user. @throws {MusterError} forbidden, conflict (the last owner) */
+  deleteUser: (principal: Principal, id: string) => Promise<boolean>;
+  /** @throws {MusterError} unauthenticated (not the current password), rate_limited */
+  changePassword: (principal: Principal, ask: ChangePassword) => Promise<void>;
+}>;
+
+export type TokenService = Readonly<{
+  /** The answer holds the token; it is not shown again. @throws {MusterError} forbidden, not_found, invalid_request */
+  create: (principal: Principal, ask: CreateApiToken) => Promise<ApiTokenCreated>;
+  /** One's own; an admin sees all. Newest first. @throws {MusterError} invalid_request (the cursor) */
+  list: (principal: Principal, page: PageRequest) => Promise<Page<ApiTokenView>>;
+  /** False when there is no such token, or none that the principal may delete. */
+  delete: (principal: Principal, id: string) => Promise<boolean>;
+  /** A token for 12 h. @throws {MusterError} unauthenticated, rate_limited */
+  login: (org: string, ask: Login) => Promise<ApiTokenCreated>;
+  /** Ends the token that this `Authorization: Bearer` value is. */
+  logout: (principal: Principal, bearer: string) => Promise<void>;
+}>;
+
 /** All that the HTTP face may do. Who may call what (rules by role) is decided there; the org is passed down. */
 export type Services = Readonly<{
   org: string;
@@ -143,6 +178,8 @@ export type Services = Readonly<{
   hooks: HookService;
   invocations: InvocationService;
   enrollment: EnrollmentService;
+  people: PeopleService;
+  tokens: TokenService;
   brokerCredentials: BrokerCredentialService;
   /** Why the controller cannot work yet, as a sentence; undefined when it can. */
   notReady: () => string | undefined;

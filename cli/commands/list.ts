@@ -48,6 +48,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./enroll-token.js')).enrollTokenCommand,
   },
   {
+    name: 'user',
+    summary: 'look after the people who may use the controller',
+    load: async () => (await import('./user.js')).userCommand,
+  },
+  {
+    name: 'token',
+    summary: 'make, list and delete API tokens',
+    load: async () => (await import('./token.js')).tokenCommand,
+  },
+  {
+    name: 'login',
+    summary: 'log in to a controller',
+    load: async () => (await import('./login.js')).loginCommand,
+  },
+  {
+    name: 'logout',
+    summary: 'end what login began',
+    load: async () => (await import('./logout.js')).logoutCommand,
+  },
+  {
     name: 'broker-credential',
     summary: 'get a broker password for a monitor or a controller',
     load: async () => (await import('./broker-credential.js')).brokerCredentialCommand,

@@ -1,8 +1,6 @@
 import { MusterError } from '../../protocol/errors.js';
+import { reaches } from '../identity/roles.js';
 import type { Principal, Role, Services } from '../services.js';
-
-/** Roles from the least to the most; each may do what the ones before it may. */
-export const ROLES = ['viewer', 'operator', 'admin', 'owner'] as const satisfies readonly Role[];
 
 /** Who may call a route: everybody, or a principal with at least this role. Every route names one. */
 export type Rule = 'public' | Role;
@@ -12,7 +10,7 @@ const MAX_BEARER_LENGTH = 512;
 
 /** True when the role reaches the rule. */
 export function mayCall(rule: Rule, role: Role): boolean {
-  return rule === 'public' || ROLES.indexOf(role) >= ROLES.indexOf(rule);
+  return rule === 'public' || reaches(role, rule);
 }
 
 /**
@@ -40,7 +38,7 @@ export async function admit(
 }
 
 /** The token of an `Authorization: Bearer` header (RFC 6750, section 2.1). */
-function bearerOf(header: string | undefined): string | undefined {
+export function bearerOf(header: string | undefined): string | undefined {
   const [, token] = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(header ?? '') ?? [];
   return token !== undefined && token.length <= MAX_BEARER_LENGTH ? token : undefined;
 }

@@ -1,36 +1,251 @@
-import { Me } from '../http/schemas.js';
-import type { Principal } from '../services.js';
+import type { Selectable } from 'kysely';
+import { parseDuration } from '../../protocol/durations.js';
+import { MusterError } from '../../protocol/errors.js';
+import { type Clock, toTime } from '../../runtime/clock.js';
+import { type ApiTokenView, Me, Role } from '../http/schemas.js';
+import { readCursor, toPage } from '../paging.js';
+import type { Principal, Role as RoleName, TokenService } from '../services.js';
 import { appendAudit } from '../store/audit.js';
+import type { Queries } from '../store/database.js';
+import type { Tables } from '../store/schema.js';
 import type { Store } from '../store/store.js';
+import type { Attempts } from './attempts.js';
+import { isPassword } from './passwords.js';
+import { lesser, reaches } from './roles.js';
 import { hashSecret, isSecret, randomSecret, randomTokenId } from './secrets.js';
+import { findUser, insertOwner } from './users.js';
+
+type TokenRow = Selectable<Tables['api_tokens']>;
 
 const API_TOKEN = /^mst_([a-z0-9]{8,32})_([A-Za-z0-9]{16,64})$/;
 /** Compared against when no token has the id, so that an unknown id takes as long as a wrong secret. */
 const NO_SECRET = '0'.repeat(64);
+const HOUR_MS = 3_600_000;
+const MAX_LIFE_MS = 366 * 24 * HOUR_MS;
+const USUAL_LIFE_MS = 90 * 24 * HOUR_MS;
+const LOGIN_LIFE_MS = 12 * HOUR_MS;
+const OWNER = 'owner';
 
-/** Who an API token speaks for; undefined when nobody. Read at each call, so that a removed token ends at once. */
-export async function principalOf(store: Store, bearer: string): Promise<Principal | undefined> {
-  const [, id, secret] = API_TOKEN.exec(bearer) ?? [];
+/**
+ * Who an API token speaks for; undefined when nobody. Read at each call, so that a removed token, a disabled user and a
+ * lesser role are in force at once (promise 20).
+ */
+export async function principalOf(store: Store, bearer: string, nowMs: number): Promise<Principal | undefined> {
+  const { id, secret } = parseToken(bearer) ?? {};
   if (id === undefined || secret === undefined) return undefined;
-  const row = await store.read.selectFrom('api_tokens').selectAll().where('id', '=', id).executeTakeFirst();
+  const row = await store.read
+    .selectFrom('api_tokens')
+    .innerJoin('users', (join) =>
+      join.onRef('users.org', '=', 'api_tokens.org').onRef('users.id', '=', 'api_tokens.principal'),
+    )
+    .selectAll('api_tokens')
+    .select(['users.role as user_role', 'users.disabled_at'])
+    .where('api_tokens.id', '=', id)
+    .executeTakeFirst();
   const holds = isSecret(secret, row?.secret_sha256 ?? NO_SECRET);
-  if (row === undefined || !holds) return undefined;
-  return Me.parse({ id: row.principal, org: row.org, role: row.role });
+  if (row === undefined || !holds || row.disabled_at !== null) return undefined;
+  if (row.expires_at !== null && row.expires_at <= nowMs) return undefined;
+  return Me.parse({ id: row.principal, org: row.org, role: lesser(Role.parse(row.role), Role.parse(row.user_role)) });
 }
 
-/** Makes the owner's token when there is no token at all; undefined when there is one already. Shown this once. */
+/** Makes the owner and a token of theirs when there is no user at all; undefined when there is one. Shown this once. */
 export async function ensureOwnerToken(store: Store, org: string, nowMs: number): Promise<string | undefined> {
-  const id = randomTokenId();
-  const secret = randomSecret();
-  const made = await store.write(async (tx) => {
-    const any = await tx.selectFrom('api_tokens').select('id').where('org', '=', org).limit(1).executeTakeFirst();
+  const made = makeToken({
+    org,
+    user: OWNER,
+    name: 'first',
+    role: 'owner',
+    createdBy: 'controller',
+    expiresMs: null,
+    nowMs,
+  });
+  const isNew = await store.write(async (tx) => {
+    const any = await tx.selectFrom('users').select('id').where('org', '=', org).limit(1).executeTakeFirst();
     if (any !== undefined) return false;
-    await tx
-      .insertInto('api_tokens')
-      .values({ id, org, principal: 'owner', role: 'owner', secret_sha256: hashSecret(secret), created_at: nowMs })
-      .execute();
-    await appendAudit(tx, [{ atMs: nowMs, org, actor: 'controller', event: 'token_created', subject: `token:${id}` }]);
+    await insertOwner(tx, { org, id: OWNER, nowMs });
+    await insertToken(tx, made.row);
     return true;
   });
-  return made ? `mst_${id}_${secret}` : undefined;
+  return isNew ? made.token : undefined;
+}
+
+/**
+ * A new token of an owner, for whoever may write the store itself and has lost every other; undefined when the org has
+ * no owner, which cannot come about. Audited as `owner_recovered`.
+ */
+export async function recoverOwnerToken(store: Store, org: string, nowMs: number): Promise<string | undefined> {
+  return store.write(async (tx) => {
+    const owner = await tx
+      .selectFrom('users')
+      .select('id')
+      .where('org', '=', org)
+      .where('role', '=', 'owner')
+      .where('disabled_at', 'is', null)
+      .orderBy('created_at')
+      .limit(1)
+      .executeTakeFirst();
+    if (owner === undefined) return undefined;
+    const of = { org, user: owner.id, name: 'recovered', role: 'owner', createdBy: 'controller' } as const;
+    const made = makeToken({ ...of, expiresMs: null, nowMs });
+    await insertToken(tx, made.row);
+    const subject = `user:${owner.id}`;
+    await appendAudit(tx, [{ atMs: nowMs, org, actor: 'controller', event: 'owner_recovered', subject }]);
+    return made.token;
+  });
+}
+
+/** The tokens of people and programs, each stored as the hash of its secret. */
+export function createTokens({
+  store,
+  clock,
+  attempts,
+}: {
+  store: Store;
+  clock: Clock;
+  attempts: Attempts;
+}): TokenService {
+  return {
+    async create(principal, ask) {
+      const { user = principal.id, name } = ask;
+      const nowMs = clock.nowMs();
+      const lifeMs = ask.expires_in === undefined ? USUAL_LIFE_MS : (parseDuration(ask.expires_in) ?? 0);
+      if (lifeMs > MAX_LIFE_MS) throw new MusterError('invalid_request', 'expires_in may be a year at most');
+      const role = await grantable(store, principal, { user, role: ask.role });
+      const expiresMs = nowMs + lifeMs;
+      const made = makeToken({ org: principal.org, user, name, role, createdBy: principal.id, expiresMs, nowMs });
+      await store.write((tx) => insertToken(tx, made.row));
+      return { ...toView(made.row), token: made.token };
+    },
+    async list({ org, id, role }, { limit, cursor }) {
+      const after = readCursor(cursor)?.split('.');
+      let query = store.read.selectFrom('api_tokens').selectAll().where('org', '=', org);
+      if (!reaches(role, 'admin')) query = query.where('principal', '=', id);
+      if (after !== undefined) {
+        const [atMs, last = ''] = [Number(after[0]), after[1]];
+        query = query.where(({ eb, or, and }) =>
+          or([eb('created_at', '<', atMs), and([eb('created_at', '=', atMs), eb('id', '<', last)])]),
+        );
+      }
+      const rows = await query
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(limit + 1)
+        .execute();
+      return toPage(rows, { limit, keyOf: (row) => `${row.created_at}.${row.id}`, toItem: toView });
+    },
+    delete: (principal, id) => removeToken(store, principal, { id, nowMs: clock.nowMs() }),
+    async login(org, { user, password }) {
+      const key = `${org}/${user}`;
+      attempts.begin(key);
+      const row = await findUser(store.read, org, user);
+      const isRight = await isPassword(password, row?.password_hash ?? null);
+      if (row === undefined || !isRight || row.disabled_at !== null) {
+        throw new MusterError('unauthenticated', 'The name or the password is wrong');
+      }
+      attempts.succeeded(key);
+      const nowMs = clock.nowMs();
+      const role = Role.parse(row.role);
+      const made = makeToken({
+        ...{ org, user, name: 'login', role, createdBy: user, expiresMs: nowMs + LOGIN_LIFE_MS, nowMs },
+      });
+      await store.write((tx) => insertToken(tx, made.row));
+      return { ...toView(made.row), token: made.token };
+    },
+    async logout(principal, bearer) {
+      const { id } = parseToken(bearer) ?? {};
+      if (id !== undefined) await removeToken(store, principal, { id, nowMs: clock.nowMs() });
+    },
+  };
+}
+
+/** Forgets tokens that have run out; their making stays in the audit log. */
+export async function deleteExpiredTokens(tx: Queries, nowMs: number): Promise<void> {
+  await tx.deleteFrom('api_tokens').where('expires_at', '<=', nowMs).execute();
+}
+
+function parseToken(bearer: string): { id: string; secret: string } | undefined {
+  const [, id, secret] = API_TOKEN.exec(bearer) ?? [];
+  return id === undefined || secret === undefined ? undefined : { id, secret };
+}
+
+/** The role that a new token gets. @throws {MusterError} forbidden, not_found */
+async function grantable(
+  store: Store,
+  principal: Principal,
+  { user, role }: { user: string; role: RoleName | undefined },
+): Promise<RoleName> {
+  if (user !== principal.id && !reaches(principal.role, 'admin')) {
+    throw new MusterError('forbidden', 'A token for somebody else needs the role admin');
+  }
+  const row = await findUser(store.read, principal.org, user);
+  if (row === undefined) throw new MusterError('not_found', `There is no user ${user}`);
+  const most = Role.parse(row.role);
+  // Whoever makes a token for an owner could act as one.
+  if (!reaches(principal.role, role ?? most)) {
+    throw new MusterError('forbidden', `A token with the role ${role ?? most} is more than yours`);
+  }
+  if (role !== undefined && !reaches(most, role)) {
+    throw new MusterError('forbidden', `${user} has the role ${most}, and a token has no more`);
+  }
+  return role ?? most;
+}
+
+function makeToken(of: {
+  org: string;
+  user: string;
+  name: string;
+  role: RoleName;
+  createdBy: string;
+  expiresMs: number | null;
+  nowMs: number;
+}): { row: TokenRow; token: string } {
+  const id = randomTokenId();
+  const secret = randomSecret();
+  const { org, user, name, role, createdBy, expiresMs, nowMs } = of;
+  const row = {
+    ...{ id, org, principal: user, role, name },
+    ...{ secret_sha256: hashSecret(secret), created_at: nowMs, created_by: createdBy, expires_at: expiresMs },
+  };
+  return { row, token: `mst_${id}_${secret}` };
+}
+
+async function insertToken(tx: Queries, row: TokenRow): Promise<void> {
+  await tx.insertInto('api_tokens').values(row).execute();
+  const { org, id, principal, role, expires_at, created_by: actor, created_at: atMs } = row;
+  const details = { user: principal, role, expires_at };
+  await appendAudit(tx, [{ atMs, org, actor, event: 'token_created', subject: `token:${id}`, details }]);
+}
+
+/** One's own, and for an admin anybody's whose role is not above. */
+function removeToken(
+  store: Store,
+  { org, id: actor, role }: Principal,
+  { id, nowMs }: { id: string; nowMs: number },
+): Promise<boolean> {
+  return store.write(async (tx) => {
+    const row = await tx
+      .selectFrom('api_tokens')
+      .selectAll()
+      .where('org', '=', org)
+      .where('id', '=', id)
+      .executeTakeFirst();
+    if (row === undefined) return false;
+    const isOwn = row.principal === actor;
+    if (!isOwn && !(reaches(role, 'admin') && reaches(role, Role.parse(row.role)))) return false;
+    await tx.deleteFrom('api_tokens').where('id', '=', id).execute();
+    await appendAudit(tx, [{ atMs: nowMs, org, actor, event: 'token_deleted', subject: `token:${id}` }]);
+    return true;
+  });
+}
+
+function toView(row: TokenRow): ApiTokenView {
+  return {
+    id: row.id,
+    user: row.principal,
+    name: row.name,
+    role: Role.parse(row.role),
+    created_at: toTime(row.created_at),
+    created_by: row.created_by,
+    expires_at: row.expires_at === null ? null : toTime(row.expires_at),
+  };
 }

@@ -6,6 +6,7 @@ import type { Generated } from 'kysely';
  */
 export type Tables = Readonly<{
   meta: MetaTable;
+  users: UserTable;
   api_tokens: ApiTokenTable;
   enrollment_tokens: EnrollmentTokenTable;
   nodes: NodeTable;
@@ -25,11 +26,25 @@ type MetaTable = { key: string; value: string };
 type ApiTokenTable = {
   id: string;
   org: string;
-  /** Who it speaks for. */
+  /** The user that it speaks for. */
   principal: string;
+  /** At most this; what the user may not, the token may not either. */
   role: string;
   secret_sha256: string;
   created_at: number;
+  name: string;
+  created_by: string;
+  expires_at: number | null;
+};
+
+type UserTable = {
+  org: string;
+  id: string;
+  role: string;
+  password_hash: string | null;
+  created_at: number;
+  created_by: string;
+  disabled_at: number | null;
 };
 
 type EnrollmentTokenTable = {

@@ -14,11 +14,19 @@ const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 type Env = Readonly<Record<string, string>>;
 
 /** The command as a process that runs; nothing of our own environment but PATH and HOME reaches it. */
-export function spawnMuster(t: TestScope, args: readonly string[], env: Env = {}): ChildProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+export function spawnMuster(
+  t: TestScope,
+  args: readonly string[],
+  env: Env = {},
+  { input = '', cwd }: { input?: string; cwd?: string } = {},
+): ChildProcess {
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    cwd,
   });
+  child.stdin?.on('error', () => undefined); // EPIPE: it has ended without reading
+  child.stdin?.end(input);
   t.after(() => child.kill('SIGKILL'));
   return child;
 }

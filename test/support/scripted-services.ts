@@ -91,6 +91,21 @@ export function createScriptedServices({
       nonce: () => ({ nonce: '018f2a10-0000-4000-8000-000000000000', expires_at: '2026-01-01T00:01:00.000Z' }),
       renew: async () => Promise.reject(new Error('a fault at /secret/place: SELECT * FROM nodes')),
     },
+    people: {
+      listUsers: async () => EMPTY_PAGE,
+      createUser: async () => Promise.reject(new MusterError('conflict', 'There is a user ann already')),
+      changeUser: async () => undefined,
+      deleteUser: async () => false,
+      changePassword: async () => undefined,
+    },
+    tokens: {
+      create: async () =>
+        Promise.reject(new MusterError('forbidden', 'A token for somebody else needs the role admin')),
+      list: async () => EMPTY_PAGE,
+      delete: async () => false,
+      login: async () => Promise.reject(new MusterError('unauthenticated', 'The name or the password is wrong')),
+      logout: async () => undefined,
+    },
     brokerCredentials: { issue: async () => Promise.reject(new MusterError('overloaded', 'Too many writes')) },
     notReady: notReady ?? (() => undefined),
     metrics: async () => ({ body: 'muster_controller_nodes 0\n', contentType: 'text/plain; version=0.0.4' }),

@@ -4,8 +4,10 @@ import { executionRoutes } from './executions.js';
 import { hookRoutes } from './hooks.js';
 import { invocationRoutes } from './invocations.js';
 import { nodeRoutes } from './nodes.js';
+import { peopleRoutes } from './people.js';
 import { processRoutes } from './process.js';
 import type { AddRoutes } from './route.js';
+import { tokenRoutes } from './tokens.js';
 
 /** Every resource of the REST API, in the order of its documentation. */
 export const ROUTES: readonly AddRoutes[] = [
@@ -14,6 +16,8 @@ export const ROUTES: readonly AddRoutes[] = [
   invocationRoutes,
   executionRoutes,
   enrollmentRoutes,
+  peopleRoutes,
+  tokenRoutes,
   accessRoutes,
   processRoutes,
 ];

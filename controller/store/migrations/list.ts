@@ -4,12 +4,14 @@ import type { Queries } from '../database.js';
 import { INITIAL } from './0001-initial.js';
 import { LOCAL_ORIGIN } from './0002-local-origin.js';
 import { CANCEL } from './0003-cancel.js';
+import { PEOPLE } from './0004-people.js';
 
 /** Every migration by its name, forward only; the names sort in the order in which they run. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': INITIAL,
   '0002-local-origin': LOCAL_ORIGIN,
   '0003-cancel': CANCEL,
+  '0004-people': PEOPLE,
 };
 
 /**

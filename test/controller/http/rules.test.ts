@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createApp } from '../../../controller/http/app.js';
-import { mayCall, ROLES } from '../../../controller/http/rules.js';
+import { mayCall } from '../../../controller/http/rules.js';
+import { ROLES } from '../../../controller/identity/roles.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { createLogger } from '../../../runtime/logger.js';
 import { assertProblem, startTestHttp } from '../../support/http.js';
@@ -28,6 +29,16 @@ const EXPECTED = {
   'POST /api/v1/enroll': 'public',
   'GET /api/v1/nonce': 'public',
   'POST /api/v1/renew': 'public',
+  'POST /api/v1/users': 'admin',
+  'GET /api/v1/users': 'admin',
+  'PATCH /api/v1/users/:user': 'admin',
+  'DELETE /api/v1/users/:user': 'admin',
+  'PUT /api/v1/me/password': 'viewer',
+  'POST /api/v1/tokens': 'viewer',
+  'GET /api/v1/tokens': 'viewer',
+  'DELETE /api/v1/tokens/:id': 'viewer',
+  'POST /api/v1/login': 'public',
+  'POST /api/v1/logout': 'viewer',
   'GET /api/v1/me': 'viewer',
   'POST /api/v1/broker-credentials': 'admin',
   'GET /healthz': 'public',
@@ -66,7 +77,7 @@ test('every route that is not public answers 401 without a token and 403 below i
   for (const [name, rule] of Object.entries(EXPECTED)) {
     if (rule === 'public') continue;
     const [method = '', pattern = ''] = name.split(' ');
-    const address = `${url}${pattern.replace(':node', 'pump-1').replace(':name', 'deploy.sh').replace(':id', '018f2a10-0000-7000-8000-000000000000')}`;
+    const address = `${url}${pattern.replace(':user', 'ann').replace(':node', 'pump-1').replace(':name', 'deploy.sh').replace(':id', '018f2a10-0000-7000-8000-000000000000')}`;
     await assertProblem(await fetch(address, { method }), 401, 'unauthenticated');
     const below = ROLES[ROLES.indexOf(rule) - 1];
     if (below === undefined) continue;

@@ -14,7 +14,7 @@ test('the owner token is made once and speaks for the owner', async (t) => {
   assert.ok(token);
   assert.equal(await ensureOwnerToken(store, 'default', Date.now()), undefined);
 
-  assert.deepEqual(await principalOf(store, token), { id: 'owner', org: 'default', role: 'owner' });
+  assert.deepEqual(await principalOf(store, token, Date.now()), { id: 'owner', org: 'default', role: 'owner' });
 });
 
 test('a wrong secret, an unknown id and anything else speak for nobody', async (t) => {
@@ -32,7 +32,7 @@ test('a wrong secret, an unknown id and anything else speak for nobody', async (
     `${token}\n`,
     'x'.repeat(10_000),
   ]) {
-    assert.equal(await principalOf(store, bearer), undefined);
+    assert.equal(await principalOf(store, bearer, Date.now()), undefined);
   }
 });
 

@@ -1,0 +1,180 @@
+import type { Selectable } from 'kysely';
+import { MusterError } from '../../protocol/errors.js';
+import { type Clock, toTime } from '../../runtime/clock.js';
+import { Role, type UserView } from '../http/schemas.js';
+import { readCursor, toPage } from '../paging.js';
+import type { PeopleService, Principal, Role as RoleName } from '../services.js';
+import { appendAudit } from '../store/audit.js';
+import type { Queries } from '../store/database.js';
+import type { Tables } from '../store/schema.js';
+import type { Store } from '../store/store.js';
+import type { Attempts } from './attempts.js';
+import { hashPassword, isPassword } from './passwords.js';
+import { reaches } from './roles.js';
+
+export type UserRow = Selectable<Tables['users']>;
+
+type Deps = Readonly<{ store: Store; clock: Clock; attempts: Attempts }>;
+
+/** Why a change of a user was not made: a value, since a failure inside a transaction would undo its neighbours. */
+type Refusal = Readonly<{ code: 'conflict' | 'forbidden'; detail: string }>;
+
+/** The people of an org. An admin looks after viewers and operators, an owner after everybody. */
+export function createUsers({ store, clock, attempts }: Deps): PeopleService {
+  return {
+    async listUsers(org, { limit, cursor }) {
+      const rows = await store.read
+        .selectFrom('users')
+        .selectAll()
+        .where('org', '=', org)
+        .where('id', '>', readCursor(cursor) ?? '')
+        .orderBy('id')
+        .limit(limit + 1)
+        .execute();
+      return toPage(rows, { limit, keyOf: ({ id }) => id, toItem: toView });
+    },
+    async createUser(principal, { id, role, password }) {
+      refuseHigher(principal, role);
+      const nowMs = clock.nowMs();
+      const row = {
+        ...{ org: principal.org, id, role, created_at: nowMs, created_by: principal.id, disabled_at: null },
+        password_hash: password === undefined ? null : await hashPassword(password),
+      };
+      const isTaken = await store.write(async (tx) => {
+        if ((await findUser(tx, principal.org, id)) !== undefined) return true;
+        await tx.insertInto('users').values(row).execute();
+        await audit(tx, principal, { event: 'user_created', id, nowMs, details: { role } });
+        return false;
+      });
+      if (isTaken) throw new MusterError('conflict', `There is a user ${id} already`);
+      return toView(row);
+    },
+    async changeUser(principal, id, { role, password, disabled }) {
+      const nowMs = clock.nowMs();
+      const hash = password === undefined ? undefined : await hashPassword(password);
+      const outcome = await store.write(async (tx): Promise<Refusal | UserRow | undefined> => {
+        const row = await findUser(tx, principal.org, id);
+        if (row === undefined) return undefined;
+        const next: UserRow = {
+          ...row,
+          ...(role === undefined ? {} : { role }),
+          ...(hash === undefined ? {} : { password_hash: hash }),
+          ...(disabled === undefined ? {} : { disabled_at: disabled ? (row.disabled_at ?? nowMs) : null }),
+        };
+        const refusal = await refusalOf(tx, principal, { row, next });
+        if (refusal !== undefined) return refusal;
+        await tx.updateTable('users').set(next).where('org', '=', row.org).where('id', '=', id).execute();
+        const details = { role: next.role, disabled: next.disabled_at !== null, password: hash !== undefined };
+        await audit(tx, principal, { event: 'user_changed', id, nowMs, details });
+        return next;
+      });
+      if (outcome === undefined) return undefined;
+      if ('code' in outcome) throw new MusterError(outcome.code, outcome.detail);
+      return toView(outcome);
+    },
+    async deleteUser(principal, id) {
+      const nowMs = clock.nowMs();
+      const outcome = await store.write(async (tx): Promise<Refusal | boolean> => {
+        const row = await findUser(tx, principal.org, id);
+        if (row === undefined) return false;
+        const refusal = await refusalOf(tx, principal, { row, next: undefined });
+        if (refusal !== undefined) return refusal;
+        await tx.deleteFrom('api_tokens').where('org', '=', row.org).where('principal', '=', id).execute();
+        await tx.deleteFrom('users').where('org', '=', row.org).where('id', '=', id).execute();
+        await audit(tx, principal, { event: 'user_deleted', id, nowMs });
+        return true;
+      });
+      if (typeof outcome === 'boolean') return outcome;
+      throw new MusterError(outcome.code, outcome.detail);
+    },
+    async changePassword(principal, { current, password }) {
+      const key = `${principal.org}/${principal.id}`;
+      attempts.begin(key);
+      const row = await findUser(store.read, principal.org, principal.id);
+      if (!(await isPassword(current, row?.password_hash ?? null))) {
+        throw new MusterError('unauthenticated', 'That is not the current password');
+      }
+      attempts.succeeded(key);
+      const hash = await hashPassword(password);
+      const nowMs = clock.nowMs();
+      await store.write(async (tx) => {
+        const { org, id } = principal;
+        await tx
+          .updateTable('users')
+          .set({ password_hash: hash })
+          .where('org', '=', org)
+          .where('id', '=', id)
+          .execute();
+        await audit(tx, principal, { event: 'password_changed', id, nowMs });
+      });
+    },
+  };
+}
+
+/** One user; undefined when there is none of this name. */
+export function findUser(queries: Queries, org: string, id: string): Promise<UserRow | undefined> {
+  return queries.selectFrom('users').selectAll().where('org', '=', org).where('id', '=', id).executeTakeFirst();
+}
+
+/** Adds the first owner, in the transaction of their token. */
+export async function insertOwner(tx: Queries, { org, id, nowMs }: { org: string; id: string; nowMs: number }) {
+  await tx
+    .insertInto('users')
+    .values({
+      ...{ org, id, role: 'owner', password_hash: null, created_at: nowMs, created_by: 'controller' },
+      disabled_at: null,
+    })
+    .execute();
+}
+
+/** @throws {MusterError} forbidden */
+function refuseHigher(principal: Principal, role: RoleName): void {
+  if (mayManage(principal, role)) return;
+  throw new MusterError('forbidden', `Users with the role ${role} are the owners' to make and to change`);
+}
+
+function mayManage({ role }: Principal, other: string): boolean {
+  return role === 'owner' || !reaches(Role.parse(other), 'admin');
+}
+
+async function refusalOf(
+  tx: Queries,
+  principal: Principal,
+  { row, next }: { row: UserRow; next: UserRow | undefined },
+): Promise<Refusal | undefined> {
+  if (!mayManage(principal, row.role) || (next !== undefined && !mayManage(principal, next.role))) {
+    return { code: 'forbidden', detail: 'Admins and owners are the owners to change' };
+  }
+  const remains = next !== undefined && next.role === 'owner' && next.disabled_at === null;
+  if (row.role !== 'owner' || row.disabled_at !== null || remains) return undefined;
+  const others = await tx
+    .selectFrom('users')
+    .select('id')
+    .where('org', '=', row.org)
+    .where('role', '=', 'owner')
+    .where('disabled_at', 'is', null)
+    .where('id', '!=', row.id)
+    .limit(1)
+    .executeTakeFirst();
+  return others === undefined ? { code: 'conflict', detail: `${row.id} is the last owner` } : undefined;
+}
+
+function audit(
+  tx: Queries,
+  { org, id: actor }: Principal,
+  entry: { event: string; id: string; nowMs: number; details?: Record<string, string | boolean> },
+): Promise<void> {
+  const { event, id, nowMs, details = {} } = entry;
+  return appendAudit(tx, [{ atMs: nowMs, org, actor, event, subject: `user:${id}`, details }]);
+}
+
+function toView(row: UserRow): UserView {
+  return {
+    id: row.id,
+    role: Role.parse(row.role),
+    has_password: row.password_hash !== null,
+    disabled: row.disabled_at !== null,
+    created_at: toTime(row.created_at),
+    created_by: row.created_by,
+  };
+}

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createTokens, ensureOwnerToken, principalOf } from '../../../controller/identity/api-tokens.js';
+import { createAttempts } from '../../../controller/identity/attempts.js';
+import { createUsers } from '../../../controller/identity/users.js';
+import type { Principal } from '../../../controller/services.js';
+import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
+import { openStore, type Store } from '../../../controller/store/store.js';
+import { assertRejectsCode } from '../../support/assert-code.js';
+import type { TestScope } from '../../support/broker.js';
+import { temporaryDirectory } from '../../support/temporary-directory.js';
+
+const OWNER: Principal = { id: 'owner', org: 'default', role: 'owner' };
+const ADMIN: Principal = { id: 'ada', org: 'default', role: 'admin' };
+const PASSWORD = 'correct horse battery';
+const HOUR_MS = 3_600_000;
+
+test('a token speaks for its user with the lesser of both roles, and a lesser role is in force at once', async (t) => {
+  const { people, tokens, speaks } = await startPeople(t);
+  await people.createUser(OWNER, { id: 'ann', role: 'admin' });
+  const whole = await tokens.create(OWNER, { user: 'ann', name: 'ci' });
+  const less = await tokens.create(OWNER, { user: 'ann', name: 'reader', role: 'viewer' });
+
+  assert.deepEqual(await speaks(whole.token), { id: 'ann', org: 'default', role: 'admin' });
+  assert.equal((await speaks(less.token))?.role, 'viewer');
+  await people.changeUser(OWNER, 'ann', { role: 'operator' });
+  assert.equal((await speaks(whole.token))?.role, 'operator');
+});
+
+test('a token ends with its time, its deletion, its user disabled or deleted (promise 20)', async (t) => {
+  const { people, tokens, speaks, clock } = await startPeople(t);
+  await people.createUser(OWNER, { id: 'ann', role: 'operator' });
+  const make = async (): Promise<{ id: string; token: string }> =>
+    tokens.create(OWNER, { user: 'ann', name: 'x', expires_in: '1h' });
+
+  const first = await make();
+  clock.advance(HOUR_MS - 1);
+  assert.notEqual(await speaks(first.token), undefined);
+  clock.advance(1);
+  assert.equal(await speaks(first.token), undefined);
+
+  const second = await make();
+  assert.equal(await tokens.delete(OWNER, second.id), true);
+  assert.equal(await speaks(second.token), undefined);
+
+  const third = await make();
+  await people.changeUser(OWNER, 'ann', { disabled: true });
+  assert.equal(await speaks(third.token), undefined);
+  await people.changeUser(OWNER, 'ann', { disabled: false });
+  assert.notEqual(await speaks(third.token), undefined);
+
+  assert.equal(await people.deleteUser(OWNER, 'ann'), true);
+  await people.createUser(OWNER, { id: 'ann', role: 'operator' });
+  assert.equal(await speaks(third.token), undefined);
+});
+
+test('an admin looks after viewers and operators, and owners are for owners', async (t) => {
+  const { people, tokens } = await startPeople(t);
+  await people.createUser(OWNER, { id: 'ada', role: 'admin' });
+  await people.createUser(ADMIN, { id: 'ann', role: 'operator' });
+
+  await assertRejectsCode(people.createUser(ADMIN, { id: 'eve', role: 'admin' }), 'forbidden');
+  await assertRejectsCode(people.changeUser(ADMIN, 'ann', { role: 'owner' }), 'forbidden');
+  await assertRejectsCode(people.changeUser(ADMIN, 'owner', { disabled: true }), 'forbidden');
+  await assertRejectsCode(people.deleteUser(ADMIN, 'owner'), 'forbidden');
+  await assertRejectsCode(tokens.create(ADMIN, { user: 'owner', name: 'mine now' }), 'forbidden');
+  await assertRejectsCode(
+    tokens.create({ id: 'ann', org: 'default', role: 'operator' }, { user: 'ada', name: 'mine now' }),
+    'forbidden',
+  );
+  await assertRejectsCode(tokens.create(OWNER, { user: 'ann', name: 'more', role: 'admin' }), 'forbidden');
+  await assertRejectsCode(tokens.create(OWNER, { user: 'nobody', name: 'x' }), 'not_found');
+  await assertRejectsCode(tokens.create(OWNER, { name: 'x', expires_in: '8785h' }), 'invalid_request');
+  await assertRejectsCode(people.createUser(OWNER, { id: 'ann', role: 'viewer' }), 'conflict');
+  assert.equal(await people.changeUser(OWNER, 'nobody', { role: 'viewer' }), undefined);
+  assert.equal(await people.deleteUser(OWNER, 'nobody'), false);
+});
+
+test('a token whose role is less than its user’s makes none that may more', async (t) => {
+  const { tokens, speaks } = await startPeople(t);
+  const { token } = await tokens.create(OWNER, { name: 'reader', role: 'viewer' });
+  const reader = await speaks(token);
+  assert.ok(reader);
+
+  await assertRejectsCode(tokens.create(reader, { name: 'more' }), 'forbidden');
+  assert.equal((await tokens.create(reader, { name: 'same', role: 'viewer' })).role, 'viewer');
+});
+
+test('the last owner stays', async (t) => {
+  const { people } = await startPeople(t);
+
+  await assertRejectsCode(people.deleteUser(OWNER, 'owner'), 'conflict');
+  await assertRejectsCode(people.changeUser(OWNER, 'owner', { role: 'admin' }), 'conflict');
+  await assertRejectsCode(people.changeUser(OWNER, 'owner', { disabled: true }), 'conflict');
+  await people.createUser(OWNER, { id: 'second', role: 'owner' });
+  assert.equal(await people.deleteUser(OWNER, 'owner'), true);
+});
+
+test('a login takes the right password, gives a token for 12 h, and a logout ends it', async (t) => {
+  const { people, tokens, speaks, clock } = await startPeople(t);
+  await people.createUser(OWNER, { id: 'ann', role: 'operator', password: PASSWORD });
+
+  const { token, role } = await tokens.login('default', { user: 'ann', password: PASSWORD });
+  const ann = await speaks(token);
+  assert.deepEqual([ann?.id, role], ['ann', 'operator']);
+  assert.ok(ann);
+  await tokens.logout(ann, token);
+  assert.equal(await speaks(token), undefined);
+
+  const again = await tokens.login('default', { user: 'ann', password: PASSWORD });
+  clock.advance(12 * HOUR_MS);
+  assert.equal(await speaks(again.token), undefined);
+
+  await assertRejectsCode(
+    people.changePassword(ann, { current: 'not that one', password: PASSWORD }),
+    'unauthenticated',
+  );
+  await people.changePassword(ann, { current: PASSWORD, password: 'another long password' });
+  await assertRejectsCode(tokens.login('default', { user: 'ann', password: PASSWORD }), 'unauthenticated');
+  await people.changeUser(OWNER, 'ann', { disabled: true });
+  await assertRejectsCode(
+    tokens.login('default', { user: 'ann', password: 'another long password' }),
+    'unauthenticated',
+  );
+  for (const user of ['owner', 'nobody']) {
+    await assertRejectsCode(tokens.login('default', { user, password: '' }), 'unauthenticated');
+  }
+});
+
+test('ten wrong passwords keep a name out for a quarter of an hour, and no other name', async (t) => {
+  const { people, tokens, clock } = await startPeople(t);
+  for (const id of ['ann', 'ben']) await people.createUser(OWNER, { id, role: 'viewer', password: PASSWORD });
+
+  for (let tries = 0; tries < 10; tries += 1) {
+    await assertRejectsCode(tokens.login('default', { user: 'ann', password: 'wrong' }), 'unauthenticated');
+  }
+  await assertRejectsCode(tokens.login('default', { user: 'ann', password: PASSWORD }), 'rate_limited');
+  assert.equal((await tokens.login('default', { user: 'ben', password: PASSWORD })).user, 'ben');
+  clock.advance(15 * 60_000);
+  assert.equal((await tokens.login('default', { user: 'ann', password: PASSWORD })).user, 'ann');
+});
+
+test('lists show one’s own tokens, to an admin all, page by page, and never a secret', async (t) => {
+  const { people, tokens } = await startPeople(t);
+  await people.createUser(OWNER, { id: 'ann', role: 'operator' });
+  for (let index = 0; index < 5; index += 1) await tokens.create(OWNER, { user: 'ann', name: `t${index}` });
+
+  const own = await tokens.list({ id: 'ann', org: 'default', role: 'operator' }, { limit: 50 });
+  const first = await tokens.list(OWNER, { limit: 4 });
+  const rest = await tokens.list(OWNER, { limit: 4, cursor: first.next_cursor ?? '' });
+
+  assert.equal(own.items.length, 5);
+  const all = [...first.items, ...rest.items];
+  assert.deepEqual([all.length, new Set(all.map(({ id }) => id)).size, rest.next_cursor], [6, 6, null]);
+  assert.ok(!JSON.stringify(all).includes('secret'));
+  const [id = ''] = own.items.map((token) => token.id);
+  assert.equal(await tokens.delete({ id: 'ben', org: 'default', role: 'operator' }, id), false);
+});
+
+test('every change of people and tokens is audited, without a password or a secret (promise 21)', async (t) => {
+  const { people, tokens, store } = await startPeople(t);
+  await people.createUser(OWNER, { id: 'ann', role: 'operator', password: PASSWORD });
+  await people.changeUser(OWNER, 'ann', { role: 'viewer' });
+  const { id, token } = await tokens.create(OWNER, { user: 'ann', name: 'x' });
+  await tokens.delete(OWNER, id);
+  await people.deleteUser(OWNER, 'ann');
+
+  const rows = await store.read.selectFrom('audit').selectAll().orderBy('seq').execute();
+  assert.deepEqual(
+    rows.map(({ event }) => event),
+    ['token_created', 'user_created', 'user_changed', 'token_created', 'token_deleted', 'user_deleted'],
+  );
+  const text = JSON.stringify(rows);
+  assert.ok(!text.includes(PASSWORD) && !text.includes(token.split('_')[2] ?? ''));
+  assert.equal(await firstBrokenAuditRow(store.read), undefined);
+});
+
+async function startPeople(t: TestScope) {
+  const store: Store = await openStore(temporaryDirectory(t));
+  t.after(store.close);
+  const clock = createStillClock();
+  await ensureOwnerToken(store, 'default', clock.nowMs());
+  const attempts = createAttempts(clock);
+  return {
+    store,
+    clock,
+    people: createUsers({ store, clock, attempts }),
+    tokens: createTokens({ store, clock, attempts }),
+    speaks: (token: string) => principalOf(store, token, clock.nowMs()),
+  };
+}
+
+/** Both of its times stand still until they are moved. */
+function createStillClock() {
+  let nowMs = Date.parse('2026-01-01T00:00:00Z');
+  return {
+    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    advance(ms: number) {
+      nowMs += ms;
+    },
+  };
+}
