@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sha256Hex } from '../../protocol/envelope.js';
+import { formatEnrollmentToken } from '../../protocol/messages/enrollment.js';
+import { listen } from '../../runtime/listen.js';
 import { startTestBroker, type TestScope } from '../support/broker.js';
 import { startChild, startChildWith, type TestChild } from '../support/child.js';
 import { enrollByHand, keyOfAgent, scriptController } from '../support/controlled-agent.js';
@@ -52,6 +55,29 @@ test('SIGTERM ends an agent with 0, and it says offline', async (t) => {
 
   assert.equal((await agent.ended).code, 0);
   assert.equal((await controller.hear('status', ({ state }) => state === 'offline')).reason, 'stopped');
+});
+
+test('SIGTERM while an agent enrolls ends it with 0, and it lets go of its directory', async (t) => {
+  let asked = 0;
+  const controller = createServer(() => {
+    asked += 1; // and never answers
+  });
+  const port = await listen(controller, { host: '127.0.0.1', port: 0, what: 'test' });
+  t.after(() => {
+    controller.closeAllConnections();
+    controller.close();
+  });
+  const token = formatEnrollmentToken({ id: 'abcdef12', secret: 'A'.repeat(32), root: 'R'.repeat(43) });
+  const args = [`--data=${temporaryDirectory(t)}`, `--enroll=http://127.0.0.1:${port}`, `--token=${token}`];
+
+  for (let start = 1; start <= 2; start += 1) {
+    const agent = startChild(t, MAIN, args);
+    await until(() => asked === start, { what: `enrollment ${start}` });
+    agent.child.kill('SIGTERM');
+
+    const { code, stderr } = await agent.ended;
+    assert.equal(code, 0, stderr);
+  }
 });
 
 test('S-M-3, S-M-8: after a SIGKILL the broker says connection_lost, and the next process reports what was interrupted, once', async (t) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
 import { test } from 'node:test';
 import { startChild } from '../support/child.js';
 import { until } from '../support/until.js';
@@ -21,15 +22,39 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 test('a second signal skips the wait for running work', async (t) => {
   const { child, message, ended } = startChild(t, CHILD, ['busy']);
   await message();
-  let stderr = '';
-  child.stderr?.on('data', (bytes: Buffer) => {
-    stderr += bytes.toString();
-  });
+  const draining = whenPrinted(child, 'draining');
   child.kill('SIGTERM');
-  await until(() => stderr.includes('draining'), { what: 'the part drains' });
+  await draining;
   assert.equal(child.exitCode, null);
 
   child.kill('SIGTERM');
+
+  assert.equal((await ended).code, 0);
+});
+
+for (const [mode, what, printed] of [
+  ['patient-start', 'ends a start that gives up', /^starting\n$/],
+  ['stubborn-start', 'stops a part that came up all the same', /"msg":"stopping"[\s\S]*draining[\s\S]*"msg":"stopped"/],
+] as const) {
+  test(`a signal while a part starts ${what}, with 0`, async (t) => {
+    const { child, ended } = startChild(t, CHILD, [mode]);
+    await whenPrinted(child, 'starting');
+
+    child.kill('SIGTERM');
+
+    const { code, stderr } = await ended;
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, printed);
+  });
+}
+
+test('a second signal ends a start that does not listen', async (t) => {
+  const { child, ended } = startChild(t, CHILD, ['deaf-start']);
+  await whenPrinted(child, 'starting');
+  child.kill('SIGTERM');
+  assert.equal(child.exitCode, null);
+
+  child.kill('SIGINT');
 
   assert.equal((await ended).code, 0);
 });
@@ -70,3 +95,14 @@ test('a stop that fails ends with 1', async (t) => {
 
   assert.equal((await ended).code, 1);
 });
+
+/** Resolves once the part has printed this on stderr. */
+async function whenPrinted(child: ChildProcess, text: string): Promise<void> {
+  let stderr = '';
+  const note = (bytes: Buffer): void => {
+    stderr += bytes.toString();
+  };
+  child.stderr?.on('data', note);
+  await until(() => stderr.includes(text), { what: `the part prints ${text}` });
+  child.stderr?.off('data', note);
+}

@@ -5,10 +5,18 @@ import { createLogger } from '../../runtime/logger.js';
 // A part that does as its first argument says, under the real life cycle.
 const mode = process.argv[2];
 
-await runProcess(createLogger('part'), async () => {
+await runProcess(createLogger('part'), async (stopAsked) => {
   if (mode === 'foreseen') throw new MusterError('config_invalid', 'The configuration has a fault:\n  - agent.x');
   if (mode === 'bug-at-start') throw new TypeError('x is not a function');
   const work = setInterval(() => undefined, 60_000);
+  if (mode === 'patient-start' || mode === 'deaf-start' || mode === 'stubborn-start') {
+    process.stderr.write('starting\n');
+    await new Promise<void>((resolve) => {
+      if (mode !== 'deaf-start') stopAsked.addEventListener('abort', () => resolve(), { once: true });
+    });
+    clearInterval(work);
+    if (mode === 'patient-start') throw new MusterError('unavailable', 'There was no time to start');
+  }
   announceReady({ port: 1 });
   if (mode === 'bug-later') setImmediate(() => void Promise.reject(new TypeError('x is not a function')));
   return {

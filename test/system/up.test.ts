@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { listen } from '../../runtime/listen.js';
-import { runMuster } from '../support/muster.js';
+import { findProcesses } from '../faults/proc.js';
+import { endOf, runMuster, spawnMuster } from '../support/muster.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
 import { interrupt, startUp } from '../support/up.js';
@@ -30,6 +31,19 @@ test('muster up shows a first action, stops at Ctrl-C with 0 and starts again on
     ['completed', 'completed'],
   );
   assert.equal((await interrupt(second)).exitCode, 0);
+});
+
+test('Ctrl-C while muster up starts ends it with 0, and leaves no part behind', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const child = spawnMuster(t, ['up', '--data', dataDir, '--http-port=0', '--mqtt-port=0']);
+  const ended = endOf(child);
+  await until(() => existsSync(join(dataDir, 'controller')), { what: 'a part starts', deadlineMs: 60_000 });
+
+  child.kill('SIGINT');
+
+  const { exitCode, stderr } = await ended;
+  assert.equal(exitCode, 0, stderr);
+  await until(() => findProcesses(dataDir).length === 0, { what: 'no process is left' });
 });
 
 test('a second muster up on the same directory is refused with 69', async (t) => {
