@@ -9,6 +9,8 @@ import type { Segments } from './segments.js';
  */
 export type Compaction = Readonly<{
   isDue: () => boolean;
+  /** Something may have become superfluous: a receipt came, or a later time. */
+  mayForget: () => void;
   /** Whether a round could make room now, for work that was refused. */
   mayHelp: () => boolean;
   /** Cleans one file of a round, which ends with the file that was the newest when it began. */
@@ -44,6 +46,7 @@ export function createCompaction({
   /** What a round could not free, since the size of what is needed is only estimated. */
   let unfreeableBytes = 0;
   let prunedAtBytes = 0;
+  let isForgettable = false;
 
   const garbage = (): number => segments.bytes - entries.liveBytes - unfreeableBytes;
   const hasMuchGarbage = (): boolean =>
@@ -56,6 +59,7 @@ export function createCompaction({
   }
 
   async function begin(): Promise<void> {
+    isForgettable = false;
     // By the time of the last welcome: a wrong clock must not make the node forget what it has run.
     prune(entries, { nowMs: entries.standing.welcomeMs, maxBytes, dropOutput });
     prunedAtBytes = entries.liveBytes + entries.spillBytes;
@@ -77,7 +81,10 @@ export function createCompaction({
 
   return {
     isDue: () => until !== undefined || hasMuchGarbage() || mayPrune(),
-    mayHelp: () => garbage() > Math.min(MIN_GARBAGE_BYTES, maxBytes * MIN_GARBAGE_PART),
+    mayForget() {
+      isForgettable = true;
+    },
+    mayHelp: () => isForgettable || garbage() > Math.min(MIN_GARBAGE_BYTES, maxBytes * MIN_GARBAGE_PART),
     async step() {
       if (until === undefined) await begin();
       if (until === undefined) return;

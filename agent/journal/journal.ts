@@ -80,8 +80,6 @@ function createJournal({
   let willCompact = false;
   /** Starts that are on disk; the entries know of those that are on their way, too. */
   let durableSeq = entries.standing.seq;
-  /** True once a receipt or a welcome came that may have made something superfluous. */
-  let mayForget = false;
   /** Entries of which a failed write said something that holds: said anew before the next. */
   const unsaid = new Set<string>();
   const leftOpen = [...entries.open].flatMap((id) => toEntry(entries.byId.get(id)) ?? []);
@@ -141,7 +139,6 @@ function createJournal({
     willCompact = false;
     if (closing) return;
     try {
-      mayForget = false;
       await compaction.step();
       if (compaction.isUnderWay) compactSoon();
     } catch (err) {
@@ -168,7 +165,7 @@ function createJournal({
     find: (id) => toEntry(entries.byId.get(id)),
     async accept({ id, sha256, octets, expiresMs, starting }) {
       if (segments.bytes + entries.spillBytes + RECORD_BYTES + octets.length > maxBytes) {
-        if (mayForget || compaction.mayHelp()) compactSoon();
+        if (compaction.mayHelp()) compactSoon();
         throw new MusterError('storage_failed', 'the journal has reached journal_max_bytes');
       }
       const seq = entries.standing.seq + (starting ? 1 : 0);
@@ -190,7 +187,7 @@ function createJournal({
       await write({ kind: 'finished', id, at_ms: atMs, spill_bytes: spillBytes, octets }, result);
     },
     receipt(ids) {
-      mayForget = true;
+      compaction.mayForget();
       return write({ kind: 'receipted', ids: [...ids] });
     },
     requestOf(id) {
@@ -214,7 +211,7 @@ function createJournal({
       return write({ ...standingRecord(entries), seq, epoch_ms: nowMs });
     },
     welcomed(welcomeSeq, nowMs) {
-      mayForget = true;
+      compaction.mayForget();
       return write({ ...standingRecord(entries), welcome_seq: welcomeSeq, welcome_ms: nowMs });
     },
     answers: () => queue.between(async () => undefined),

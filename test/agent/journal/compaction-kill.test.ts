@@ -25,7 +25,7 @@ const POINTS = [
   ['fdatasync', 78],
 ] as const;
 
-test('a SIGKILL at any call of a compaction loses nothing', async (t) => {
+test('a SIGKILL at any call of a compaction loses nothing (promise 7)', async (t) => {
   if (spawnSync('strace', ['-V']).status !== 0) return t.skip('killing at a call needs strace');
   const directory = temporaryDirectory(t);
   const ids = new Set<string>();

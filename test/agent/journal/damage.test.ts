@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { z } from 'zod';
 import type { TestScope } from '../../support/broker.js';
 import { journalRequest, openTestJournal, type TestRequest } from '../../support/journal.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
@@ -10,7 +14,7 @@ const STARTS = 4;
 /** Coprime to 8, so that every bit of a byte has its turn. */
 const FLIP_STEP = 3;
 
-test('a last write cut off at any byte is cut back to the write before it, and appending goes on', async (t) => {
+test('a last write cut off at any byte is cut back to the write before it, and appending goes on (promise 18)', async (t) => {
   const { directory, file, requests, sizes } = await journalOfSingleWrites(t);
   const whole = readFileSync(file);
   const lastStart = sizes.at(-2) ?? 0;
@@ -76,6 +80,39 @@ test('a sector of zeros that is not in the last write is damage', async (t) => {
   assert.equal(setAside(directory).length, 1);
 });
 
+test('what a failed write left behind the end that the next file tells counts for nothing', async (t) => {
+  if (spawnSync('strace', ['-V']).status !== 0) return t.skip('making fdatasync fail needs strace');
+  const directory = temporaryDirectory(t);
+  const script = fileURLToPath(new URL('../../support/journal-three-accepts.ts', import.meta.url));
+  const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=fdatasync:error=EIO:when=3'];
+  const { stdout } = await execa('strace', [...inject, process.execPath, '--import', 'tsx', script, directory], {
+    env: { UV_THREADPOOL_SIZE: '1' }, // strace counts the calls of each thread
+  });
+  const { ids } = z.object({ ids: z.array(z.string()) }).parse(JSON.parse(stdout));
+  appendFileSync(join(directory, 'journal', '00000001'), 'half a frame that no truncation took away');
+
+  const journal = await openTestJournal(t, directory);
+
+  assert.deepEqual(
+    ids.map((id) => journal.find(id)?.state),
+    ['starting', undefined, 'starting'],
+  );
+  assert.deepEqual(setAside(directory), []);
+});
+
+test('a file that is shorter than the next one tells is damage', async (t) => {
+  const directory = temporaryDirectory(t);
+  const journal = await openTestJournal(t, directory, { maxBytes: 1024 * 1024 });
+  for (let count = 0; count < 3; count += 1) await journal.accept(journalRequest({ bytes: 60_000 }));
+  await journal.close();
+  const [first = ''] = readdirSync(join(directory, 'journal'));
+  truncateSync(join(directory, 'journal', first), 50_000);
+
+  await openTestJournal(t, directory, { maxBytes: 1024 * 1024 });
+
+  assert.equal(setAside(directory).length, 1);
+});
+
 test('nothing of a torn write is left behind the next, shorter one', async (t) => {
   const directory = temporaryDirectory(t);
   const file = join(directory, 'journal', '00000001');
@@ -93,7 +130,7 @@ test('nothing of a torn write is left behind the next, shorter one', async (t) =
   assert.deepEqual(setAside(directory), []);
 });
 
-test('a flipped bit anywhere sets the journal aside, and a new one begins without an epoch', async (t) => {
+test('a flipped bit anywhere sets the journal aside, and a new one begins without an epoch (promise 18)', async (t) => {
   const { directory, file } = await journalOfSingleWrites(t);
   const whole = readFileSync(file);
 

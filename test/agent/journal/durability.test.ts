@@ -19,7 +19,7 @@ const MESSAGES_PER_ROUND = 300;
 
 const Told = z.union([z.object({ accepted: z.string() }), z.object({ finished: z.string() })]);
 
-test('what was acknowledged before a SIGKILL is there after it', async (t) => {
+test('what was acknowledged before a SIGKILL is there after it (promises 4 and 7)', async (t) => {
   const directory = temporaryDirectory(t);
   const accepted = new Set<string>();
   const finished = new Set<string>();
@@ -69,7 +69,7 @@ test('requests that come together share their writes', async (t) => {
   assert.ok(requests.every(({ id }) => again.find(id)));
 });
 
-test('a full disk refuses new work, keeps what was acknowledged, and mends by itself', async (t) => {
+test('a full disk refuses new work, keeps what was acknowledged, and mends by itself (promise 16)', async (t) => {
   if (!mayMount()) return t.skip('mounting a small disk needs root');
   const directory = smallDisk(t, '2m');
   const journal = await openTestJournal(t, directory);
@@ -113,7 +113,7 @@ test('a start that did not reach the disk is not counted', async (t) => {
   assert.equal((await openTestJournal(t, directory)).seq, 2);
 });
 
-test('after a failed fdatasync nothing is appended to that file any more, and what failed does not count', async (t) => {
+test('after a failed fdatasync nothing is appended to that file any more, and what failed does not count (promise 16)', async (t) => {
   if (!hasStrace()) return t.skip('making fdatasync fail needs strace');
   const directory = temporaryDirectory(t);
   const script = fileURLToPath(new URL('../../support/journal-three-accepts.ts', import.meta.url));

@@ -161,7 +161,7 @@ test('a closed journal takes nothing more', async (t) => {
   assert.equal((await openTestJournal(t, directory)).find(request.id), undefined);
 });
 
-test('a journal that is full refuses new work, then makes room of what the controller holds', async (t) => {
+test('a journal that is full refuses new work, then makes room of what the controller holds (promise 7)', async (t) => {
   const directory = temporaryDirectory(t);
   const maxBytes = 1024 * 1024;
   const journal = await openTestJournal(t, directory, { maxBytes });
@@ -201,7 +201,7 @@ test('a journal that is full refuses new work, then makes room of what the contr
   assert.equal(again.find(refused.id)?.state, 'starting');
 });
 
-test('an id is forgotten a day after the end of its request, by the time of a welcome, never before', async (t) => {
+test('an id is forgotten a day after the end of its request, by the time of a welcome, never before (promises 4 and 17)', async (t) => {
   const directory = temporaryDirectory(t);
   const journal = await openTestJournal(t, directory);
   const nowMs = SYSTEM_CLOCK.nowMs();
