@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -81,7 +81,7 @@ test('SIGTERM while an agent enrolls ends it with 0, and it lets go of its direc
 });
 
 test('S-M-3, S-M-8: after a SIGKILL the broker says connection_lost, and the next process reports what was interrupted, once', async (t) => {
-  const { controller, hooksDir, start } = await setUp(t);
+  const { controller, directory, hooksDir, start } = await setUp(t);
   const started = join(hooksDir, 'started');
   const script = `#!/bin/sh\necho x >> ${started}\nexec sleep 60\n`;
   writeHook(hooksDir, 'wait', script);
@@ -96,6 +96,7 @@ test('S-M-3, S-M-8: after a SIGKILL the broker says connection_lost, and the nex
     { what: 'the hook is known and accepted' },
   );
   await until(() => existsSync(started), { what: 'the hook runs' });
+  await until(() => bytesBelow(directory).includes('"launched"'), { what: 'the journal says that it was launched' });
 
   first.child.kill('SIGKILL');
   const lost = await controller.hear('status', ({ state }) => state === 'offline');
@@ -142,6 +143,11 @@ async function welcomed(agent: TestChild): Promise<void> {
   }
 }
 
+function bytesBelow(directory: string): string {
+  const files = readdirSync(directory, { recursive: true }).map((name) => join(directory, String(name)));
+  return files.map((file) => (statSync(file).isFile() ? readFileSync(file, 'latin1') : '')).join('');
+}
+
 async function setUp(t: TestScope) {
   const broker = await startTestBroker(t);
   const directory = temporaryDirectory(t);
@@ -151,5 +157,5 @@ async function setUp(t: TestScope) {
   const flags = ['--drain-timeout=1ms', '--metrics-port=-1', '--log-level=silent'];
   const args = [`--data-dir=${directory}`, `--hooks-dir=${hooksDir}`, ...flags];
   const start = (env: Readonly<Record<string, string>> = {}) => startChildWith(t, { file: MAIN, args, env });
-  return { broker, controller, hooksDir, start };
+  return { broker, controller, directory, hooksDir, start };
 }
