@@ -28,7 +28,7 @@ test('a changed hook is refused until it is accepted, then asked for with the ne
   const agent = await startNode(t, muster, 'pump-1', { hooks: [hook(A)] });
 
   await announce(muster, agent, [hook(B)]);
-  await agent.hello(); // names the same announcement: nothing new
+  await announce(muster, agent, [hook(B), { ...hook(A), name: 'other' }]); // the change is no news by now
   await assertRejectsCode(deploy(muster, { nodes: ['pump-1'] }), 'hook_changed');
   const accepted = await accept(muster, 'pump-1', B);
   await deploy(muster, { nodes: ['pump-1'] });
@@ -39,6 +39,7 @@ test('a changed hook is refused until it is accepted, then asked for with the ne
   const subject = 'hook:pump-1/deploy';
   assert.deepEqual(await auditRows(muster.store, 'hook_pinned'), [
     { actor: 'node:pump-1', subject, details: { checksum: A } },
+    { actor: 'node:pump-1', subject: 'hook:pump-1/other', details: { checksum: A } },
   ]);
   assert.deepEqual(await auditRows(muster.store, 'hook_changed'), [
     { actor: 'node:pump-1', subject, details: { checksum: B, pinned: A } },
@@ -271,7 +272,7 @@ function accept({ core }: TestCore, node: string, checksum: string): Promise<Hoo
 }
 
 async function hookOf({ core }: TestCore, node: string): Promise<HookView | undefined> {
-  return (await core.services.hooks.list('default', { ...ALL, node })).items[0];
+  return (await core.services.hooks.list('default', { ...ALL, node, name: 'deploy' })).items[0];
 }
 
 function deploy({ core }: TestCore, target: Parameters<typeof invoke>[1]): Promise<string> {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { hashHook, readOwnedFile } from '../../../../agent/actions/hooks/hook-file.js';
-import { hookRunner, runHook, writeHook } from '../../../support/hooks.js';
+import { type HookRun, hookRunner, runHook, writeHook } from '../../../support/hooks.js';
 import { temporaryDirectory } from '../../../support/temporary-directory.js';
 
 const MIN_RUNS = 50;
@@ -71,6 +71,40 @@ test('S-P-46: a hook that is replaced and overwritten in a tight loop runs as it
 
   assert.equal(existsSync(evil), false, 'the other text never ran');
   assert.deepEqual([...seen.keys()].sort(), ENDS, 'each way was taken, and no other');
+});
+
+test('P-6: name, file, checksum, parameters, first line and sandbox are judged in this order', async (t) => {
+  const zeros = '0'.repeat(64);
+  const nul = { a: '\0' };
+  const sidecar = { sandbox: 'firejail' };
+  const codeOf = async (script: string, options: HookRun): Promise<unknown> => {
+    const { end } = await runHook(t, script, options);
+    return end.kind === 'error' ? end.code : end.kind;
+  };
+
+  const gone = (file: string): void => rmSync(file);
+  assert.equal(await codeOf('', { sidecar, parameters: nul, checksum: zeros, meanwhile: gone }), 'hook_not_found');
+  assert.equal(await codeOf('', { sidecar, parameters: nul, checksum: zeros }), 'integrity_check_failed');
+  assert.equal(await codeOf('', { sidecar, parameters: nul }), 'invalid_parameter');
+  assert.equal(await codeOf('', { sidecar }), 'start_failed');
+  assert.equal(await codeOf('#!/bin/sh\n', { sidecar }), 'sandbox_unavailable');
+  assert.equal(await codeOf('#!/bin/sh\n', {}), 'exited');
+});
+
+test('S-P-45: an end without a run says why in a sentence that names the hook or what it lacks', async (t) => {
+  const cases: [run: HookRun, says: RegExp][] = [
+    [{ meanwhile: (file) => rmSync(file) }, /^The file of hook\.sh is gone\.$/],
+    [{ meanwhile: (file) => chmodSync(file, 0o644) }, /^The file of hook\.sh is not taken: not executable\.$/],
+    [{ checksum: null }, /^The expected checksum of hook\.sh is required\.$/],
+    [{ checksum: '0'.repeat(64) }, /^The SHA-256 of hook\.sh is [0-9a-f]{64}, but the request says 0{64}\.$/],
+    [{ parameters: { 'a-b': 1, a_b: 2 } }, /^Two parameters become the one variable MUSTER_PARAM_A_B\.$/],
+    [{ parameters: { a: '\0' } }, /^The parameter a holds a NUL character\.$/],
+    [{ sidecar: { sandbox: 'firejail' } }, /^This node has no sandbox named firejail\.$/],
+  ];
+  for (const [run, says] of cases) {
+    const { end } = await runHook(t, '#!/bin/sh\n', run);
+    assert.match(end.kind === 'error' ? end.message : end.kind, says);
+  }
 });
 
 test('P-96, S-P-62: one hash serves discovery and the check: of nothing, of 1 MiB, and none of a missing file', async (t) => {

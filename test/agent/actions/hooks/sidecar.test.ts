@@ -4,7 +4,10 @@ import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { discoverHooks } from '../../../../agent/actions/hooks/discover.js';
+import { createHookAction } from '../../../../agent/actions/hooks/run-hook.js';
+import { createProcessGroupIsolation } from '../../../../agent/actions/process-group.js';
 import { HookSpec } from '../../../../protocol/messages/capabilities.js';
+import { createLogger } from '../../../../runtime/logger.js';
 import type { TestScope } from '../../../support/broker.js';
 import { writeHook } from '../../../support/hooks.js';
 import { temporaryDirectory } from '../../../support/temporary-directory.js';
@@ -87,6 +90,18 @@ test('a sidecar may ask for a sandbox with network and writable paths, and bound
 
   assert.deepEqual({ ...asked, ...spec }, spec);
   assert.deepEqual([spec.fault, faults], [undefined, []]);
+});
+
+test('the bound of a sidecar is that of the action', async (t) => {
+  const bounded = (await discoverWith(t, (file) => writeFileSync(file, json({ concurrency: 2, timeout: '5s' })))).spec;
+  const host = {
+    ...{ nodeId: 'pump-7', envPrefix: 'MUSTER_', agentEnv: {}, dataDir: temporaryDirectory(t) },
+    ...{ isolation: createProcessGroupIsolation(), log: createLogger('agent', { level: 'silent' }) },
+  };
+
+  const { concurrency, timeoutMs } = createHookAction({ spec: bounded, file: '/hook' }, host);
+
+  assert.deepEqual([concurrency, timeoutMs], [2, 5000]);
 });
 
 test('a byte order mark is passed over, and of two keys of one name the last counts', async (t) => {
