@@ -1,6 +1,7 @@
 import type { AgentEvidence, Allowances, Evidence } from './evidence.js';
 import { describeFault, type Fault, type FaultKind } from './fault.js';
 import { judgeExecution } from './judge-execution.js';
+import { groupRuns } from './ledger.js';
 
 /** What became of all that was accepted: how many faults of each kind, and each in a plain sentence. */
 export type Verdict = Readonly<{
@@ -15,8 +16,11 @@ export type Verdict = Readonly<{
 
 /** Judges a run by what it left behind. Pure: the same evidence gives the same verdict. */
 export function judge(evidence: Evidence, allowances: Allowances = {}): Verdict {
+  const runsOf = groupRuns(evidence.ledger.lines);
   const faults = [
-    ...evidence.accepted.flatMap((accepted) => judgeExecution(accepted, evidence, allowances)),
+    ...evidence.accepted.flatMap((accepted) =>
+      judgeExecution(accepted, { evidence, runs: runsOf(accepted.executionId), allowances }),
+    ),
     ...strangers(evidence),
     ...evidence.agents.flatMap(judgeAgent),
     ...evidence.survivors.map(({ pid, command }) => fault('orphan', `process ${pid} is still alive: ${command}`)),

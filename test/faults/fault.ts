@@ -7,6 +7,9 @@ export type FaultKind = 'lost' | 'doubled' | 'late' | 'undefined' | 'orphan' | '
 
 export type Fault = Readonly<{ kind: FaultKind; sentence: string }>;
 
+/** A fault of an execution that is known from the context: the rest of a sentence that begins with its id. */
+export type Finding = readonly [FaultKind, string];
+
 /** One line for a reader. */
 export function describeFault({ kind, sentence }: Fault): string {
   return `${kind}: ${sentence}`;

@@ -1,7 +1,7 @@
 import type { Accepted, Allowances, Evidence, JournalFact, Outcome } from './evidence.js';
-import type { Fault, FaultKind } from './fault.js';
+import type { Fault, Finding } from './fault.js';
 import { judgeOutcome, type Seen } from './judge-outcome.js';
-import type { LedgerLine } from './ledger.js';
+import type { Runs } from './ledger.js';
 
 /** A request may start this much before its `issued_at`. */
 const EARLY_MS = 120_000;
@@ -9,13 +9,15 @@ const EARLY_MS = 120_000;
 const LAUNCH_MS = 2_000;
 
 /** Everything that is wrong with one accepted execution. */
-export function judgeExecution(accepted: Accepted, evidence: Evidence, allowances: Allowances): Fault[] {
+export function judgeExecution(
+  accepted: Accepted,
+  { evidence, runs, allowances }: Readonly<{ evidence: Evidence; runs: Runs; allowances: Allowances }>,
+): Fault[] {
   const { executionId, node, label } = accepted;
-  const runs = runsOf(executionId, evidence.ledger.lines);
   const agent = evidence.agents.find((each) => each.node === node);
   const outcome = evidence.outcomes.get(executionId);
   const seen: Seen = { ...runs, lives: agent?.lives ?? [] };
-  const faults: [FaultKind, string][] = [...judgeStarts(accepted, runs.starts)];
+  const faults: Finding[] = [...judgeStarts(accepted, runs.starts)];
   if (outcome === undefined) faults.push(['lost', 'was accepted, and the controller does not know it']);
   else if (!outcome.ended) faults.push(['lost', `has no outcome: it is ${outcome.status}`]);
   else if (outcome.provisional) faults.push(['undefined', `ended as ${saying(outcome)}, provisionally`]);
@@ -29,8 +31,8 @@ export function judgeExecution(accepted: Accepted, evidence: Evidence, allowance
   return faults.map(([kind, why]) => ({ kind, sentence: `${executionId} (${node}, ${label}) ${why}` }));
 }
 
-function judgeStarts({ issuedMs, expiresMs }: Accepted, starts: Runs['starts']): [FaultKind, string][] {
-  const faults: [FaultKind, string][] = [];
+function judgeStarts({ issuedMs, expiresMs }: Accepted, starts: Runs['starts']): Finding[] {
+  const faults: Finding[] = [];
   if (starts.length > 1) faults.push(['doubled', `was started ${starts.length} times`]);
   for (const { atMs } of starts) {
     if (atMs >= expiresMs + LAUNCH_MS) faults.push(['late', `was started ${Math.round(atMs - expiresMs)} ms too late`]);
@@ -43,7 +45,7 @@ function judgeStarts({ issuedMs, expiresMs }: Accepted, starts: Runs['starts']):
 function judgeRecords(
   outcome: Outcome,
   { fact, stored }: { fact: JournalFact | undefined; stored: string | undefined },
-): [FaultKind, string][] {
+): Finding[] {
   const isAgents = stored !== undefined;
   if (!isAgents) {
     if (fact?.state === 'finished') return [['lost', `is finished in the journal, and ${outcome.status} without it`]];
@@ -53,7 +55,7 @@ function judgeRecords(
   }
   if (fact === undefined) return [['lost', 'has a result of which the journal knows nothing']];
   if (fact.state !== 'finished') return [['undefined', `has a result and is ${fact.state} in the journal`]];
-  const faults: [FaultKind, string][] = [];
+  const faults: Finding[] = [];
   if (!fact.receipted) faults.push(['other', 'has no receipt in the journal']);
   // A journal near its bound forgets results that were receipted.
   const isForgotten = fact.receipted && fact.resultSha256 === undefined;
@@ -61,19 +63,6 @@ function judgeRecords(
     faults.push(['undefined', 'has another result in the journal than in the store']);
   }
   return faults;
-}
-
-type Runs = Readonly<{
-  starts: readonly Extract<LedgerLine, { kind: 'start' }>[];
-  ends: readonly Extract<LedgerLine, { kind: 'end' }>[];
-}>;
-
-function runsOf(executionId: string, lines: readonly LedgerLine[]): Runs {
-  const own = lines.filter(({ id }) => id === executionId);
-  return {
-    starts: own.filter((line) => line.kind === 'start'),
-    ends: own.filter((line) => line.kind === 'end'),
-  };
 }
 
 /** An outcome in words. */

@@ -1,15 +1,9 @@
 import type { Accepted, Allowances, Life, Outcome } from './evidence.js';
-import type { FaultKind } from './fault.js';
-import { type LedgerLine, outputOf } from './ledger.js';
+import type { FaultKind, Finding } from './fault.js';
+import { outputOf, type Runs } from './ledger.js';
 
 /** What really happened to an execution, from the ledger and from those who watched the agent's processes. */
-export type Seen = Readonly<{
-  starts: readonly Extract<LedgerLine, { kind: 'start' }>[];
-  ends: readonly Extract<LedgerLine, { kind: 'end' }>[];
-  lives: readonly Life[];
-}>;
-
-type Why = [FaultKind, string];
+export type Seen = Runs & Readonly<{ lives: readonly Life[] }>;
 
 /** From the last line of a hook until its result is on disk; later no crash may lose it. */
 const RECORD_MS = 10_000;
@@ -24,7 +18,7 @@ export function judgeOutcome(
   accepted: Accepted,
   outcome: Outcome,
   { seen, allowances }: { seen: Seen; allowances: Allowances },
-): Why[] {
+): Finding[] {
   const { status, reason } = outcome;
   switch (status) {
     case 'success':
@@ -52,7 +46,7 @@ function judgeExited(
   accepted: Accepted,
   outcome: Outcome,
   { seen, allowances }: { seen: Seen; allowances: Allowances },
-): Why[] {
+): Finding[] {
   const { status, exitCode } = outcome;
   const [end] = seen.ends;
   if (status === 'failed' && exitCode === -1 && end === undefined && allowances.killsHooks) {
@@ -60,7 +54,7 @@ function judgeExited(
   }
   if (seen.starts.length === 0) return [why('undefined', `ended as ${status} and was never started`)];
   if (end === undefined) return [why('undefined', `ended as ${status} and its program never came to its end`)];
-  const faults: Why[] = [];
+  const faults: Finding[] = [];
   if (end.exitCode !== exitCode)
     faults.push(why('undefined', `has exit code ${exitCode}, the program ${end.exitCode}`));
   if ((status === 'success') !== (end.exitCode === 0)) {
@@ -77,7 +71,7 @@ function judgeOutput(
   { executionId, deed }: Accepted,
   { status, stdout }: Outcome,
   expected: 'all' | 'beginning',
-): Why[] {
+): Finding[] {
   if (stdout === undefined) return [why('lost', `ended as ${status}, and its output is not there`)];
   if (!stdout.complete) return [why('lost', 'has output that did not arrive')];
   const printed = outputOf(executionId, deed.bytes);
@@ -90,7 +84,7 @@ function judgeOutput(
   return isRight ? [] : [why('undefined', `has ${bytes.length} bytes of output that the program did not print so`)];
 }
 
-function judgeTimeout({ deed, timeoutMs }: Accepted, { ends }: Seen): Why[] {
+function judgeTimeout({ deed, timeoutMs }: Accepted, { ends }: Seen): Finding[] {
   if (deed.ms + RACE_MS < timeoutMs) {
     return [why('undefined', `ended by its time-out of ${timeoutMs} ms and was to take ${deed.ms} ms`)];
   }
@@ -98,8 +92,8 @@ function judgeTimeout({ deed, timeoutMs }: Accepted, { ends }: Seen): Why[] {
   return ends.length === 0 || isRace ? [] : [why('undefined', 'ended by its time-out, and its program went on')];
 }
 
-function judgeCancelled({ cancelAsked }: Accepted, { launched }: Outcome, seen: Seen): Why[] {
-  const faults: Why[] = [];
+function judgeCancelled({ cancelAsked }: Accepted, { launched }: Outcome, seen: Seen): Finding[] {
+  const faults: Finding[] = [];
   const [start] = seen.starts;
   const isStopped = seen.lives.some(({ end, toMs }) => end === 'stopped' && (toMs ?? 0) >= (start?.atMs ?? 0));
   if (!cancelAsked && !isStopped) {
@@ -113,7 +107,7 @@ function judgeError(
   accepted: Accepted,
   outcome: Outcome,
   { seen, allowances }: { seen: Seen; allowances: Allowances },
-): Why[] {
+): Finding[] {
   const { errorCode, launched } = outcome;
   const faults = launched === 'no' ? notStarted(`${errorCode}, not launched,`, seen) : [];
   if (errorCode === 'interrupted') {
@@ -146,10 +140,10 @@ function isExplained(
   return crashes.some((atMs) => atMs >= fromMs && atMs <= toMs);
 }
 
-function notStarted(as: string, { starts }: Seen): Why[] {
+function notStarted(as: string, { starts }: Seen): Finding[] {
   return starts.length === 0 ? [] : [why('undefined', `ended as ${as} and had been started`)];
 }
 
-function why(kind: FaultKind, sentence: string): Why {
+function why(kind: FaultKind, sentence: string): Finding {
   return [kind, sentence];
 }

@@ -83,6 +83,26 @@ export function parseLedger(text: string): { lines: LedgerLine[]; unreadable: st
   return { lines, unreadable };
 }
 
+/** What the ledger says of one execution. */
+export type Runs = Readonly<{
+  starts: readonly Extract<LedgerLine, { kind: 'start' }>[];
+  ends: readonly Extract<LedgerLine, { kind: 'end' }>[];
+}>;
+
+/** The lines of the ledger by execution id. */
+export function groupRuns(lines: readonly LedgerLine[]): (executionId: string) => Runs {
+  const byId = new Map<string, LedgerLine[]>();
+  for (const line of lines) {
+    const own = byId.get(line.id);
+    if (own === undefined) byId.set(line.id, [line]);
+    else own.push(line);
+  }
+  return (executionId) => {
+    const own = byId.get(executionId) ?? [];
+    return { starts: own.filter((line) => line.kind === 'start'), ends: own.filter((line) => line.kind === 'end') };
+  };
+}
+
 /** Reads the ledger's file. */
 export function readLedger(file: string): { lines: LedgerLine[]; unreadable: string[] } {
   return parseLedger(readFileSync(file, 'utf8'));
