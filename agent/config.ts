@@ -64,6 +64,19 @@ export const AgentConfig = z
       .max(4096)
       .default('./.muster/agent')
       .describe('Directory of the identity and the journal; one agent uses it at a time'),
+    local_socket: z
+      .string()
+      .max(4096)
+      .regex(/^(\/.*[^/]|off)?$/, 'must be an absolute path, or off')
+      .default('')
+      .describe(
+        'Socket for people on the node; agent.sock in RUNTIME_DIRECTORY (which systemd sets) or else in the data directory when empty, none when off',
+      ),
+    local_users: z
+      .array(z.coerce.string().regex(/^([a-z_][a-z0-9_-]{0,31}\$?|\d{1,10})$/, 'must be a user name or a uid'))
+      .max(64)
+      .default([])
+      .describe('Users that may ask over the local socket, by name or uid, beside root and the user of the agent'),
     journal_max_bytes: z
       .int()
       .min(1024 * 1024)

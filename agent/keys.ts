@@ -7,6 +7,8 @@ import type { Identity } from './identity.js';
 /** The controller keys that this node believes: those of the newest list under the root that it pinned. */
 export type TrustedKeys = Readonly<{
   readonly version: number;
+  /** When the newest list ends. */
+  readonly notAfterMs: number;
   /** Undefined for an unknown `kid`. @throws {MusterError} key_list_expired */
   keyOf: (kid: string) => KnownKey | undefined;
   /**
@@ -27,6 +29,9 @@ export function createTrustedKeys(identity: Identity, nowMs: () => number | unde
   return {
     get version() {
       return list.version;
+    },
+    get notAfterMs() {
+      return list.notAfterMs;
     },
     keyOf(kid) {
       const now = nowMs();

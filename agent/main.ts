@@ -1,4 +1,5 @@
-// The agent as one file for small devices: node muster-agent.cjs --enroll URL --token T --data DIR
+// The agent as one file for small devices: node muster-agent.cjs --enroll URL --token T --data DIR, and for the people
+// on the device: node muster-agent.cjs status | actions | run ACTION [name=value…]
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
@@ -6,23 +7,42 @@ import { MusterError } from '../protocol/errors.js';
 import { loadConfig } from '../runtime/config.js';
 import { reportFailure } from '../runtime/lifecycle.js';
 import { VERSION } from '../runtime/version.js';
+import { isLocalCommand } from './local/place.js';
 import { AGENT_SECTIONS, runAgent } from './run.js';
 import { usage } from './usage.js';
 
 // Schemas that compile themselves are fast enough for V8 to optimize, and that takes 3.5 MiB (2026-11).
 z.config({ jitless: true });
-try {
-  const [first, ...rest] = process.argv.slice(2);
-  if ((first === '--help' || first === '-h') && rest.length === 0) process.stdout.write(usage());
-  else if (first === '--version' && rest.length === 0) process.stdout.write(`${VERSION}\n`);
-  else start(process.argv.slice(2));
-} catch (error) {
-  process.exitCode = reportFailure(error);
+void main(process.argv.slice(2));
+
+async function main(args: string[]): Promise<void> {
+  try {
+    const [first, ...rest] = args;
+    if ((first === '--help' || first === '-h') && rest.length === 0) process.stdout.write(usage());
+    else if (first === '--version' && rest.length === 0) process.stdout.write(`${VERSION}\n`);
+    else if (isLocalCommand(first)) process.exitCode = await askLocally(args);
+    else await start(args);
+  } catch (error) {
+    process.exitCode = reportFailure(error);
+  }
 }
 
-function start(args: string[]): void {
+/** Loaded only by who asks: the agent itself never does. */
+async function askLocally(args: readonly string[]): Promise<number> {
+  const { runCommandLine } = await import('./local/command-line.js');
+  const { env, stdout, stderr } = process;
+  const onInterrupt = (listener: () => void): (() => void) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, listener);
+    return () => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, listener);
+    };
+  };
+  return runCommandLine(args, { env, io: { stdout, stderr, onInterrupt } });
+}
+
+function start(args: string[]): Promise<void> {
   const { file, flags } = readFlags(args);
-  void runAgent(loadConfig(AGENT_SECTIONS, { env: process.env, flags, ...(file === undefined ? {} : { file }) }));
+  return runAgent(loadConfig(AGENT_SECTIONS, { env: process.env, flags, ...(file === undefined ? {} : { file }) }));
 }
 
 /** `--config FILE`, `--data DIR`, `--enroll URL`, `--token T`, and every setting as `--its-key`. */

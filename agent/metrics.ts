@@ -11,6 +11,8 @@ export type AgentMetrics = Readonly<{
   ended: (action: string, status: Outcome, seconds: number) => void;
   acked: (reason: RejectionReason | '') => void;
   refused: (code: ErrorCode) => void;
+  /** A caller of the local socket that was not served. */
+  localRefused: (code: ErrorCode) => void;
   outbox: (results: number) => void;
   connected: (isConnected: boolean) => void;
   /** The closed set of `action` labels: built-ins and hooks as they are offered now. */
@@ -19,6 +21,14 @@ export type AgentMetrics = Readonly<{
 
 /** Seconds; actions take from a moment to the ten minutes of the default cap. */
 const DURATION_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 600];
+
+/** Why a caller of the local socket is not served. */
+const LOCAL_REFUSALS: readonly ErrorCode[] = [
+  'invalid_request',
+  'not_a_local_user',
+  'too_many_callers',
+  'deadline_passed',
+];
 
 /** Declares the agent's metrics in a registry of their own. */
 export function createAgentMetrics(): AgentMetrics {
@@ -50,6 +60,12 @@ export function createAgentMetrics(): AgentMetrics {
     labelNames: ['code'],
     registers,
   });
+  const localRefused = new Counter({
+    name: 'muster_agent_local_refused_total',
+    help: 'Callers of the local socket that were not served',
+    labelNames: ['code'],
+    registers,
+  });
   const outbox = new Gauge({ name: 'muster_agent_outbox_results', help: 'Results without a receipt', registers });
   const connected = new Gauge({ name: 'muster_agent_connected', help: '1 while connected to the broker', registers });
   const terminals = new Gauge({ name: 'muster_agent_terminals_open', help: 'Open terminals', registers });
@@ -63,6 +79,7 @@ export function createAgentMetrics(): AgentMetrics {
   for (const reason of REJECTION_REASONS) acks.inc({ status: 'rejected', reason }, 0);
   acks.inc({ status: 'accepted', reason: '' }, 0);
   for (const code of codesOf('refusal')) refused.inc({ code }, 0);
+  for (const code of LOCAL_REFUSALS) localRefused.inc({ code }, 0);
   connected.set(0);
   outbox.set(0);
   terminals.set(0);
@@ -88,6 +105,7 @@ export function createAgentMetrics(): AgentMetrics {
     },
     acked: (reason) => acks.inc({ status: reason === '' ? 'accepted' : 'rejected', reason }),
     refused: (code) => refused.inc({ code }),
+    localRefused: (code) => localRefused.inc({ code }),
     outbox: (results) => outbox.set(results),
     connected: (isConnected) => connected.set(isConnected ? 1 : 0),
     offer(names) {

@@ -8,7 +8,11 @@ import { ACTIONS_DEFAULTS, type ActionsConfig } from './actions-config.js';
 import type { AgentConfig, MeshConfig } from './config.js';
 import { createExecutor, type Executor } from './executor/executor.js';
 import { type Home, openHome } from './home.js';
-import { createTrustedKeys } from './keys.js';
+import { createTrustedKeys, type TrustedKeys } from './keys.js';
+import { createEnds, type Ends } from './local/ends.js';
+import { servedSocket } from './local/place.js';
+import { startLocal } from './local/start-local.js';
+import { createUsers } from './local/users.js';
 import { type AgentMetrics, createAgentMetrics } from './metrics.js';
 import { createOutbox, type Outbox } from './outbox.js';
 import { type AgentSession, startAgentSession } from './session/session.js';
@@ -44,6 +48,11 @@ type Context = Readonly<{
   limits: ActionsConfig;
   home: Home;
   standing: StandingRecord;
+  keys: TrustedKeys;
+  /** Local executions, for those who wait for them. */
+  ends: Ends;
+  /** When this process started. */
+  started: Readonly<{ atMs: number; monotonicMs: number }>;
   metrics: AgentMetrics;
   log: Logger;
   clock: Clock;
@@ -71,6 +80,7 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
     const outbox = reportResults(context, session);
     const executor = takeRequests(context, { actions, session, outbox });
     void executor.recover(); // not waited for: with a full disk the agent comes up, and refuses new work meanwhile
+    await serveLocally(context, { actions, session, executor });
     const metricsPort = await serveMetrics(context, session);
     session.serve({ executor, outbox });
     const { node } = context.home.speaker;
@@ -93,9 +103,13 @@ async function prepare(
   stops: Stops,
 ): Promise<Context> {
   const settings = config.agent;
+  const started = { atMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
   const home = await openHome({ settings, log, clock, signal, stops });
   const standing = createStanding(clock);
-  return { config, settings, limits: actionsConfigOf(settings), home, standing, metrics, log, clock, random, stops };
+  const keys = createTrustedKeys(home.identity.current, standing.nowMs);
+  const ends = createEnds(home.journal);
+  const limits = actionsConfigOf(settings);
+  return { config, settings, limits, home, standing, keys, ends, started, metrics, log, clock, random, stops };
 }
 
 /** `session` is asked for only when hooks change, and by actions that run: there is one by then. */
@@ -133,14 +147,14 @@ async function offerActions(
 }
 
 function connect(
-  { settings, home, standing, metrics, log, clock, random, stops }: Context,
+  { settings, home, standing, keys, metrics, log, clock, random, stops }: Context,
   { actions, onWelcome }: { actions: Actions; onWelcome: () => void },
 ): AgentSession {
   const { identity, key, journal, speaker } = home;
   const session = startAgentSession({
     identity,
     signing: key.signing,
-    keys: createTrustedKeys(identity.current, standing.nowMs),
+    keys,
     standing,
     speaker,
     brokerUrl: settings.broker_url ?? identity.current.broker.url,
@@ -168,7 +182,7 @@ function reportResults({ home, metrics, clock, random, stops }: Context, { voice
 }
 
 function takeRequests(
-  { settings, limits, home, standing, metrics, log, clock, random }: Context,
+  { settings, limits, home, standing, ends, metrics, log, clock, random }: Context,
   { actions, session, outbox }: { actions: Actions; session: AgentSession; outbox: Outbox },
 ): Executor {
   const { voice, executionEnded } = session;
@@ -184,6 +198,7 @@ function takeRequests(
       result(id) {
         outbox.add(id);
         executionEnded();
+        ends.ended(id);
       },
     },
     standing: standing.read,
@@ -192,6 +207,27 @@ function takeRequests(
     log: log.child({ component: 'actions' }),
     random,
   });
+}
+
+/** For people on the node itself; needs neither broker nor welcome. */
+async function serveLocally(
+  { settings, limits, home, keys, ends, started, metrics, log, clock, stops }: Context,
+  { actions, session, executor }: { actions: Actions; session: AgentSession; executor: Executor },
+): Promise<void> {
+  const path = servedSocket(settings, { dataDir: home.dataDir, env: process.env });
+  if (path === undefined) return;
+  const { journal, speaker } = home;
+  const local = await startLocal({
+    ...{ path, executor, session, journal, speaker, keys, ends, started, limits, metrics, clock },
+    isShared: settings.local_users.length > 0,
+    users: createUsers({ listed: settings.local_users, ownUid: process.getuid?.() ?? 0 }),
+    find: actions.find,
+    capabilities: actions.capabilities,
+    journalMaxBytes: settings.journal_max_bytes,
+    maxPacketBytes: settings.max_packet_bytes,
+    log: log.child({ component: 'local' }),
+  });
+  stops.add(local.stop);
 }
 
 async function serveMetrics({ settings, metrics, stops }: Context, session: AgentSession): Promise<number | undefined> {

@@ -2,8 +2,8 @@ import type { z } from 'zod';
 import { Problem, pageOf } from '../controller/http/schemas.js';
 import { ERROR_CODES, type ErrorCode, MusterError } from '../protocol/errors.js';
 import { errnoOf } from '../runtime/errno.js';
+import { escapeText } from '../runtime/terminal-text.js';
 import type { Connection } from './installation.js';
-import { escapeText } from './render/escape.js';
 
 /** An answer has this long to come, on top of the time that the controller was asked to wait. */
 const DEADLINE_MS = 15_000;

@@ -1,8 +1,8 @@
 import { TextDecoder } from 'node:util';
 import type { ExecutionView } from '../controller/http/schemas.js';
+import { escapeOutput, escapeText } from '../runtime/terminal-text.js';
 import type { Client } from './client.js';
 import type { Io } from './io.js';
-import { escapeOutput, escapeText } from './render/escape.js';
 
 /** Shows what nodes print while they run, line by line. */
 export type LiveOutput = Readonly<{

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
+import { toJson } from '../runtime/terminal-text.js';
 import { type Client, createClient } from './client.js';
 import { findConnection } from './installation.js';
 import { type Io, printLine } from './io.js';
-import { toJson } from './render/escape.js';
 
 /** What every command that talks to a controller understands. */
 const ConnectionOptions = z.object({

@@ -232,6 +232,12 @@ export const ERROR_CODES = {
   not_connected: startup('there is no connection to the broker', 'nothing: it is tried again'),
   deadline_passed: startup('a peer did not answer in time', 'look at the link and at the peer'),
   unsafe_key: startup('the key is not an Ed25519 key that may be trusted', 'make a new key'),
+  agent_not_found: startup('no agent answers on the local socket', 'start it, or name its socket with --socket'),
+  not_a_local_user: startup(
+    'the user may not ask the agent of this node',
+    'ask as root or as the user of the agent, or have an administrator list the user in agent.local_users',
+  ),
+  too_many_callers: startup('the local socket has too many callers', 'try again'),
   usage: startup('the command line is wrong', 'read muster help'),
 } as const satisfies Record<string, ErrorEntry>;
 

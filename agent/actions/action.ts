@@ -45,6 +45,8 @@ export type Action = Readonly<{
   parameters: readonly ParameterSpec[];
   /** Milliseconds; undefined means the request's time-out alone counts. */
   timeoutMs?: number;
+  /** Hooks only: the SHA-256 that the file has now, lower-case hex; undefined when it cannot be read. */
+  checksum?: () => Promise<string | undefined>;
   /** So many executions of it run at once on this node; undefined means that only the agent's own limit counts. */
   concurrency?: number;
   /** It prepares before it starts a program, and asks `mayStart` then. Any other counts as launched when `run` is called. */

@@ -24,6 +24,8 @@ export type Journal = Readonly<{
   /** `now` of the welcome that began this journal; undefined before it. */
   readonly epochMs: number | undefined;
   readonly welcomeSeq: number;
+  /** What it takes on disk, output included. */
+  readonly bytes: number;
   find: (id: string) => JournalEntry | undefined;
   /** `starting`: accepted and starting in one write, for what starts at once. */
   accept: (

@@ -162,6 +162,9 @@ function createJournal({
     get welcomeSeq() {
       return entries.standing.welcomeSeq;
     },
+    get bytes() {
+      return segments.bytes + entries.spillBytes;
+    },
     find: (id) => toEntry(entries.byId.get(id)),
     async accept({ id, sha256, octets, expiresMs, starting }) {
       if (segments.bytes + entries.spillBytes + RECORD_BYTES + octets.length > maxBytes) {

@@ -8,7 +8,7 @@ import { type Clock, toTime } from '../../runtime/clock.js';
 import { withDeadline } from '../../runtime/deadline.js';
 import type { Logger } from '../../runtime/logger.js';
 import { type IncomingMessage, startMqttSession } from '../../runtime/mqtt-session.js';
-import { createRefusals } from '../../runtime/refusals.js';
+import { createRefusals, type Refusal } from '../../runtime/refusals.js';
 import { VERSION } from '../../runtime/version.js';
 import type { Executor } from '../executor/executor.js';
 import type { Speaker } from '../executor/to-result.js';
@@ -56,6 +56,14 @@ export type AgentSessionOptions = Readonly<{
   random: () => number;
 }>;
 
+/** Times by the wall clock; undefined while there is no connection, or before the first welcome or refusal. */
+export type SessionFacts = Readonly<{
+  brokerUrl: string;
+  connectedSinceMs: number | undefined;
+  lastWelcomeMs: number | undefined;
+  lastRefusal: Refusal | undefined;
+}>;
+
 /** The agent's side of the broker: what it says, and what it does with what comes. */
 export type AgentSession = Readonly<{
   readonly connected: boolean;
@@ -67,6 +75,8 @@ export type AgentSession = Readonly<{
   capabilitiesChanged: () => void;
   /** An execution has ended. */
   executionEnded: () => void;
+  /** How the link is, for people. */
+  facts: () => SessionFacts;
   /** Says offline, then DISCONNECT. */
   stop: () => Promise<void>;
 }>;
@@ -91,6 +101,8 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
   let regroupTimer: NodeJS.Timeout | undefined;
   let capabilitiesTimer: NodeJS.Timeout | undefined;
   let areCapabilitiesDue = false;
+  let connectedSinceMs: number | undefined;
+  let lastWelcomeMs: number | undefined;
   /** Requests and controls that are being worked on. */
   let underWay = 0;
 
@@ -112,12 +124,14 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     }),
     filters,
     onConnect(connection) {
+      connectedSinceMs = clock.nowMs();
       renewal.connected();
       metrics.connected(true);
       attempt(voice.status(status('online', 'connected', connection)), 'status not published');
       greeting.connected();
     },
     onDisconnect() {
+      connectedSinceMs = undefined;
       metrics.connected(false);
       greeting.disconnected();
     },
@@ -197,6 +211,7 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     if (control.password !== undefined) takePassword(control.password);
     log.info({ welcomeSeq: control.welcome_seq, groups: control.groups.length }, 'welcomed');
     if (control.announce) publishCapabilities();
+    lastWelcomeMs = clock.nowMs();
     options.onWelcome();
   }
 
@@ -326,6 +341,7 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     },
     capabilitiesChanged: publishCapabilities,
     executionEnded: snapshots.nudge,
+    facts: () => ({ brokerUrl: options.brokerUrl, connectedSinceMs, lastWelcomeMs, lastRefusal: refusals.last() }),
     async stop() {
       greeting.stop();
       renewal.stop();

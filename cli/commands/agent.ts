@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { AGENT_SECTIONS, runAgent } from '../../agent/run.js';
 import type { Io } from '../io.js';
 import { partCommand } from '../part.js';
+import { localCommands } from './agent-local.js';
 
 const HELP = `
 The first start enrolls the node with a token (muster enroll-token create); afterwards neither URL nor token is
@@ -11,7 +12,8 @@ needed. A second agent on one machine wants a directory, a node id and a metrics
 Examples:
   $ muster agent --enroll http://127.0.0.1:8080 --token "$(muster enroll-token create)"
   $ muster agent --data ./second --node-id second --metrics-port 0 --enroll http://127.0.0.1:8080 --token met_…
-  $ MUSTER_AGENT_HOOKS_DIR=/etc/muster/hooks muster agent --config /etc/muster.yaml`;
+  $ MUSTER_AGENT_HOOKS_DIR=/etc/muster/hooks muster agent --config /etc/muster.yaml
+  $ muster agent status`;
 
 const PART = {
   name: 'agent',
@@ -22,7 +24,12 @@ const PART = {
   inDataDir: (dataDir: string) => ({ data_dir: join(dataDir, 'agent') }),
 };
 
-/** `muster agent`: takes requests from the controller and runs them on this machine. */
+/**
+ * `muster agent`: takes requests from the controller and runs them on this machine. With a further word it asks the
+ * agent that runs already.
+ */
 export function agentCommand(io: Io): Command {
-  return partCommand(PART, io, (config) => runAgent(config));
+  const command = partCommand(PART, io, (config) => runAgent(config)).enablePositionalOptions();
+  for (const local of localCommands(io)) command.addCommand(local);
+  return command;
 }

@@ -1,8 +1,8 @@
 import { Argument, Command } from 'commander';
 import { BrokerCredential } from '../../controller/http/schemas.js';
+import { escapeText } from '../../runtime/terminal-text.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, connect, print } from '../options.js';
-import { escapeText } from '../render/escape.js';
 
 const HELP = `
 A monitor reads the broker's own counters ($SYS/#). A controller may watch every topic of the org: it is

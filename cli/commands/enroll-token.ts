@@ -2,9 +2,9 @@ import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { EnrollmentTokenCreated, EnrollmentTokenView } from '../../controller/http/schemas.js';
 import { parseLabel } from '../../protocol/selectors.js';
+import { escapeText } from '../../runtime/terminal-text.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, collect, connect, print } from '../options.js';
-import { escapeText } from '../render/escape.js';
 import { renderTable } from '../render/table.js';
 
 const HELP = `

@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { controllerEndpoint } from '../../agent/controller-endpoint.js';
 import { ApiTokenCreated } from '../../controller/http/schemas.js';
 import { MusterError } from '../../protocol/errors.js';
+import { escapeText } from '../../runtime/terminal-text.js';
 import { createClient } from '../client.js';
 import { findUrl, writeLogin } from '../installation.js';
 import type { Io } from '../io.js';
 import { readPassword } from '../password.js';
-import { escapeText } from '../render/escape.js';
 
 const HELP = `
 The token that it gets is kept for you alone and works for 12 hours. Commands use it where no ./.muster, --data or

@@ -6,11 +6,11 @@ import { ActionView, InvocationAnswer, type InvocationView, pageOf } from '../..
 import { isMusterError } from '../../protocol/errors.js';
 import type { Parameters } from '../../protocol/messages/parameters.js';
 import { EXIT } from '../../runtime/exit-codes.js';
+import { readParameters, type TypedParameters, toParameters } from '../../runtime/parameters.js';
 import type { Client } from '../client.js';
 import { follow, type Outcome } from '../follow.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, collect, collectNodes, connect, print } from '../options.js';
-import { readParameters, type TypedParameters, toParameters } from '../parameters.js';
 import { renderEnd, renderOutcome } from '../report.js';
 import { toSelector } from '../target.js';
 import { watchOf } from '../watch.js';

@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { ApiTokenCreated, ApiTokenView, Role } from '../../controller/http/schemas.js';
+import { escapeText } from '../../runtime/terminal-text.js';
 import { dataDirOf } from '../installation.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, connect, print } from '../options.js';
-import { escapeText } from '../render/escape.js';
 import { renderTable } from '../render/table.js';
 
 const HELP = `

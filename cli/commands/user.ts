@@ -1,10 +1,10 @@
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { Role, UserView } from '../../controller/http/schemas.js';
+import { escapeText } from '../../runtime/terminal-text.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, connect, print } from '../options.js';
 import { readNewPassword } from '../password.js';
-import { escapeText } from '../render/escape.js';
 import { renderTable } from '../render/table.js';
 
 const HELP = `

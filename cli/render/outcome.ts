@@ -1,10 +1,10 @@
 import type { ExecutionView } from '../../controller/http/schemas.js';
 import { formatDuration } from '../../protocol/durations.js';
 import { describeSelector } from '../../protocol/selectors.js';
+import { escapeOutput, escapeText } from '../../runtime/terminal-text.js';
 import type { Outcome } from '../follow.js';
 import { colorsFor, type Io } from '../io.js';
 import { inlineOutput, type StreamText } from '../whole-output.js';
-import { escapeOutput, escapeText } from './escape.js';
 import { layOutJson } from './json.js';
 import { executionCell, noteOf } from './status.js';
 import { renderTable } from './table.js';

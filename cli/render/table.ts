@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
+import { escapeText } from '../../runtime/terminal-text.js';
 import { colorsFor, type Io } from '../io.js';
-import { escapeText } from './escape.js';
 
 /** Text of a cell, and what it means. */
 export type Cell = string | Readonly<{ text: string; tone: 'good' | 'bad' | 'dim' }>;

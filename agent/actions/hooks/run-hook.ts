@@ -44,8 +44,14 @@ export function createHookAction({ spec, file }: Hook, host: HookHost): Action {
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(spec.concurrency === undefined ? {} : { concurrency: spec.concurrency }),
     asksMayStart: true,
+    checksum: () => presentChecksum(file),
     run: (context) => runHook({ spec, file }, host, context),
   };
+}
+
+async function presentChecksum(file: string): Promise<string | undefined> {
+  const read = await readOwnedFile(file, { maxBytes: MAX_HOOK_BYTES, isExecutable: true });
+  return read.kind === 'refused' ? undefined : hashHook(read.content);
 }
 
 /** Checks in the order of P-6, then runs a private copy of the very bytes that were checked. */

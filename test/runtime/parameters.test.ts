@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readParameters, toParameters } from '../../cli/parameters.js';
 import { toSelector } from '../../cli/target.js';
 import { ParameterSpec } from '../../protocol/messages/parameters.js';
+import { readParameters, toParameters } from '../../runtime/parameters.js';
 import { assertThrowsCode } from '../support/assert-code.js';
 
 const SPECS = (['string', 'number', 'integer', 'boolean', 'ip'] as const).map((type) =>

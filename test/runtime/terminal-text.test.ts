@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { escapeOutput, escapeText, toJson } from '../../cli/render/escape.js';
+import { escapeOutput, escapeText, toJson } from '../../runtime/terminal-text.js';
 
 /** Whatever a terminal acts on, or that hides or turns around what is read. */
 const HOSTILE = /[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
