@@ -1,125 +1,178 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as afterMs } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { Journal } from '../../../agent/journal/contract.js';
-import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
-import { acting, createTestExecutor, idOf, receive } from '../../support/executor.js';
-import { openTestJournal } from '../../support/journal.js';
+import { MusterError } from '../../../protocol/errors.js';
+import { SYSTEM_CLOCK, toTime } from '../../../runtime/clock.js';
+import { acting, createTestExecutor, idOf, receive, standingNow } from '../../support/executor.js';
+import { openTestJournal, withOwn } from '../../support/journal.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { until } from '../../support/until.js';
 
-const RUNS = 60;
-const REQUESTS = 4;
+const RUNS = 20;
 const HOUR_MS = 3_600_000;
+const MAX_CONCURRENT = 3;
 
-/** What a broker and an operator may do, in any order and as often as they like; requests and acks may be lost. */
+/** What is asked for: for one node and for all, of an action that may run often and of one that runs alone. */
+const ASKED = [
+  { action: 'echo' },
+  { action: 'echo' },
+  { action: 'alone' },
+  { action: 'alone' },
+  { action: 'echo', spread: '4ms' },
+  { action: 'alone', spread: '4ms' },
+];
+
+/** What a broker, an operator, a disk and a power switch may do, in any order and as often as they like. */
 const step = fc.record({
-  do: fc.constantFrom('deliver', 'deliver', 'deliver', 'cancel', 'receipt', 'end', 'restart', 'pause'),
-  which: fc.nat({ max: REQUESTS - 1 }),
+  do: fc.oneof(
+    { weight: 8, arbitrary: fc.constant('deliver' as const) },
+    { weight: 5, arbitrary: fc.constantFrom('cancel', 'receipt', 'end', 'pause', 'wait', 'wait') },
+    { weight: 2, arbitrary: fc.constantFrom('crash', 'stop', 'disk full', 'disk has room') },
+    { weight: 1, arbitrary: fc.constant('time passes' as const) },
+  ),
+  which: fc.nat({ max: ASKED.length - 1 }),
 });
 
-test('lost, repeated and reordered messages and restarts: at most one start, one outcome for what was accepted', async (t) => {
+test('whatever is lost, repeated, reordered, cancelled, stopped or full: at most one start, in time, and one outcome', async (t) => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
-      const world = createWorld();
-      let agent = await startAgent(world, await openTestJournal({ after: () => undefined }, world.directory));
+    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60, size: 'max' }), async (steps) => {
+      const world = createWorld(temporaryDirectory(t));
+      let agent = await startAgent(world);
       for (const { do: what, which } of steps) {
         const received = world.requests[which];
         assert.ok(received);
-        if (what === 'restart') {
-          await agent.crash();
-          agent = await startAgent(world, await openTestJournal({ after: () => undefined }, world.directory));
+        if (what === 'crash' || what === 'stop') {
+          await agent[what]();
+          agent = await startAgent(world);
         } else if (what === 'deliver') void agent.executor.execute(received);
-        else if (what === 'cancel') void agent.executor.cancel(cancelOf(idOf(received)));
+        else if (what === 'cancel') void agent.executor.cancel(cancelOf(idOf(received))).catch(() => undefined);
         else if (what === 'receipt') void agent.journal.receipt([idOf(received)]);
-        else if (what === 'end') for (const end of [...world.ends]) end();
+        else if (what === 'end') world.endAll();
+        else if (what === 'disk full' || what === 'disk has room') world.isFull = what === 'disk full';
+        else if (what === 'time passes') world.laterMs += HOUR_MS / 2;
+        else if (what === 'wait') await afterMs(3);
         else await new Promise((resolve) => setImmediate(resolve));
       }
-      await until(() => endAll(world) && agent.executor.activeCount() === 0, { what: 'quiet' });
-      world.check(agent.journal);
+      world.isFull = false;
+      await agent.stop(); // tries at once what the disk refused; what only waited is taken up by the next agent
+      agent = await startAgent(world);
+      await until(() => world.endAll() && agent.executor.running().length === 0, { what: 'quiet' });
       await agent.stop();
+      await world.check();
     }),
     { numRuns: RUNS },
   );
+});
 
-  function createWorld() {
-    const directory = temporaryDirectory(t);
-    const starts = new Map<string, number>();
-    const results = new Map<string, Set<string>>();
-    const accepted = new Set<string>();
-    const ends = new Set<() => void>();
-    const requests = Array.from({ length: REQUESTS }, () => receive());
-    return {
-      ...{ directory, starts, results, accepted, ends, requests },
-      check(journal: Journal) {
-        for (const id of requests.map(idOf)) {
-          assert.ok((starts.get(id) ?? 0) <= 1, 'started more than once');
-          assert.ok((results.get(id)?.size ?? 0) <= 1, 'two different results');
-          if (accepted.has(id)) assert.equal(journal.find(id)?.state, 'finished', 'accepted without an outcome');
-        }
-      },
-    };
-  }
+type World = ReturnType<typeof createWorld>;
 
-  type World = ReturnType<typeof createWorld>;
+function createWorld(directory: string) {
+  const roster_at = toTime(SYSTEM_CLOCK.nowMs());
+  const requests = ASKED.map((ask) => receive('spread' in ask ? { ...ask, target: { fleet: true }, roster_at } : ask));
+  const starts = new Map<string, number>();
+  const results = new Map<string, Set<string>>();
+  const accepted = new Set<string>();
+  const faults: string[] = [];
+  const ends = new Map<() => void, string>();
+  const world = {
+    ...{ directory, requests, results, accepted, ends, isFull: false, laterMs: 0 },
+    nowMs: () => SYSTEM_CLOCK.nowMs() + world.laterMs,
+    started(id: string, action: string) {
+      starts.set(id, (starts.get(id) ?? 0) + 1);
+      const request = requests.find((each) => idOf(each) === id)?.request;
+      if (world.nowMs() >= Date.parse(request?.expires_at ?? '')) faults.push(`${id} started after its time`);
+      const active = [...ends.values()];
+      if (active.length >= MAX_CONCURRENT) faults.push('more at once than max_concurrent');
+      if (action === 'alone' && active.includes('alone')) faults.push('more of one action than its concurrency');
+    },
+    endAll() {
+      for (const end of [...ends.keys()]) end();
+      return true;
+    },
+    async check() {
+      const journal = await openTestJournal({ after: () => undefined }, directory);
+      for (const id of requests.map(idOf)) {
+        if ((starts.get(id) ?? 0) > 1) faults.push(`${id} started more than once`);
+        if ((results.get(id)?.size ?? 0) > 1) faults.push(`${id} has two different results`);
+        const entry = journal.find(id);
+        if (accepted.has(id) && entry?.state !== 'finished') faults.push(`${id} was accepted and has no outcome`);
+        const { status, launched } = JSON.parse(journal.resultOf(id)?.toString() ?? '{}');
+        if (launched === 'no' && starts.has(id)) faults.push(`${id} ran, and says that it did not`);
+        if (status === 'success' && !starts.has(id)) faults.push(`${id} did not run, and says that it did`);
+      }
+      await journal.close();
+      assert.deepEqual(faults, []);
+    },
+  };
+  return world;
+}
 
-  async function startAgent(world: World, journal: Journal) {
-    let isDead = false;
-    let isClosing = false;
-    const action = acting('echo', ({ executionId, signal }) => {
-      world.starts.set(executionId, (world.starts.get(executionId) ?? 0) + 1);
-      return new Promise((resolve) => {
-        const end = (): void => {
-          world.ends.delete(end);
-          resolve({ kind: 'exited', exitCode: 0 });
-        };
-        world.ends.add(end);
-        signal.addEventListener('abort', end, { once: true });
-      });
-    });
-    const { executor } = await createTestExecutor(
-      { after: () => undefined },
-      {
-        journal,
-        actions: [action],
-        limits: { maxConcurrent: 3 },
-        reporter: {
-          ack: async ({ executionId, reason }) => {
-            if (reason === '' && !isDead) world.accepted.add(executionId);
-          },
-          result(id) {
-            if (isClosing) return; // a closed journal cannot be read
-            const result = journal.resultOf(id);
-            if (result === undefined) return;
-            world.results.set(id, (world.results.get(id) ?? new Set()).add(result.toString()));
-          },
+async function startAgent(world: World) {
+  let isDead = false;
+  const real = await openTestJournal({ after: () => undefined }, world.directory);
+  const journal = onDisk(real, world);
+  const actions = [acting('echo', run), acting('alone', run, { concurrency: 1 })];
+  const { executor } = await createTestExecutor(
+    { after: () => undefined },
+    {
+      ...{ journal, actions, limits: { maxConcurrent: MAX_CONCURRENT } },
+      standing: () => ({ ...standingNow(), nowMs: world.nowMs() }),
+      reporter: {
+        ack: async ({ executionId, reason }) => {
+          if (reason === '' && !isDead) world.accepted.add(executionId);
+        },
+        result(id) {
+          if (isDead) return; // a closed journal cannot be read
+          const result = journal.resultOf(id);
+          if (result !== undefined) world.results.set(id, (world.results.get(id) ?? new Set()).add(result.toString()));
         },
       },
-    );
-    await executor.recover();
-    return {
-      executor,
-      journal,
-      /** Nothing that this agent does from now on reaches disk or broker. */
-      async crash() {
-        isClosing = true;
-        await journal.close();
-        isDead = true;
-        await executor.shutdown(0, AbortSignal.abort());
-        for (const end of [...world.ends]) end();
-      },
-      async stop() {
-        await executor.shutdown(0, AbortSignal.abort());
-        await journal.close();
-      },
-    };
-  }
+    },
+  );
+  void executor.recover();
+  return {
+    ...{ executor, journal },
+    /** Nothing that this agent does from now on reaches disk or broker. */
+    async crash() {
+      isDead = true;
+      await real.close();
+      world.ends.clear(); // its children end with it
+      void executor.shutdown(0, AbortSignal.abort());
+    },
+    async stop() {
+      await executor.shutdown(0, AbortSignal.abort());
+      await real.close();
+    },
+  };
 
-  function endAll({ ends }: World): boolean {
-    for (const end of [...ends]) end();
-    return true;
+  function run({ executionId, signal }: { executionId: string; signal: AbortSignal }) {
+    const action = world.requests.find((each) => idOf(each) === executionId)?.request.action ?? '';
+    if (!isDead) world.started(executionId, action);
+    return new Promise<{ kind: 'exited'; exitCode: number }>((resolve) => {
+      const end = (): void => {
+        world.ends.delete(end);
+        resolve({ kind: 'exited', exitCode: 0 });
+      };
+      if (!isDead) world.ends.set(end, action);
+      signal.addEventListener('abort', end, { once: true });
+    });
   }
-});
+}
+
+/** The journal on a disk that may be full. */
+function onDisk(journal: Journal, world: World): Journal {
+  const whenRoom = <T>(write: () => Promise<T>): Promise<T> =>
+    world.isFull ? Promise.reject(new MusterError('storage_failed', 'the disk is full')) : write();
+  return withOwn(journal, {
+    accept: (request) => whenRoom(() => journal.accept(request)),
+    starting: (id) => whenRoom(() => journal.starting(id)),
+    cancel: (cancel) => whenRoom(() => journal.cancel(cancel)),
+    finish: (...ending) => whenRoom(() => journal.finish(...ending)),
+    receipt: (ids) => whenRoom(() => journal.receipt(ids)).catch(() => undefined),
+  });
+}
 
 function cancelOf(id: string) {
   return { id, reason: 'not needed', expiresMs: SYSTEM_CLOCK.nowMs() + HOUR_MS };
