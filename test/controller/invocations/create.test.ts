@@ -120,7 +120,7 @@ test('the same Idempotency-Key with another body conflicts, for another principa
   assert.equal(new Set([first, other, later].map(({ invocation }) => invocation.id)).size, 3);
 });
 
-test('a node takes no more open executions than it may have', async (t) => {
+test('promise 15: a node takes no more open executions than it may have', async (t) => {
   const muster = await startWithNode(t, undefined, { max_open_per_node: 3 });
   const { services } = muster.core;
   for (let count = 0; count < 3; count += 1) await invoke(services.invocations, { nodes: ['pump-1'] });
