@@ -52,6 +52,8 @@ export const Capabilities = z.object({
   hooks: z.array(HookSpec).max(500),
   containers: z.array(z.record(z.string().max(64), z.unknown())).max(500),
   terminals: z.array(z.record(z.string().max(64), z.unknown())).max(100),
-  limits: z.record(z.string().max(64), z.union([z.number(), z.string().max(256), z.boolean()])),
+  limits: z
+    .record(z.string().max(64), z.union([z.number(), z.string().max(256), z.boolean()]))
+    .describe('Bounds of the node; `process_isolation`: `cgroup`, `pid_namespace` or `process_group`'),
 });
 export type Capabilities = Readonly<z.infer<typeof Capabilities>>;
