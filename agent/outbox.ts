@@ -1,6 +1,7 @@
 import { isMusterError } from '../protocol/errors.js';
 import { spreadBackoffMs } from '../runtime/backoff.js';
 import type { Clock } from '../runtime/clock.js';
+import type { Logger } from '../runtime/logger.js';
 import type { Journal } from './journal/contract.js';
 
 /** Results that the controller has not receipted are published again: after 5 s, doubling to 5 min. */
@@ -35,12 +36,14 @@ export function createOutbox({
   publish,
   onCount,
   clock,
+  log,
   random,
 }: {
   journal: Journal;
   publish: (payload: Buffer) => Promise<void>;
   onCount: (unreceipted: number) => void;
   clock: Clock;
+  log: Logger;
   random: () => number;
 }): Outbox {
   /** By execution id, in the order of their ends. */
@@ -114,7 +117,8 @@ export function createOutbox({
       unsent.delete(id);
     } catch (error) {
       if (!isMusterError(error)) throw error;
-      // Not connected: the next welcome flushes, and the back-off covers everything else.
+      // Not connected: the next welcome flushes, and the back-off covers everything else. Told once, not at each try.
+      if (entry.attempts === 1) log.warn({ execution_id: id, error: error.message }, 'result not sent');
     } finally {
       underWay -= 1;
       entry.isQueued = false;

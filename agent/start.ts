@@ -174,9 +174,16 @@ function connect(
   return session;
 }
 
-function reportResults({ home, metrics, clock, random, stops }: Context, { voice }: AgentSession): Outbox {
+function reportResults({ home, metrics, clock, log, random, stops }: Context, { voice }: AgentSession): Outbox {
   const { journal } = home;
-  const outbox = createOutbox({ journal, publish: voice.result, onCount: metrics.outbox, clock, random });
+  const outbox = createOutbox({
+    journal,
+    publish: voice.result,
+    onCount: metrics.outbox,
+    clock,
+    log: log.child({ component: 'actions' }),
+    random,
+  });
   stops.add(outbox.stop);
   return outbox;
 }

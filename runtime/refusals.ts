@@ -14,15 +14,17 @@ export type Refusals = Readonly<{
 /** What was refused, and when by the wall clock. */
 export type Refusal = Readonly<{ code: ErrorCode; atMs: number }>;
 
-/** `count` moves the metric; it is called for every refusal. */
+/** `count` moves the metric; it is called for every refusal. `isFault` is true for what a person has to mend: an error. */
 export function createRefusals({
   log,
   clock,
   count,
+  isFault = () => false,
 }: {
   log: Logger;
   clock: Clock;
   count: (code: ErrorCode) => void;
+  isFault?: (code: ErrorCode) => boolean;
 }): Refusals {
   /** When each code was last logged, and how many were not since. */
   const seen = new Map<ErrorCode, { sinceMs: number; unlogged: number }>();
@@ -38,7 +40,8 @@ export function createRefusals({
         logged.unlogged += 1;
         return;
       }
-      log.warn({ code, detail: message.slice(0, 200), unlogged: logged?.unlogged ?? 0, ...about }, 'message refused');
+      const fields = { code, detail: message.slice(0, 200), unlogged: logged?.unlogged ?? 0, ...about };
+      log[isFault(code) ? 'error' : 'warn'](fields, 'message refused');
       seen.set(code, { sinceMs: nowMs, unlogged: 0 });
     },
   };

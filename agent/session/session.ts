@@ -86,7 +86,9 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
   const { identity, keys, standing, speaker, journal, metrics, clock, log, random } = options;
   const { org, node, bootId, processId } = speaker;
   const startedAt = toTime(clock.nowMs());
-  const refusals = createRefusals({ log, clock, count: metrics.refused });
+  // Signed by the controller and yet not to be read: no stranger can cause that.
+  const isFault = (code: string): boolean => code.startsWith('payload_');
+  const refusals = createRefusals({ log, clock, count: metrics.refused, isFault });
   const context: ReceiveContext = {
     org,
     node,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createOutbox, type Outbox } from '../../agent/outbox.js';
 import { MusterError } from '../../protocol/errors.js';
+import { createLogger } from '../../runtime/logger.js';
 import type { TestScope } from '../support/broker.js';
 import { journalRequest, openTestJournal } from '../support/journal.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -88,6 +89,25 @@ test('what did not reach the broker is not settled until it does', async (t) => 
   assert.deepEqual(published, [id]);
 });
 
+test('P-104, P-111: a result that cannot be sent leaves one warning with its id, and is sent later', async (t) => {
+  const { outbox, published, finish, passMs, fail, logs, tries } = await setUp(t);
+  const [id = ''] = await finish(1);
+  fail(true);
+
+  outbox.add(id);
+  await until(() => logs.length === 1, { what: 'the warning' });
+  passMs(60_000);
+  await until(() => tries() === 2, { what: 'another try' });
+  fail(false);
+  passMs(60_000);
+  await until(() => published.length === 1, { what: 'the result' });
+
+  assert.deepEqual(
+    logs.map(({ level, execution_id, error }) => [level, execution_id, error]),
+    [['warn', id, 'There is no connection']],
+  );
+});
+
 test('what an earlier process left unreceipted waits for the welcome', async (t) => {
   const directory = temporaryDirectory(t);
   const first = await setUp(t, directory);
@@ -120,24 +140,29 @@ async function setUp(t: TestScope, directory = temporaryDirectory(t)) {
   const journal = await openTestJournal(t, directory);
   const published: string[] = [];
   const counts: number[] = [];
+  const logs: Record<string, unknown>[] = [];
   let offsetMs = 0;
   let isFailing = false;
+  let tried = 0;
   let held: Promise<void> = Promise.resolve();
   let release: () => void = () => undefined;
   const outbox: Outbox = createOutbox({
     journal,
     async publish(payload) {
+      tried += 1;
       if (isFailing) throw new MusterError('not_connected', 'There is no connection');
       published.push(payload.toString());
       await held;
     },
     onCount: (count) => counts.push(count),
     clock: { nowMs: Date.now, monotonicMs: () => performance.now() + offsetMs },
+    log: createLogger('agent', { destination: { write: (line) => void logs.push(JSON.parse(line)) } }),
     random: () => 0.5,
   });
   t.after(outbox.stop);
   return {
-    ...{ outbox, journal, published, counts },
+    ...{ outbox, journal, published, counts, logs },
+    tries: () => tried,
     passMs: (ms: number) => {
       offsetMs += ms;
     },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parsePayload, SIGNERS } from '../../protocol/envelope.js';
+import { Ack } from '../../protocol/messages/ack.js';
 import { Control } from '../../protocol/messages/control.js';
 import { Metrics } from '../../protocol/messages/metrics.js';
 import { Status } from '../../protocol/messages/status.js';
@@ -85,6 +86,23 @@ for (const [kind, why, change] of [
     assert.throws(() => parsePayload(Control, bytesOf(bent)), { name: 'MusterError', code: 'payload_invalid' });
   });
 }
+
+test('P-89, P-91: an ack says accepted, or rejected with one of the known reasons', () => {
+  const withReason = (status: string, reason: string): boolean =>
+    Ack.safeParse({ ...ENVELOPE_EXAMPLES['muster-ack'], status, reason }).success;
+
+  assert.ok(withReason('accepted', ''));
+  for (const reason of [
+    'unknown_action',
+    'max_concurrent_reached',
+    'duplicate_execution_id',
+    'shutting_down',
+    'actions_disabled',
+  ])
+    assert.ok(withReason('rejected', reason), reason);
+  assert.ok(!withReason('rejected', 'because'));
+  assert.ok(!withReason('refused', ''));
+});
 
 test('a time-out may be empty or unreadable, since the cap of the node then holds (P-90)', () => {
   for (const timeout of ['', 'soon'])

@@ -10,7 +10,7 @@ import { VERSION } from '../../../runtime/version.js';
 import { writeHook } from '../../support/hooks.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 
-test('P-29, S-P-28: a built-in shadows a hook of its name, in look-ups and in what is announced', () => {
+test('P-29, P-34, S-P-28: a built-in shadows a hook of its name, in look-ups and in what is announced', () => {
   const registry = registryOf('ping');
   registry.setHooks([hookNamed('ping'), hookNamed('deploy')]);
 

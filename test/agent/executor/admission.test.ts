@@ -7,20 +7,37 @@ import { until } from '../../support/until.js';
 
 const HOUR_MS = 3_600_000;
 
-test('S-P-8, S-P-10: a request gets one accepted ack, then one result', async (t) => {
+test('S-P-8, S-P-10, P-4, P-18, P-23, P-31, P-37, P-55, P-84: a request gets one accepted ack, then one result', async (t) => {
   const { executor, told, resultOf } = await createTestExecutor(t);
   const received = receive();
 
   await executor.execute(received);
-  await resultOf(idOf(received));
+  const { status, exit_code, stdout } = await resultOf(idOf(received));
 
   assert.deepEqual(
-    told.map(({ kind }) => kind),
-    ['ack', 'result'],
+    told.map(({ kind, id }) => [kind, id]),
+    [
+      ['ack', idOf(received)],
+      ['result', idOf(received)],
+    ],
   );
+  assert.deepEqual([status, exit_code, stdout], ['success', 0, 'hello\n']);
 });
 
-test('S-P-11, P-30: an unknown name is rejected and has no result', async (t) => {
+test('P-5, P-32: the handler is done once a request is accepted, while its action runs on', async (t) => {
+  const wait = waiting('wait');
+  const { executor, acks, results, resultOf } = await createTestExecutor(t, { actions: [wait.action] });
+  const received = receive({ action: 'wait' });
+
+  await executor.execute(received);
+
+  assert.deepEqual([acks(idOf(received)), results(idOf(received))], [[''], []]);
+  assert.equal(executor.activeCount(), 1);
+  wait.release();
+  assert.equal((await resultOf(idOf(received))).status, 'success');
+});
+
+test('S-P-11, P-30, P-99: an unknown name is rejected and has no result', async (t) => {
   const { executor, journal, told } = await createTestExecutor(t);
   const received = receive({ action: 'nothing' });
 
@@ -30,7 +47,7 @@ test('S-P-11, P-30: an unknown name is rejected and has no result', async (t) =>
   assert.equal(journal.find(idOf(received)), undefined);
 });
 
-test('S-P-14, P-53: a disabled agent says so before it looks at anything else', async (t) => {
+test('S-P-14, P-53, P-98: a disabled agent says so before it looks at anything else', async (t) => {
   const { executor, told } = await createTestExecutor(t, { limits: { enabled: false }, standing: () => undefined });
   const received = receive({ action: 'nothing' });
 
@@ -124,7 +141,7 @@ test('S-P-16, P-27: the same id while it runs is rejected, and the first run goe
   assert.equal(results(idOf(received)).length, 1);
 });
 
-test('a finished id gets the accepted ack and the same result again, until the receipt', async (t) => {
+test('P-38: a finished id gets the accepted ack and the same result again, until the receipt', async (t) => {
   const { executor, journal, acks, results, resultOf } = await createTestExecutor(t);
   const received = receive();
   const id = idOf(received);
@@ -225,7 +242,7 @@ test('the window is judged by the time of the controller, not by the clock of th
   assert.deepEqual([acks(idOf(stale)), acks(idOf(fresh))], [['expired'], ['']]);
 });
 
-test('the checks come in the fixed order', async (t) => {
+test('P-3: the checks come in the fixed order', async (t) => {
   const wait = waiting('wait');
   const { executor, acks } = await createTestExecutor(t, {
     limits: { maxConcurrent: 1 },

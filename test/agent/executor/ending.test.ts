@@ -103,7 +103,7 @@ test('a request for one node waits its spread, too, and holds no slot meanwhile'
   assert.equal(executor.activeCount(), 1);
 });
 
-test('S-P-19, S-P-21, S-P-23: a shutdown cancels what runs, and returns when the results are recorded', async (t) => {
+test('S-P-19, S-P-21, S-P-23, P-24, P-25, P-45…P-47: a shutdown cancels what runs, and returns when the results are recorded', async (t) => {
   const wait = waiting('wait');
   const { executor, results, journal } = await createTestExecutor(t, { actions: [wait.action] });
   const received = [receive({ action: 'wait' }), receive({ action: 'wait' })];
@@ -150,7 +150,7 @@ test('S-P-22: a shutdown with nothing to do returns at once, also the second tim
   await executor.shutdown(60_000, NEVER);
 });
 
-test('S-P-20, P-48: after a shutdown every request is rejected', async (t) => {
+test('S-P-20, P-26, P-48: after a shutdown every request is rejected', async (t) => {
   const { executor, acks } = await createTestExecutor(t);
   await executor.shutdown(0, NEVER);
   const received = receive({ action: 'nothing' });

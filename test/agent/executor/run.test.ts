@@ -11,7 +11,7 @@ import { until } from '../../support/until.js';
 const MAX_PACKET_BYTES = 256 * 1024;
 const KEEP_FOR_JWS_BYTES = 200;
 
-test('S-P-9, P-36: a result has ids, duration, time of its end, and output with counts and digests', async (t) => {
+test('S-P-9, P-36, P-92: a result has ids, duration, time of its end, and output with counts and digests', async (t) => {
   const { executor, resultOf } = await createTestExecutor(t);
   const received = receive();
 
@@ -59,7 +59,7 @@ test('S-P-35: a program ended from outside is failed with exit code -1', async (
   assert.match(error ?? '', /SIGKILL/);
 });
 
-test('P-86, P-102: past its time-out an action is told to end, and the result is timeout', async (t) => {
+test('P-32, P-86, P-102, S-P-36: past its time-out an action is told to end, and the result is timeout', async (t) => {
   const wait = waiting('echo');
   const { executor, resultOf } = await createTestExecutor(t, { actions: [wait.action] });
   const received = receive({ timeout: '20ms' });
@@ -162,7 +162,7 @@ for (const [what, parameters, code] of [
   ['a fraction where an integer is wanted', { target: '::1', count: 1.5 }, 'invalid_parameter'],
   ['a number where a truth is wanted', { target: '::1', loud: 1 }, 'invalid_parameter'],
 ] as const) {
-  test(`${what} is accepted, then an error: ${code}`, async (t) => {
+  test(`P-88, S-P-45: ${what} is accepted, then an error: ${code}`, async (t) => {
     let ran = false;
     const { executor, acks, resultOf } = await createTestExecutor(t, { actions: [strict(() => (ran = true))] });
     const received = receive({ parameters });
@@ -246,7 +246,7 @@ test('output is published while the action runs when the request wants it', asyn
   assert.equal(chunks, journal.outputOf(id).length);
 });
 
-test('S-P-26, P-104, P-105: an ack that does not get through changes nothing and leaves a warning', async (t) => {
+test('S-P-26, P-105, P-110: an ack that does not get through changes nothing and leaves a warning', async (t) => {
   const { executor, resultOf, logs } = await createTestExecutor(t, {
     reporter: { ack: () => Promise.reject(new MusterError('not_connected', 'There is no connection')) },
   });
@@ -259,7 +259,7 @@ test('S-P-26, P-104, P-105: an ack that does not get through changes nothing and
   assert.equal(warning?.error, 'There is no connection');
 });
 
-test('P-107…P-109, P-115: what was asked, refused and ended is logged with its keys and component actions', async (t) => {
+test('P-19, P-107…P-109, P-115: what was asked, refused and ended is logged with its keys and component actions', async (t) => {
   const { executor, resultOf, logs } = await createTestExecutor(t);
   const [done, refused] = [receive(), receive({ action: 'nothing' })];
   for (const received of [done, refused]) await executor.execute(received);
@@ -281,6 +281,19 @@ test('P-107…P-109, P-115: what was asked, refused and ended is logged with its
     ],
   );
   assert.ok(logs.every(({ component }) => component === 'actions'));
+});
+
+test('P-114: a request that a disabled agent refuses is a warning with its id and action', async (t) => {
+  const { executor, logs } = await createTestExecutor(t, { limits: { enabled: false } });
+  const received = receive({ action: 'echo' });
+
+  await executor.execute(received);
+
+  const warning = logs.find(({ level }) => level === 'warn');
+  assert.deepEqual(
+    [warning?.msg, warning?.execution_id, warning?.action],
+    ['actions disabled', idOf(received), 'echo'],
+  );
 });
 
 test('a journal that cannot take the request rejects it with storage_failed, and nothing runs', async (t) => {

@@ -6,6 +6,7 @@ import { signEnvelope } from '../../../protocol/envelope.js';
 import type { ErrorCode } from '../../../protocol/errors.js';
 import { SYSTEM_CLOCK, toTime } from '../../../runtime/clock.js';
 import { generateKeyPair, type KeyPair } from '../../../runtime/key-file.js';
+import { createLogger } from '../../../runtime/logger.js';
 import { startTestBroker, type TestBroker, type TestScope } from '../../support/broker.js';
 import {
   keyOfAgent,
@@ -88,7 +89,7 @@ const BAD_REQUESTS: readonly Bad[] = [
       signEnvelope('muster-request', JSON.stringify(controller.request()), broker.root.signing),
   ],
   [
-    'a signature by another key',
+    'S-P-63: a signature by another key',
     'bad_signature',
     (world) =>
       signEnvelope('muster-request', JSON.stringify(world.controller.request()), {
@@ -97,11 +98,11 @@ const BAD_REQUESTS: readonly Bad[] = [
       }),
   ],
   [
-    'another payload than was signed',
+    'S-P-63: another payload than was signed',
     'bad_signature',
     (world) => alter(sign(world, world.controller.request({ action: 'ping' })), world.controller.request()),
   ],
-  ['signed bytes that are no JSON', 'payload_malformed', (world) => sign(world, '{"v":1,')],
+  ['S-P-12: signed bytes that are no JSON', 'payload_malformed', (world) => sign(world, '{"v":1,')],
   [
     'signed bytes that are no UTF-8',
     'payload_malformed',
@@ -109,7 +110,7 @@ const BAD_REQUESTS: readonly Bad[] = [
   ],
   ['an unknown v', 'unknown_version', (world) => sign(world, world.controller.request({ v: 2, execution_id: 7 }))],
   [
-    'S-P-13: no execution id',
+    'S-P-13, P-52: no execution id',
     'payload_invalid',
     (world) => sign(world, { ...world.controller.request(), execution_id: undefined }),
   ],
@@ -119,12 +120,12 @@ const BAD_REQUESTS: readonly Bad[] = [
     (world) => sign(world, world.controller.request({ execution_id: '' })),
   ],
   [
-    'S-P-33: a negative time-out',
+    'S-P-32: a negative time-out',
     'payload_invalid',
     (world) => sign(world, world.controller.request({ timeout: '-5s' })),
   ],
   [
-    'S-P-33: a time-out of zero',
+    'S-P-32: a time-out of zero',
     'payload_invalid',
     (world) => sign(world, world.controller.request({ timeout: '0s' })),
   ],
@@ -159,6 +160,21 @@ for (const [what, code, message] of BAD_REQUESTS) {
     );
   });
 }
+
+test('P-112, P-113: what the controller signed and cannot be read is an error that names the fault', async (t) => {
+  const world = await setUp(t);
+
+  await world.controller.sendRaw('node_request', sign(world, '{"v":1,'));
+  await world.controller.sendRaw('node_request', sign(world, { ...world.controller.request(), execution_id: '' }));
+  await world.controller.sendRaw('node_request', 'hello');
+  await until(() => world.logs.filter(({ msg }) => msg === 'message refused').length === 3, { what: 'three lines' });
+
+  const [unreadable, incomplete, stranger] = world.logs.filter(({ msg }) => msg === 'message refused');
+  assert.deepEqual([unreadable?.level, unreadable?.code], ['error', 'payload_malformed']);
+  assert.deepEqual([incomplete?.level, incomplete?.code], ['error', 'payload_invalid']);
+  assert.match(String(incomplete?.detail), /execution_id/);
+  assert.deepEqual([stranger?.level, stranger?.code], ['warn', 'envelope_malformed']);
+});
 
 const BAD_CONTROLS: readonly (readonly [
   string,
@@ -195,7 +211,7 @@ for (const [what, code, payload] of BAD_CONTROLS) {
   });
 }
 
-test('a control past its end is not obeyed; once a minute it makes the agent ask for the time', async (t) => {
+test('S-P-64: a control past its end is not obeyed; once a minute it makes the agent ask for the time', async (t) => {
   const { agent, controller } = await setUp(t);
   const late = (): Record<string, unknown> => ({ ...cancel(controller), ...window(-60_000, -30_000) });
 
@@ -210,7 +226,7 @@ test('a control past its end is not obeyed; once a minute it makes the agent ask
   assert.equal(controller.heard('hello').length, 2);
 });
 
-test('a control works once', async (t) => {
+test('S-P-65: a control works once', async (t) => {
   const { agent, controller } = await setUp(t);
   const control = cancel(controller);
 
@@ -222,7 +238,7 @@ test('a control works once', async (t) => {
   assert.equal(controller.heard('reply').length, 1);
 });
 
-test('a request of the key list before counts no more once a newer list is known', async (t) => {
+test('S-P-66: a request of the key list before counts no more once a newer list is known', async (t) => {
   const { agent, controller, broker } = await setUp(t);
   const next = generateKeyPair();
 
@@ -315,9 +331,11 @@ async function setUp(
   const controller = await scriptController(t, broker, () => keyOfAgent(directory));
   if (keys !== 1) controller.welcomeWith({ keys: controller.keyList({ version: keys }) });
   const settings = { max_packet_bytes: 128 * 1024, hello_interval: helloInterval };
-  const agent = await startControlledAgent(t, broker, directory, { settings });
+  const logs: Record<string, unknown>[] = [];
+  const log = createLogger('agent', { destination: { write: (line) => void logs.push(JSON.parse(line)) } });
+  const agent = await startControlledAgent(t, broker, directory, { settings, log });
   await agent.whenWelcomed;
-  return { broker, directory, controller, agent, nodeKey: keyOfAgent(directory) };
+  return { broker, directory, controller, agent, logs, nodeKey: keyOfAgent(directory) };
 }
 
 function announce(controller: ScriptedController): Record<string, unknown> {

@@ -13,7 +13,7 @@ import { until } from '../../support/until.js';
 
 const HOUR_MS = 3_600_000;
 
-test('an agent says online and hello, is welcomed, and runs what it is asked', async (t) => {
+test('P-2, P-49, P-50, P-54, P-56, P-94: an agent says online and hello, is welcomed, and runs what it is asked', async (t) => {
   const { controller, agent } = await setUp(t);
   await agent.whenWelcomed;
   const request = controller.request({ triggered_by: { type: 'user', id: 'ada' } });
@@ -204,7 +204,7 @@ test('output that is asked for again is the same, from that piece on', async (t)
   assert.deepEqual(again, first.slice(2));
 });
 
-test('capabilities come when they are wanted, and fit the hash in hello', async (t) => {
+test('P-95, P-97: capabilities come when they are wanted, and fit the hash in hello', async (t) => {
   const { controller, agent } = await setUp(t, { welcome: { announce: true } });
   await agent.whenWelcomed;
 
@@ -292,7 +292,7 @@ test('S-M-9: a broker that comes back finds the agent, and nothing is lost', asy
   assert.equal(hello.process_id, controller.processId());
 });
 
-test('S-M-8: a graceful stop says offline, stopped; results of what it cancelled go out first', async (t) => {
+test('P-97, S-M-8: a graceful stop says offline, stopped; results of what it cancelled go out first', async (t) => {
   const script = '#!/bin/sh\nexec sleep 60\n';
   const { controller, agent } = await setUp(t, { hooks: { wait: script } });
   await agent.whenWelcomed;

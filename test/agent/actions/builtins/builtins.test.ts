@@ -45,6 +45,15 @@ test('P-61: peer_count is the number of lines that wg prints, 0 without wg or wh
   assert.equal(await count(directory), 0);
 });
 
+test('P-59, P-60: a built-in gets parameters and no checksum, and gives stdout, stderr and an exit code', async () => {
+  const good = await runBuiltin('gather_info');
+  const bad = await runBuiltin('ping', { target: 'nowhere' });
+
+  assert.deepEqual([good.end, good.stderr], [{ kind: 'exited', exitCode: 0 }, '']);
+  assert.ok(good.stdout.length > 0);
+  assert.deepEqual([bad.end, bad.stdout, bad.stderr], [{ kind: 'exited', exitCode: 1 }, '', 'invalid target IP']);
+});
+
 test('P-63…P-66, S-P-61: ping of 127.0.0.1 exits with 0 and prints what the program printed', async () => {
   const { end, stdout } = await runBuiltin('ping', { target: '127.0.0.1' });
 
