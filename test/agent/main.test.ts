@@ -110,6 +110,7 @@ test('S-M-3, S-M-8: after a SIGKILL the broker says connection_lost, and the nex
   await until(() => controller.heard('result').length >= 2, { what: 'the same result again' });
   const [one, two] = controller.said.filter(({ kind }) => kind === 'result');
   assert.ok(one && two && one.octets.equals(two.octets));
+  assert.equal(readFileSync(started, 'utf8'), 'x\n');
 });
 
 test('under systemd it tells when it is ready and how it is; while it is frozen it gives no sign of life', async (t) => {
