@@ -5,7 +5,7 @@ import { ACTION_NAME_PATTERN } from '../../../protocol/ids.js';
 import type { HookSpec } from '../../../protocol/messages/capabilities.js';
 import { errnoOf } from '../../../runtime/errno.js';
 import { startFault } from './first-line.js';
-import { type FileFault, hashHook, isWritableByOthers, MAX_HOOK_BYTES, readOwnedFile } from './hook-file.js';
+import { type FileFault, isWritableByOthers, scanHook } from './hook-file.js';
 import { readSidecar } from './sidecar.js';
 
 /** As many as a capabilities message may list. */
@@ -92,15 +92,15 @@ async function readHook(
   name: string,
 ): Promise<Readonly<{ hook?: Hook; fault?: HookFault }> | undefined> {
   const file = join(directory, name);
-  const read = await readOwnedFile(file, { maxBytes: MAX_HOOK_BYTES, isExecutable: true });
-  if (read.kind === 'refused') {
-    return SILENT_FAULTS.includes(read.fault)
+  const scan = await scanHook(file);
+  if (scan.kind === 'refused') {
+    return SILENT_FAULTS.includes(scan.fault)
       ? undefined
-      : { fault: { message: 'hook skipped', file: name, fault: read.fault } };
+      : { fault: { message: 'hook skipped', file: name, fault: scan.fault } };
   }
   if (!isHookName(name)) return { fault: { message: 'hook skipped', file: name, fault: 'name' } };
-  const { sidecar, fault = startFault(read.content) } = await readSidecar(file);
-  const spec = { name, source: 'local', checksum: hashHook(read.content), ...sidecar };
+  const { sidecar, fault = startFault(scan.head) } = await readSidecar(file);
+  const spec = { name, source: 'local', checksum: scan.checksum, ...sidecar };
   if (fault === undefined) return { hook: { spec, file } };
   return { hook: { spec: { ...spec, fault }, file }, fault: { message: 'hook has a fault', file: name, fault } };
 }

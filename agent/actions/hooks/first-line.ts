@@ -1,5 +1,5 @@
 /** This much of a file says what it is; Linux reads no more of a `#!` line. */
-const HEAD_BYTES = 256;
+export const HEAD_BYTES = 256;
 
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 

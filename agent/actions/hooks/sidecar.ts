@@ -64,9 +64,14 @@ export async function readSidecar(hookFile: string): Promise<SidecarRead> {
     return unusable('not JSON');
   }
   const parsed = Sidecar.safeParse(value);
-  if (!parsed.success) return unusable(z.prettifyError(parsed.error));
+  if (!parsed.success) return unusable(describe(parsed.error));
   const unknown = unknownKeys(value);
   return unknown.length === 0 ? { sidecar: parsed.data } : { sidecar: parsed.data, fault: notUsed(unknown) };
+}
+
+/** On one line, since it is shown in tables and logs. */
+function describe({ issues }: z.ZodError): string {
+  return issues.map(({ path, message }) => [...path.map(String), message].join(': ')).join('; ');
 }
 
 /** Undefined for what is not UTF-8; a byte order mark is left out. */

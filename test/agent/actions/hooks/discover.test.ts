@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, symlinkSync, truncateSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -200,6 +200,15 @@ test('of thousands of files 500 become hooks, the first by name, and the rest is
 
   assert.deepEqual([hooks.length, hooks[0]?.spec.name, hooks[499]?.spec.name], [500, 'hook-0000', 'hook-0499']);
   assert.deepEqual(faults, [{ message: 'hooks left out past the limit', file: 'hook-0500', fault: 'past 500 hooks' }]);
+});
+
+test('past 10,000 files a hooks directory is not looked at, and that is told', async (t) => {
+  const directory = temporaryDirectory(t);
+  for (let at = 0; at < 10_001; at += 1) writeFileSync(join(directory, `file-${at}`), '');
+
+  const { hooks, faults } = await discoverHooks(directory);
+
+  assert.deepEqual([hooks, faults.map(({ fault }) => fault)], [[], ['past 10000 files']]);
 });
 
 test('a hook that cannot be started is offered with the reason', async (t) => {

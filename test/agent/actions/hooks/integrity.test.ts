@@ -4,7 +4,7 @@ import { chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { hashHook, readOwnedFile } from '../../../../agent/actions/hooks/hook-file.js';
+import { hashHook, readOwnedFile, scanHook } from '../../../../agent/actions/hooks/hook-file.js';
 import { type HookRun, hookRunner, runHook, writeHook } from '../../../support/hooks.js';
 import { temporaryDirectory } from '../../../support/temporary-directory.js';
 
@@ -116,6 +116,9 @@ test('P-96, S-P-62: one hash serves discovery and the check: of nothing, of 1 Mi
 
   assert.equal(hashHook(Buffer.alloc(0)), 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
   assert.equal(read.kind === 'read' && hashHook(read.content), large.checksum);
+  const scan = await scanHook(large.file);
+  assert.deepEqual(scan, { kind: 'read', checksum: large.checksum, head: Buffer.from('x'.repeat(256)) });
+  assert.deepEqual(await scanHook(join(directory, 'missing')), { kind: 'refused', fault: 'missing' });
   assert.deepEqual(await readOwnedFile(join(directory, 'missing'), rule), { kind: 'refused', fault: 'missing' });
   assert.deepEqual(readdirSync(directory), ['large']);
 });
