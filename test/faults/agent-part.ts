@@ -18,7 +18,7 @@ export type AgentPart = Part &
     /** Resolves once this process of it has had its first welcome. */
     welcomed: () => Promise<void>;
     /** Remembers how many files it has open while it has nothing to do. */
-    noteIdle: () => Promise<void>;
+    noteIdle: () => void;
     idleDescriptors: () => number;
     /** Results that wait for their receipt. */
     unreceipted: () => Promise<number>;
@@ -73,7 +73,7 @@ export async function createAgentPart(
     async welcomed() {
       await part.said('welcomed');
     },
-    async noteIdle() {
+    noteIdle() {
       idleDescriptors = countDescriptors(part.pid());
     },
     idleDescriptors: () => idleDescriptors,

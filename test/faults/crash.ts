@@ -1,6 +1,6 @@
 import type { AgentPart } from './agent-part.js';
 import type { Fault } from './fault.js';
-import { findProcesses, isAlive } from './proc.js';
+import { findProcesses, isAlive, killProcess } from './proc.js';
 import { settles } from './settles.js';
 
 /** A new agent has this long to end what an earlier one left. */
@@ -15,8 +15,9 @@ export async function restartAfterCrash(agent: AgentPart, label: string): Promis
   await agent.start();
   await agent.welcomed();
   await settles(() => !left.some(isAlive), BURIAL_MS);
-  return left.filter(isAlive).map(({ pid, command }) => {
-    process.kill(pid, 'SIGKILL');
+  return left.filter(isAlive).map((orphan) => {
+    killProcess(orphan);
+    const { pid, command } = orphan;
     return { kind: 'orphan', sentence: `${label}: process ${pid} outlived its agent: ${command}` };
   });
 }

@@ -6,7 +6,7 @@ import { readJournal, readOutcomes, readStore, storeDirectory } from './gather.j
 import { readLedger } from './ledger.js';
 import type { Load } from './load.js';
 import type { Part } from './part.js';
-import { countDescriptors, findProcesses } from './proc.js';
+import { countDescriptors, findProcesses, killProcess } from './proc.js';
 import { settles } from './settles.js';
 
 /** What a rig consists of, for the one who looks through it at the end. */
@@ -20,7 +20,6 @@ export type RigParts = Readonly<{
   load: Load;
   api: PatientApi;
   canary: Canary;
-  secrets: readonly string[];
 }>;
 
 /** Receipts follow results within 2 s; a repetition of a result after 5 s brings one that was lost. */
@@ -37,11 +36,10 @@ export async function gatherEvidence(rig: RigParts): Promise<Evidence> {
   const outcomes = await readOutcomes(rig.load, rig.api);
   const agents = [];
   for (const agent of rig.agents) agents.push(await endAgent(agent, rig.load));
-  const marks = [rig.canary.digits];
-  const alive = () => marks.flatMap(findProcesses);
-  await settles(() => alive().length === 0, BURIAL_MS);
-  const survivors = alive();
-  for (const { pid } of survivors) process.kill(pid, 'SIGKILL');
+  const { digits } = rig.canary;
+  await settles(() => findProcesses(digits).length === 0, BURIAL_MS);
+  const survivors = findProcesses(digits);
+  for (const survivor of survivors) killProcess(survivor);
   await rig.controller.kill('SIGTERM');
   await rig.broker.kill('SIGTERM');
   return {
@@ -51,7 +49,7 @@ export async function gatherEvidence(rig: RigParts): Promise<Evidence> {
     store: await readStore(storeDirectory(rig.controllerDir)),
     agents,
     survivors,
-    leaks: findLeaks(rig.directory, rig.secrets),
+    leaks: findLeaks(rig.directory, [rig.canary.secret, ...rig.agents.map(({ token }) => token)]),
   };
 }
 

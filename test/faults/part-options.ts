@@ -1,4 +1,4 @@
-import type { Launch } from './part.js';
+import type { Launch, Part } from './part.js';
 
 /** How a part differs from the usual. */
 export type PartOptions = Readonly<{
@@ -9,6 +9,17 @@ export type PartOptions = Readonly<{
   env?: Readonly<Record<string, string>>;
   /** By its key in the part's section of the configuration. */
   settings?: Readonly<Record<string, string | number | boolean>>;
+}>;
+
+export type RigOptions = Readonly<{
+  agent?: PartOptions;
+  controller?: PartOptions;
+  /** A function makes a broker of another kind, which has to listen on this port of 127.0.0.1. */
+  broker?: PartOptions | ((port: number) => Part);
+  /** Where agents reach the broker, when something stands in between. */
+  brokerUrlForAgent?: (brokerUrl: string) => string | Promise<string>;
+  /** Where the controller reaches it; called before the broker is started. */
+  brokerUrlForController?: (brokerUrl: string) => string | Promise<string>;
 }>;
 
 /** Where things lie on the rig's disk. */

@@ -43,6 +43,15 @@ export function isAlive({ pid, startTime }: RunningProcess): boolean {
   return startTimeOf(pid) === startTime && readText(`/proc/${pid}/cmdline`) !== '';
 }
 
+/** Ends what should have ended by itself. */
+export function killProcess({ pid }: RunningProcess): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself after all.
+  }
+}
+
 /** The ids of the threads of a process. */
 export function threadsOf(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).map(Number);

@@ -15,9 +15,10 @@ import { stopUnderLoad } from './scenarios/stop-under-load.js';
 
 /** All fault runs, by what they harm, in the order in which they run. A new one is a file in `scenarios/` and a line here. */
 export const SCENARIO_GROUPS = {
-  processes: [crashPoints, killUnderLoad, controllerKills, stopUnderLoad, frozen],
+  processes: [crashPoints, killUnderLoad, controllerKills, stopUnderLoad],
   machines: [powerCut, fullDisk, ioError, clockJumps],
-  links: [hostileLink, brokerLoss, brokerSwap, lossyNetwork],
+  links: [hostileLink, lossyNetwork, frozen],
+  brokers: [brokerLoss, brokerSwap],
 } as const satisfies Readonly<Record<string, readonly Scenario[]>>;
 
 export const SCENARIOS: readonly Scenario[] = Object.values(SCENARIO_GROUPS).flat();

@@ -3,7 +3,7 @@ import { randomAsk } from '../deeds.js';
 import { startRig } from '../rig.js';
 import type { Scenario } from '../scenario.js';
 
-const KILLS = { short: 5, full: 40 };
+const KILLS = { short: 3, full: 40 };
 
 /** The controller is killed again and again while it takes asks and results; agents go on meanwhile. */
 export const controllerKills: Scenario = {
