@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ensureKeys } from '../../controller/identity/keys.js';
+import { ensureKeys, type OrgKeys } from '../../controller/identity/keys.js';
 import { SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { makeDataDir } from '../../runtime/data-dir.js';
 import { type Api, createApi } from './api.js';
@@ -15,6 +15,7 @@ const CliFile = z.object({ url: z.string(), token: z.string() });
 export type Installation = Readonly<{
   broker: Started;
   access: BrokerAccess;
+  keys: OrgKeys;
   startController: () => Promise<{ process: Started; url: string; api: Api }>;
   stop: () => Promise<void>;
 }>;
@@ -38,6 +39,7 @@ export async function startInstallation(directory: string): Promise<Installation
   const started: Started[] = [broker];
   return {
     broker,
+    keys,
     access: { url, scope: { prefix: 'muster/v1', org: 'default' }, signer: keys.signing, directory },
     async startController() {
       const controller = await startMuster(['controller', '--port=0', `--data=${directory}`, `--broker-url=${url}`]);

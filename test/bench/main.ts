@@ -3,14 +3,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { measureAgent } from './agent-process.js';
 import { measureBroadcast } from './broadcast.js';
 import { measureEndToEnd } from './round-trips.js';
 
 /** One line of the table: what, the figures, and the aim with whether it was met. */
 export type Line = Readonly<{ what: string; figures: string; aim?: string; met?: boolean }>;
 
-const PARTS = { 'round-trips': measureEndToEnd, broadcast: measureBroadcast, agent: measureAgent } as const;
+const PARTS = { 'round-trips': measureEndToEnd, broadcast: measureBroadcast } as const;
 
 const words = process.argv.slice(2);
 const chosen = Object.entries(PARTS).filter(([name]) => words.length === 0 || words.includes(name));

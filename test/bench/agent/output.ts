@@ -1,0 +1,73 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Line } from '../main.js';
+import { percentile } from '../statistics.js';
+import { startAgent } from './agent.js';
+import { memoryOf } from './process-figures.js';
+import type { BenchResult } from './scripted-controller.js';
+import type { Site } from './site.js';
+
+const MIB = 1024 * 1024;
+const BYTES = 1024 * MIB;
+const ROUNDS = 5;
+/** What an execution may hold: 4 × `max_output_bytes`, which is 1 MiB by default. */
+const FLAT_MIB = 4;
+const SCRIPT = `#!/bin/sh\nyes 'the quick brown fox jumps over the lazy dog' | head -c ${BYTES}\n`;
+
+/** A hook that writes a GiB, in turns with a bare Node that reads the same from a pipe and drops it. */
+export async function measureOutput({ dataDir, brokerUrl, controller }: Site): Promise<Line[]> {
+  const hooks = join(dataDir, '..', 'hooks');
+  mkdirSync(hooks, { mode: 0o755 });
+  const hook = join(hooks, 'flood');
+  writeFileSync(hook, SCRIPT);
+  chmodSync(hook, 0o755);
+  const agent = await startAgent(dataDir, brokerUrl, [`--hooks-dir=${hooks}`]);
+  const checksum = createHash('sha256').update(SCRIPT).digest('hex');
+  const flood = async (): Promise<BenchResult> => controller.ask({ action: 'flood', checksum }).ended;
+  const bare: number[] = [];
+  const rates: number[] = [];
+  const peaks: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    bare.push(await bareRate(hook));
+    const { status, error, duration_ms: durationMs } = await flood();
+    if (status !== 'success') throw new Error(`the hook ended as ${status}: ${error}`);
+    rates.push(BYTES / MIB / (durationMs / 1000));
+    peaks.push(memoryOf(agent.pid).peakMiB);
+  }
+  await agent.stop();
+  const [first = Number.NaN] = peaks;
+  const growth = Math.max(...peaks) - first;
+  return [
+    { what: 'bare Node, `yes` from a pipe', figures: `median ${percentile(bare, 0.5).toFixed(0)} MiB/s` },
+    {
+      what: 'agent, output of `yes` (1 GiB each)',
+      figures: `median ${percentile(rates, 0.5).toFixed(0)} MiB/s, ${(percentile(rates, 0.5) / percentile(bare, 0.5)).toFixed(2)} × bare Node`,
+    },
+    {
+      what: 'agent under `yes`, most resident',
+      figures: `${first.toFixed(1)} MiB with the first GiB, ${Math.max(...peaks).toFixed(1)} with ${ROUNDS}`,
+      aim: `grew by ${growth.toFixed(1)} MiB, aim ≤ ${FLAT_MIB}`,
+      met: growth <= FLAT_MIB,
+    },
+  ];
+}
+
+const READER = `
+const child = require('node:child_process').spawn(process.argv[1], { stdio: ['ignore', 'pipe', 'ignore'] });
+const startMs = performance.now();
+let bytes = 0;
+child.stdout.on('data', (part) => { bytes += part.length; });
+child.stdout.on('end', () => process.stdout.write(String(bytes / ${MIB} / ((performance.now() - startMs) / 1000))));`;
+
+async function bareRate(program: string): Promise<number> {
+  const child = spawn(process.execPath, ['-e', READER, program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  await once(child, 'close');
+  return Number(text);
+}
