@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { isMusterError } from '../../protocol/errors.js';
 import type { RejectionReason } from '../../protocol/messages/ack.js';
 import type { Clock } from '../../runtime/clock.js';
@@ -79,6 +80,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   const { limits, journal, reporter, metrics, clock, log } = deps;
   const recorder = createRecorder({ journal, clock, log });
   const lastCall = new AbortController();
+  setMaxListeners(0, lastCall.signal); // one for each execution that reports: Node warns of more than ten
   const { perform, conclude } = createPerformer(deps, { recorder, lastCall: lastCall.signal });
   const running = new Map<string, Running>();
   /** Requests whose acceptance is on its way to the disk; a second delivery waits for it. */
