@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { MusterError } from '../protocol/errors.js';
 import { loadConfig } from '../runtime/config.js';
+import { errnoOf } from '../runtime/errno.js';
 import { reportFailure } from '../runtime/lifecycle.js';
 import { VERSION } from '../runtime/version.js';
 import { isLocalCommand } from './local/place.js';
@@ -31,6 +32,10 @@ async function main(args: string[]): Promise<void> {
 async function askLocally(args: readonly string[]): Promise<number> {
   const { runCommandLine } = await import('./local/command-line.js');
   const { env, stdout, stderr } = process;
+  stdout.on('error', (error) => {
+    if (errnoOf(error) !== 'EPIPE') throw error;
+    process.exit(0); // the reader, such as head, has seen enough
+  });
   const onInterrupt = (listener: () => void): (() => void) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, listener);
     return () => {
