@@ -179,7 +179,7 @@ test('a PUBLISH with QoS 2 is neither acknowledged nor delivered, and the connec
   assert.equal(await deniedCount(broker, 'qos'), 1);
 });
 
-test('of several filters in one SUBSCRIBE only the refused ones are answered with 128', async (t) => {
+test('S-M-6: of several filters in one SUBSCRIBE only the refused ones are answered with 128', async (t) => {
   const broker = await startTestBroker(t);
   const node = await connectClient(t, broker.url, broker.credential('node', 'pump-7', ['pumps']));
   const base = `${PREFIX}/default`;

@@ -51,6 +51,18 @@ export const CONTROLS: readonly Control[] = [
     expected: ['doubled'],
   },
   {
+    name: 'no look at the time',
+    breakages: [
+      {
+        file: 'agent/executor/admission.ts',
+        good: 'return nowMs >= Date.parse(expires_at);',
+        bad: 'return nowMs >= Date.parse(expires_at) + 1e9;',
+      },
+    ],
+    caughtBy: 'hostile-link',
+    expected: ['late'],
+  },
+  {
     name: 'results forgotten before their receipt',
     breakages: [
       {
