@@ -31,6 +31,7 @@ export function compareHooks({ node, pins, catalogue }: NodeRecord, { hooks }: C
     const pinned = pins.get(name);
     return pinned !== undefined && pinned !== checksum && before(name)?.checksum !== checksum;
   });
+  const returned = unique.filter(({ name }) => pins.has(name) && before(name) === undefined);
   const confined = unique.flatMap((hook) => {
     const known = before(hook.name);
     const [from, to] = [known === undefined ? undefined : confinementOf(known), confinementOf(hook)];
@@ -40,10 +41,15 @@ export function compareHooks({ node, pins, catalogue }: NodeRecord, { hooks }: C
     pins: fresh.map(({ name, checksum }) => [name, checksum]),
     changed: changed.length,
     audit: [
-      ...fresh.slice(0, MAX_ROWS).map(({ name, checksum }) => ({
+      ...fresh.slice(0, MAX_ROWS).map((hook) => ({
         event: 'hook_pinned',
-        subject: subject(name),
-        details: { checksum },
+        subject: subject(hook.name),
+        details: { checksum: hook.checksum, sandbox: confinementOf(hook) },
+      })),
+      ...returned.slice(0, MAX_ROWS).map((hook) => ({
+        event: 'hook_returned',
+        subject: subject(hook.name),
+        details: { checksum: hook.checksum, sandbox: confinementOf(hook) },
       })),
       ...changed.slice(0, MAX_ROWS).map(({ name, checksum }) => ({
         event: 'hook_changed',

@@ -38,8 +38,8 @@ test('a changed hook is refused until it is accepted, then asked for with the ne
   assert.equal((await agent.nextOffer()).request.checksum, B);
   const subject = 'hook:pump-1/deploy';
   assert.deepEqual(await auditRows(muster.store, 'hook_pinned'), [
-    { actor: 'node:pump-1', subject, details: { checksum: A } },
-    { actor: 'node:pump-1', subject: 'hook:pump-1/other', details: { checksum: A } },
+    { actor: 'node:pump-1', subject, details: { checksum: A, sandbox: 'none' } },
+    { actor: 'node:pump-1', subject: 'hook:pump-1/other', details: { checksum: A, sandbox: 'none' } },
   ]);
   assert.deepEqual(await auditRows(muster.store, 'hook_changed'), [
     { actor: 'node:pump-1', subject, details: { checksum: B, pinned: A } },
@@ -161,6 +161,10 @@ test('a hook that is removed and put back keeps its pin, also under another vers
 
   assert.equal((await auditRows(muster.store, 'hook_pinned')).length, 1);
   assert.equal((await auditRows(muster.store, 'hook_changed')).length, 1);
+  assert.deepEqual(
+    (await auditRows(muster.store, 'hook_returned')).map(({ details }) => details),
+    [{ checksum: B, sandbox: 'none' }],
+  );
 });
 
 test('a node that enrolls again with its token and key keeps its pins', async (t) => {
