@@ -18,7 +18,7 @@ export const controllerKills: Scenario = {
       let round = 0;
       const load = rig.load.keepBusy(() => randomAsk(random, `controller kill ${round}`), 6);
       for (round = 1; round <= kills; round += 1) {
-        await wait(200 + random() * 1_000);
+        await wait(500 + random() * 2_500);
         await rig.controller.kill('SIGKILL');
         await wait(random() * 1_000);
         await rig.controller.start();

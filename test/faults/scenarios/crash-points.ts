@@ -1,10 +1,13 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { IsolationLimit } from '../../../agent/actions-config.js';
 import type { AgentPart } from '../agent-part.js';
 import { withFaults } from '../checker.js';
 import { restartAfterCrash } from '../crash.js';
 import { randomAsk } from '../deeds.js';
 import type { Fault } from '../fault.js';
+import { findIsolations } from '../isolations.js';
+import type { PartOptions } from '../part-options.js';
 import { threadsOf } from '../proc.js';
 import { type Rig, startRig } from '../rig.js';
 import type { Scenario, ScenarioContext } from '../scenario.js';
@@ -43,25 +46,25 @@ export const crashPoints: Scenario = {
   what: 'SIGKILL at system calls of the agent, while it recovers and while it works',
   lacks: lacksStrace,
   async run(context) {
-    const { random, note } = context;
-    const rig = await startRig(context);
+    const { note } = context;
+    const isolations = await findIsolations();
+    const rig = await startRig(context, { agent: heldBy(isolations[0]) });
     try {
-      const agents = [rig.agent];
-      while (agents.length < LANES[context.size]) agents.push(await rig.addAgent(`node-${agents.length + 1}`));
-      const places = await findPlaces(rig, context);
+      const lanes = await startLanes(rig, { isolations, context });
+      const places = await findPlaces(lanes[0], context);
       const faults: Fault[] = [];
       const wanted = POINTS[context.size];
       let hits = 0;
-      const lane = async (agent: AgentPart): Promise<void> => {
+      const harm = async (lane: Lane): Promise<void> => {
         for (let place = places.shift(); place !== undefined && hits < wanted; place = places.shift()) {
-          const { isHit, found } = await crashOnce(rig, { agent, place, random });
+          const { isHit, found } = await crashOnce(lane, place);
           faults.push(...found);
           if (!isHit) continue;
           hits += 1;
           if (hits % 40 === 0) note(`${hits} crash points`);
         }
       };
-      await Promise.all(agents.map(lane));
+      await Promise.all(lanes.map(harm));
       await rig.quiet();
       return { points: hits, verdict: withFaults(await rig.judge({ killsHooks: true }), faults) };
     } finally {
@@ -70,13 +73,38 @@ export const crashPoints: Scenario = {
   },
 };
 
+/** An agent that is harmed, and by what it holds the processes of its hooks. */
+type Lane = Readonly<{ rig: Rig; agent: AgentPart; isolation: IsolationLimit; random: () => number }>;
+
+function heldBy(isolation: IsolationLimit): PartOptions {
+  return { settings: { process_isolation: isolation } };
+}
+
+/** Each agent has another isolation, as far as this machine has them. */
+async function startLanes(
+  rig: Rig,
+  {
+    isolations,
+    context: { random, size },
+  }: { isolations: readonly [IsolationLimit, ...IsolationLimit[]]; context: ScenarioContext },
+): Promise<[Lane, ...Lane[]]> {
+  const lanes: [Lane, ...Lane[]] = [{ rig, agent: rig.agent, isolation: isolations[0], random }];
+  while (lanes.length < LANES[size]) {
+    const isolation = isolations[lanes.length % isolations.length] ?? isolations[0];
+    const agent = await rig.addAgent(`node-${lanes.length + 1}`, heldBy(isolation));
+    lanes.push({ rig, agent, isolation, random });
+  }
+  return lanes;
+}
+
 /** Watches an agent start with work left over, and then work; half of the places are of either kind. */
-async function findPlaces(rig: Rig, { random, size, directory }: ScenarioContext): Promise<Place[]> {
-  const { agent, load } = rig;
+async function findPlaces(lane: Lane, { random, size, directory }: ScenarioContext): Promise<Place[]> {
+  const { agent, rig } = lane;
+  const { load } = rig;
   const traceFile = join(directory, 'trace');
   const half = Math.ceil((POINTS[size] * SPARE) / 2);
-  await leaveOpen(rig, agent, random);
-  await submitSome(rig, { agent, random, label: 'watched start' });
+  await leaveOpen(lane);
+  await submitSome(lane, 'watched start');
   await agent.start({ wrap: watchCalls(traceFile) });
   await load.quiet(DEADLINE_MS);
   const starting = crashPointsIn(readFileSync(traceFile, 'utf8'), {
@@ -87,7 +115,7 @@ async function findPlaces(rig: Rig, { random, size, directory }: ScenarioContext
   await agent.start();
   await agent.welcomed();
   const tracer = await attach(agent.pid(), { traceFile });
-  await submitSome(rig, { agent, random, label: 'watched work' });
+  await submitSome(lane, 'watched work');
   await load.quiet(DEADLINE_MS);
   await tracer.detach();
   const working = crashPointsIn(readFileSync(traceFile, 'utf8'), { threads: threadsOf(agent.pid()) });
@@ -99,20 +127,18 @@ async function findPlaces(rig: Rig, { random, size, directory }: ScenarioContext
 }
 
 /** From a running agent to a running agent, with a crash in between; `isHit` says whether it came to the place. */
-async function crashOnce(
-  rig: Rig,
-  { agent, place, random }: { agent: AgentPart; place: Place; random: () => number },
-): Promise<{ isHit: boolean; found: Fault[] }> {
+async function crashOnce(lane: Lane, place: Place): Promise<{ isHit: boolean; found: Fault[] }> {
+  const { agent, rig } = lane;
   const label = `${place.when}, ${place.call} ${place.nth}`;
   const traceFile = `${agent.dataDir}.trace`;
   let ids: string[];
   if (place.when === 'starting') {
-    await leaveOpen(rig, agent, random);
-    ids = await submitSome(rig, { agent, random, label });
+    await leaveOpen(lane);
+    ids = await submitSome(lane, label);
     await agent.tryStart({ wrap: dieAt(place, traceFile) });
   } else {
     await attach(agent.pid(), { point: place, traceFile });
-    ids = await submitSome(rig, { agent, random, label });
+    ids = await submitSome(lane, label);
   }
   const hasDied = await diesBeforeIdle(rig, agent, ids);
   const isHit = place === EXECUTION ? hasKilled(traceFile) : hasDied;
@@ -123,18 +149,16 @@ async function crashOnce(
 }
 
 /** Kills the agent with work under way, so that the next one has something to recover. */
-async function leaveOpen(rig: Rig, agent: AgentPart, random: () => number): Promise<void> {
-  const ids = await submitSome(rig, { agent, random, label: 'left open' });
+async function leaveOpen(lane: Lane): Promise<void> {
+  const { agent, rig } = lane;
+  const ids = await submitSome(lane, 'left open');
   await settles(async () => (await rig.load.look(ids[0] ?? ''))?.status !== 'queued', DEADLINE_MS);
   await agent.kill('SIGKILL');
 }
 
-async function submitSome(
-  { load }: Rig,
-  { agent, random, label }: { agent: AgentPart; random: () => number; label: string },
-): Promise<string[]> {
-  const asks = Array.from({ length: ASKS }, () => ({ ...randomAsk(random, label), node: agent.node }));
-  return Promise.all(asks.map((ask) => load.submit(ask)));
+async function submitSome({ rig, agent, isolation, random }: Lane, label: string): Promise<string[]> {
+  const asks = Array.from({ length: ASKS }, () => ({ ...randomAsk(random, label, isolation), node: agent.node }));
+  return Promise.all(asks.map((ask) => rig.load.submit(ask)));
 }
 
 async function diesBeforeIdle(rig: Rig, agent: AgentPart, ids: readonly string[]): Promise<boolean> {

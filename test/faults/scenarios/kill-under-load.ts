@@ -3,6 +3,7 @@ import { withFaults } from '../checker.js';
 import { restartAfterCrash } from '../crash.js';
 import { randomAsk } from '../deeds.js';
 import type { Fault } from '../fault.js';
+import { findIsolations } from '../isolations.js';
 import { startRig } from '../rig.js';
 import type { Scenario } from '../scenario.js';
 
@@ -18,11 +19,12 @@ export const killUnderLoad: Scenario = {
   async run(context) {
     const { random, note } = context;
     const kills = KILLS[context.size];
-    const rig = await startRig(context);
+    const [isolation] = await findIsolations();
+    const rig = await startRig(context, { agent: { settings: { process_isolation: isolation } } });
     const faults: Fault[] = [];
     try {
       let round = 0;
-      const load = rig.load.keepBusy(() => randomAsk(random, `kill ${round}`), 6);
+      const load = rig.load.keepBusy(() => randomAsk(random, `kill ${round}`, isolation), 6);
       for (round = 1; round <= kills; round += 1) {
         await wait(100 + random() * 1_400);
         if (round % GROUP_EVERY === 0) await rig.agent.killGroup('SIGKILL');
