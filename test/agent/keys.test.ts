@@ -30,6 +30,16 @@ test('a newer list replaces the one before, the same one changes nothing', () =>
   assert.equal(keys.keyOf(second.public.kid)?.role, 'controller');
 });
 
+test('S-P-66: while a list holds the old key beside the new one, both are believed', () => {
+  const keys = createTrustedKeys(identity(list()), () => NOW_MS);
+
+  keys.renew(list({ version: 2, keys: [first.public.jwk, second.public.jwk] }));
+  assert.ok(keys.keyOf(first.public.kid) && keys.keyOf(second.public.kid));
+
+  keys.renew(list({ version: 3, keys: [second.public.jwk] }));
+  assert.equal(keys.keyOf(first.public.kid), undefined);
+});
+
 test('an older list is refused', () => {
   const keys = createTrustedKeys(identity(list({ version: 5 })), () => NOW_MS);
 

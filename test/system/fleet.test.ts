@@ -63,7 +63,7 @@ test('one broadcast is one publish, for the fleet and for a group, and every top
   assert.ok(kinds().every((kind) => kind !== undefined && kind in TOPIC_BODIES));
 });
 
-test('a hook runs with its parameters, and does not run once it was changed behind the back of the controller', async (t) => {
+test('P-1: a hook runs with its parameters, and does not run once it was changed behind the back of the controller', async (t) => {
   const up = await startUp(t, temporaryDirectory(t));
   const hook = join(up.hooksDir, 'deploy');
   const ran = join(temporaryDirectory(t), 'ran');

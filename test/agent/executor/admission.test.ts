@@ -180,7 +180,7 @@ for (const [what, reason, changes] of [
   ['for a group, from before this node', 'wrong_target', { ...group('pumps', '2025-06-01T00:00:00Z') }],
   ['for a group of others', 'wrong_target', { ...group('valves', '2026-06-01T00:00:00Z') }],
 ] as const) {
-  test(`a request ${what} is rejected with ${reason}`, async (t) => {
+  test(`S-P-64: a request ${what} is rejected with ${reason}`, async (t) => {
     const { executor, journal, told } = await createTestExecutor(t);
     const received = receive(changes);
 

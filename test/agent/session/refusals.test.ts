@@ -238,7 +238,7 @@ test('S-P-65: a control works once', async (t) => {
   assert.equal(controller.heard('reply').length, 1);
 });
 
-test('S-P-66: a request of the key list before counts no more once a newer list is known', async (t) => {
+test('a request of the key list before counts no more once a newer list is known', async (t) => {
   const { agent, controller, broker } = await setUp(t);
   const next = generateKeyPair();
 

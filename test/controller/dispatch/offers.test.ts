@@ -204,7 +204,10 @@ test('S-M-8: an accepted execution whose result never comes ends as agent_lost, 
 
 test('a node that leaves offers unanswered for 30 s is marked unreachable, until it answers', async (t) => {
   let aheadMs = 0;
-  const clock: Clock = { nowMs: SYSTEM_CLOCK.nowMs, monotonicMs: () => SYSTEM_CLOCK.monotonicMs() + aheadMs };
+  const clock: Clock = {
+    nowMs: () => SYSTEM_CLOCK.nowMs() + aheadMs,
+    monotonicMs: () => SYSTEM_CLOCK.monotonicMs() + aheadMs,
+  };
   const muster = await startTestCore(t, { clock });
   const { services } = muster.core;
   const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });

@@ -11,7 +11,7 @@ import { EXITED_0, runBuiltin } from '../../../support/builtins.js';
 import { EXECUTION_ID } from '../../../support/hooks.js';
 import { temporaryDirectory } from '../../../support/temporary-directory.js';
 
-test('P-1: diagnostics prints what the kernel tells of this machine', async () => {
+test('diagnostics prints what the kernel tells of this machine', async () => {
   const { end, stdout } = await runBuiltin('diagnostics');
 
   const told = Diagnostics.parse(JSON.parse(stdout));
