@@ -9,28 +9,36 @@ import { lacksLoopDisk } from '../faults/tools/loop-disk.js';
 import { lacksSmallDisk } from '../faults/tools/small-disk.js';
 import { CANDIDATES } from './journal/candidates.js';
 import { type BadDiskReport, cutPower, failSyncs, fillDisk } from './journal/harm.js';
-import { measureDisk, measureSpeed } from './journal/speed.js';
+import { measureNeeds, measureRates, type Rates } from './journal/speed.js';
+import { percentile } from './statistics.js';
 
 const CUTS = 10;
+const ROUNDS = 5;
 const ROOT = new URL('../..', import.meta.url).pathname;
 
 const directory = mkdtempSync(join(tmpdir(), 'muster-journal-choice-'));
 const rows: Record<string, string>[] = [];
 try {
-  const diskRate = measureDisk(directory);
-  process.stdout.write(`this disk: ${diskRate.toFixed(0)} appends with fdatasync per second\n\n`);
-  for (const name of Object.keys(CANDIDATES)) rows.push(await rowOf(name));
+  const names = Object.keys(CANDIDATES);
+  const rounds = new Map<string, Rates[]>(names.map((name) => [name, []]));
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const name of names) rounds.get(name)?.push(await measureRates(name, directory));
+  }
+  for (const name of names) rows.push(await rowOf(name, rounds.get(name) ?? []));
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
 print(rows);
 
-async function rowOf(name: string): Promise<Record<string, string>> {
-  const speed = await measureSpeed(name, directory);
+async function rowOf(name: string, rounds: readonly Rates[]): Promise<Record<string, string>> {
+  const speed = await measureNeeds(name, directory);
+  const median = (of: (rates: Rates) => number): number => percentile(rounds.map(of), 0.5);
+  const rate = (of: (rates: Rates) => number): string =>
+    `${median(of).toFixed(0)} (${median((rates) => of(rates) / rates.disk).toFixed(2)} × the disk)`;
   return {
     store: name,
-    'starts/s, 1 at a time': speed.single.toFixed(0),
-    'starts/s, 64 at once': speed.together.toFixed(0),
+    'starts/s, 1 at a time': rate(({ single }) => single),
+    'starts/s, 64 at once': rate(({ together }) => together),
     'bytes written per execution': speed.bytesPerLife.toFixed(0),
     'reopening 10,000, ms': speed.reopenMs.toFixed(0),
     'memory then, MiB': speed.reopenedMiB.toFixed(1),

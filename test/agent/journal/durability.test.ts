@@ -99,6 +99,31 @@ test('a full disk refuses new work, keeps what was acknowledged, and mends by it
   );
 });
 
+test('a cancel and a receipt that a full disk did not take are written once it has room', async (t) => {
+  if (!mayMount()) return t.skip('mounting a small disk needs root');
+  const directory = smallDisk(t, '2m');
+  const journal = await openTestJournal(t, directory);
+  const [waiting, done] = [journalRequest({ starting: false }), journalRequest()];
+  for (const request of [waiting, done]) await journal.accept(request);
+  await journal.finish(done.id, Buffer.from('result'), []);
+  const ballast = join(directory, 'ballast');
+  fillDisk(ballast);
+  const { id, expiresMs } = waiting;
+  const large = journalRequest({ bytes: 10_000 });
+  const isRefused = assertRejectsCode(journal.accept(large), 'storage_failed');
+  await assertRejectsCode(journal.cancel({ id, reason: 'not needed', expiresMs }), 'storage_failed');
+  await assertRejectsCode(journal.receipt([done.id]), 'storage_failed');
+  await isRefused;
+
+  rmSync(ballast);
+  await journal.accept(large);
+  await journal.close();
+
+  const again = await openTestJournal(t, directory);
+  assert.equal(again.find(id)?.cancelled, 'not needed');
+  assert.equal(again.find(done.id)?.receipted, true);
+});
+
 test('a start that did not reach the disk is not counted', async (t) => {
   const directory = temporaryDirectory(t);
   const journal = await openTestJournal(t, directory);

@@ -25,6 +25,7 @@ if (open === undefined) throw new Error(`there is no ${name}`);
 const bareBytes = residentBytes();
 const openedMs = performance.now();
 const store = await open(directory);
+await store.states(); // an agent has to know at once what is open and what waits
 const openMs = performance.now() - openedMs;
 process.send?.({ opened: { ms: openMs, growthBytes: residentBytes() - bareBytes } });
 process.on('message', (message) => void answer(Asked.parse(message)));

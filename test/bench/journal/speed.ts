@@ -3,37 +3,37 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { startCandidate } from './candidate-process.js';
 
-const SINGLE = 400;
-const TOGETHER = 6_400;
+const SINGLE = 200;
+const TOGETHER = 3_200;
 const IN_FLIGHT = 64;
-const LIVES = 2_000;
+const LIVES = 500;
 const ENTRIES = 10_000;
-const SYNCS = 400;
+const SYNCS = 200;
 const RECORD_BYTES = 800;
 
-/** How fast a candidate is, what it writes, and what it takes. Rates are per second. */
-export type Speed = Readonly<{
-  single: number;
-  together: number;
-  bytesPerLife: number;
-  reopenMs: number;
-  reopenedMiB: number;
-}>;
+/** Starts per second, and how often a second the disk synced just before. */
+export type Rates = Readonly<{ single: number; together: number; disk: number }>;
+
+/** What a candidate writes and takes. */
+export type Needs = Readonly<{ bytesPerLife: number; reopenMs: number; reopenedMiB: number }>;
 
 const Measured = z.object({ ms: z.number(), writtenBytes: z.number() });
 
-/** Measures a candidate in new directories below `parent`. */
-export async function measureSpeed(name: string, parent: string): Promise<Speed> {
+/** One round: other work on the machine changes from minute to minute, so the disk is measured in each. */
+export async function measureRates(name: string, parent: string): Promise<Rates> {
+  const disk = measureDisk(parent);
   const rate = async (count: number, inFlight: number): Promise<number> => {
-    const candidate = await startCandidate(name, mkdtempSync(join(parent, 'speed-')));
+    const candidate = await startCandidate(name, mkdtempSync(join(parent, 'rate-')));
     await candidate.ask(Measured, { do: 'starts', count: Math.ceil(count / 10), inFlight });
     const { ms } = await candidate.ask(Measured, { do: 'starts', count, inFlight });
     await candidate.kill();
     return (count / ms) * 1000;
   };
-  const single = await rate(SINGLE, 1);
-  const together = await rate(TOGETHER, IN_FLIGHT);
+  return { single: await rate(SINGLE, 1), together: await rate(TOGETHER, IN_FLIGHT), disk };
+}
 
+/** Measures a candidate in new directories below `parent`. */
+export async function measureNeeds(name: string, parent: string): Promise<Needs> {
   const lives = await startCandidate(name, mkdtempSync(join(parent, 'lives-')));
   const { writtenBytes } = await lives.ask(Measured, { do: 'lives', count: LIVES, inFlight: 1 });
   await lives.kill();
@@ -45,11 +45,11 @@ export async function measureSpeed(name: string, parent: string): Promise<Speed>
   const again = await startCandidate(name, directory);
   await again.kill();
   const { ms: reopenMs, growthBytes } = again.opened;
-  return { single, together, bytesPerLife: writtenBytes / LIVES, reopenMs, reopenedMiB: growthBytes / 2 ** 20 };
+  return { bytesPerLife: writtenBytes / LIVES, reopenMs, reopenedMiB: growthBytes / 2 ** 20 };
 }
 
-/** How often per second this disk brings an appended record to stable storage: the measure for everything above. */
-export function measureDisk(parent: string): number {
+/** How often per second this disk brings an appended record to stable storage. */
+function measureDisk(parent: string): number {
   const descriptor = openSync(join(mkdtempSync(join(parent, 'disk-')), 'file'), 'w');
   const record = Buffer.alloc(RECORD_BYTES, 'x');
   const startMs = performance.now();
