@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closeSync, existsSync, openSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Isolation } from '../../../agent/actions/isolation.js';
@@ -10,8 +10,10 @@ import { createLogger } from '../../../runtime/logger.js';
 import type { TestScope } from '../../support/broker.js';
 import { findIsolations } from '../../support/isolations.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
+import { until } from '../../support/until.js';
 
 const log = createLogger('agent', { level: 'silent' });
+const NEVER = new AbortController().signal;
 const ENV = { PATH: '/usr/local/bin:/usr/bin:/bin' };
 
 const isolations = await findIsolations();
@@ -71,43 +73,89 @@ for (const [limit, isolation] of isolations) {
   });
 }
 
-test('a program has exactly the environment that it is given, no stdin, no descriptor of ours, private new files', async (t) => {
-  const secret = openSync(join(temporaryDirectory(t), 'secret'), 'w');
-  t.after(() => closeSync(secret));
+for (const [limit, isolation] of isolations) {
+  test(`${limit}: P-43: a program has exactly its environment, no stdin, no descriptor of ours, private new files`, async (t) => {
+    const secret = openSync(join(temporaryDirectory(t), 'secret'), 'w');
+    t.after(() => closeSync(secret));
 
-  const { output, directory } = await run(
-    t,
-    createProcessGroupIsolation(),
-    'cat; tr "\\0" "\\n" < /proc/$$/environ; : > file; ls -l /proc/$$/fd >&2',
-  );
+    const { output, directory } = await run(
+      t,
+      isolation,
+      'cat; tr "\\0" "\\n" < /proc/$$/environ; : > file; ls -l /proc/$$/fd >&2; pwd',
+    );
 
-  assert.equal(output.inline('stdout').data, `PATH=${ENV.PATH}\nMARK=${directory}\n`);
-  assert.match(output.inline('stderr').data, / 0 -> \/dev\/null$/m);
-  assert.doesNotMatch(output.inline('stderr').data, /secret/);
-  assert.equal(statSync(join(directory, 'file')).mode & 0o777, 0o600);
-});
+    assert.equal(output.inline('stdout').data, `PATH=${ENV.PATH}\nMARK=${directory}\n${directory}\n`);
+    assert.match(output.inline('stderr').data, / 0 -> \/dev\/null$/m);
+    assert.doesNotMatch(output.inline('stderr').data, /secret/);
+    assert.equal(statSync(join(directory, 'file')).mode & 0o777, 0o600);
+  });
 
-test('a program that is not there, a NUL in the environment and an environment that is too large are not started', async (t) => {
-  const directory = temporaryDirectory(t);
-  const programs: Partial<Program>[] = [
-    { file: join(directory, 'missing') },
-    { file: directory },
-    { env: { A: 'a\0b' } },
-    { env: { A: 'a'.repeat(4_000_000) } },
-    { cwd: join(directory, 'missing') },
-  ];
+  test(`${limit}: what cannot be started is not started, and says why`, async (t) => {
+    const directory = temporaryDirectory(t);
+    const script = (name: string, text: string): string => {
+      const file = join(directory, name);
+      writeFileSync(file, text, { mode: 0o755 });
+      return file;
+    };
+    const programs: [errno: string, program: Partial<Program>][] = [
+      ['ENOENT', { file: join(directory, 'missing') }],
+      ['ENOENT', { file: 'no-such-program-on-any-path' }],
+      ['ENOENT', { file: script('interpreter', '#!/no/such/interpreter\n') }],
+      ['ENOENT', { file: script('crlf', '#!/bin/sh\r\n:\r\n') }],
+      ['EACCES', { file: directory }],
+      ['ERR_INVALID_ARG_VALUE', { env: { A: 'a\0b' } }],
+      ['E2BIG', { env: { A: 'a'.repeat(200_000) } }],
+      ['ENOENT', { cwd: join(directory, 'missing') }],
+    ];
 
-  for (const program of programs) {
-    for (const isolation of isolations.values()) {
+    for (const [errno, program] of programs) {
       const end = await runProgram(
         { file: '/bin/true', args: [], cwd: directory, env: ENV, graceMs: 500, ...program },
-        { signal: new AbortController().signal, output: createOutputCapture({ maxBytes: 1024 }), isolation, log },
+        { signal: NEVER, output: createOutputCapture({ maxBytes: 1024 }), isolation, log },
       );
 
-      assert.equal(end.kind, 'not_started', JSON.stringify(program).slice(0, 100));
+      assert.deepEqual(end, { kind: 'not_started', errno }, JSON.stringify(program).slice(0, 100));
     }
-  }
-});
+  });
+
+  test(`${limit}: a program that exits as a shell does for a missing command has been started`, async (t) => {
+    const { end, output } = await run(t, isolation, 'no-such-command');
+
+    assert.deepEqual(end, { kind: 'exited', exitCode: 127 });
+    assert.match(output.inline('stderr').data, /not found/);
+  });
+
+  test(`${limit}: promise 14: while \`yes\` floods its output other programs run and end, and memory stays flat`, async (t) => {
+    const abort = new AbortController();
+    const output = createOutputCapture({ maxBytes: 64 * 1024 });
+    let bytes = 0;
+    const flood = runProgram(
+      { file: 'yes', args: [], cwd: temporaryDirectory(t), env: ENV, graceMs: 500 },
+      {
+        ...{ signal: abort.signal, isolation, log },
+        output: {
+          write(stream, part) {
+            bytes += part.length;
+            output.write(stream, part);
+          },
+        },
+      },
+    );
+    await until(() => bytes > 50e6, { what: 'the flood' });
+    const { arrayBuffers } = process.memoryUsage();
+
+    for (let count = 0; count < 5; count += 1) {
+      assert.equal((await run(t, isolation, 'echo here')).output.inline('stdout').data, 'here\n');
+    }
+    const seen = bytes;
+    await until(() => bytes > seen + 100e6, { what: 'more of it: the writer is not held up' });
+
+    assert.ok(process.memoryUsage().arrayBuffers - arrayBuffers < 16e6);
+    abort.abort();
+    assert.equal((await flood).kind, 'signaled');
+    assert.deepEqual([output.summary('stdout').bytes, output.summary('stdout').truncated], [64 * 1024, true]);
+  });
+}
 
 test('a program whose signal has fired before is not started', async (t) => {
   const directory = temporaryDirectory(t);
