@@ -133,7 +133,9 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       return '';
     }
     const waits = isSpread(request);
-    const entry = { id, sha256, octets, expiresMs: Date.parse(request.expires_at), starting: !waits };
+    // Nobody can repeat a local request, so its id need not be kept once the result is receipted.
+    const expiresMs = isLocal ? 0 : Date.parse(request.expires_at);
+    const entry = { id, sha256, octets, expiresMs, starting: !waits };
     const slot = waits ? undefined : takeSlot(received); // before the first await: two deliveries in one tick run once
     const accepted = journal.accept(entry);
     accepting.set(

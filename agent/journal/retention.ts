@@ -17,7 +17,7 @@ export function prune(
   { nowMs, maxBytes, dropOutput }: { nowMs: number; maxBytes: number; dropOutput: (id: string) => void },
 ): void {
   for (const entry of [...entries.byId.values()]) {
-    const isOver = isForgotten(entry, nowMs);
+    const isOver = isForgotten(entry, { nowMs, epochMs: entries.standing.epochMs ?? 0 });
     if (!isOver && !(entry.receipted && entries.liveBytes + entries.spillBytes > maxBytes * THIN_ABOVE)) continue;
     if (entry.spillBytes > 0) dropOutput(entry.id);
     if (isOver) entries.remove(entry.id);
@@ -25,8 +25,12 @@ export function prune(
   }
 }
 
-function isForgotten({ state, receipted, expiresMs, finishedMs }: Entry, nowMs: number): boolean {
+/** What ended before the first welcome ever did so by a clock that nobody had corrected: it counts from that welcome. */
+function isForgotten(
+  { state, receipted, expiresMs, finishedMs }: Entry,
+  { nowMs, epochMs }: { nowMs: number; epochMs: number },
+): boolean {
   if (expiresMs + KEEP_ID_MS >= nowMs) return false;
   if (state === 'tombstone' || receipted) return true;
-  return state === 'finished' && finishedMs + KEEP_RESULT_MS < nowMs;
+  return state === 'finished' && Math.max(finishedMs, epochMs) + KEEP_RESULT_MS < nowMs;
 }

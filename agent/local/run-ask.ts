@@ -32,8 +32,8 @@ export type RunDeps = Readonly<{
 
 /** When neither the caller nor the action says how long. */
 const DEFAULT_TIMEOUT_MS = 30_000;
-/** How long the id of a local request is kept at least, as with any other. */
-const KEEP_MS = 24 * 3_600_000;
+/** How long a local request says that it is good for; it starts at once or not at all. */
+const WINDOW_MS = 60_000;
 /** This share of a packet may be parameters, so that a result that repeats them fits. */
 const PARAMETERS_SHARE = 1 / 4;
 
@@ -90,7 +90,7 @@ async function toRequest(ask: RunAsk, action: Action, { by, deps }: { by: string
     ...(checksum === undefined ? {} : { checksum }),
     stream: ask.stream,
     issued_at: toTime(nowMs),
-    expires_at: toTime(nowMs + KEEP_MS),
+    expires_at: toTime(nowMs + WINDOW_MS),
     triggered_by: { type: 'local', id: by, ...(ask.reason === undefined ? {} : { reason: ask.reason }) },
   };
 }
@@ -112,9 +112,9 @@ function typed(action: Action, given: Parameters): Parameters {
   );
 }
 
-async function cancel(id: string, { executor, journal, clock }: RunDeps): Promise<void> {
+async function cancel(id: string, { executor, journal }: RunDeps): Promise<void> {
   if (journal.find(id)?.state === 'finished') return;
-  await executor.cancel({ id, reason: 'cancelled on the node', expiresMs: clock.nowMs() + KEEP_MS });
+  await executor.cancel({ id, reason: 'cancelled on the node', expiresMs: 0 });
 }
 
 /** What runs was told to end before the journal was asked. */

@@ -100,7 +100,7 @@ function answers(address: string): Promise<boolean> {
       socket.destroy();
       told(true);
     });
-    socket.once('error', () => told(false));
+    socket.once('error', (error) => told(errnoOf(error) !== 'ECONNREFUSED')); // one that is only busy lives, too
   });
 }
 
