@@ -1,3 +1,4 @@
+import { parseDuration } from '../protocol/durations.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/logger.js';
 import { createRefusals } from '../runtime/refusals.js';
@@ -24,6 +25,7 @@ import { createLocalAllowance } from './ingest/local-allowance.js';
 import { createMissingOutput } from './ingest/missing-output.js';
 import { createObjections } from './ingest/objections.js';
 import { createReceipts } from './ingest/receipts.js';
+import { expirePending } from './invocations/approvals.js';
 import { createInvocationService } from './invocations/service.js';
 import { createControllerMetrics } from './metrics.js';
 import { createHookService } from './nodes/hooks.js';
@@ -113,7 +115,10 @@ export async function createCore({
   });
 
   const brokerUrl = config.public_broker_url ?? config.broker_url;
-  const limits = { defaultExpiresIn: config.default_expires_in, maxOpenPerNode: config.max_open_per_node };
+  const limits = {
+    defaultExpiresInMs: parseDuration(config.default_expires_in) ?? 0,
+    maxOpenPerNode: config.max_open_per_node,
+  };
   const attempts = createAttempts(clock);
   const services: Services = {
     org,
@@ -138,7 +143,10 @@ export async function createCore({
       announcer.tick();
       missingOutput.tick();
     },
-    sweep: () => sweep(shared),
+    async sweep() {
+      await sweep(shared);
+      await expirePending(shared, { org, nowMs: clock.nowMs() });
+    },
     tidy: () =>
       store.write(async (tx) => {
         await deleteOldIdempotentUses(tx, clock.nowMs());

@@ -75,7 +75,7 @@ export type InvocationService = Readonly<{
    * `idempotencyKey`, principal and body came before. `bodySha256` is of the body's octets.
    * @throws {MusterError} unknown_action, unknown_node, unknown_group, no_target, invalid_parameter,
    *   missing_required_parameter, hook_changed, too_many_open, idempotency_conflict, forbidden,
-   *   confirmation_required, invalid_request, overloaded, storage_failed
+   *   confirmation_required, too_many_pending, invalid_request, overloaded, storage_failed
    */
   create: (
     principal: Principal,
@@ -83,6 +83,20 @@ export type InvocationService = Readonly<{
     request: Readonly<{ idempotencyKey?: string | undefined; bodySha256: string }>,
   ) => Promise<Readonly<{ invocation: InvocationView; replayed: boolean }>>;
   get: (org: string, id: string) => Promise<InvocationView | undefined>;
+  /**
+   * Runs what waits, as it was shown: `digest` is the one that the caller has seen. Undefined when there is none such.
+   * @throws {MusterError} conflict (decided already, another digest, changed nodes), expired, forbidden,
+   *   denied_by_policy, and what `create` throws of its targets
+   */
+  approve: (principal: Principal, id: string, ask: Readonly<{ digest: string }>) => Promise<InvocationView | undefined>;
+  /** Undefined when there is none such. @throws {MusterError} conflict (decided already), expired */
+  deny: (
+    principal: Principal,
+    id: string,
+    ask: Readonly<{ reason?: string | undefined }>,
+  ) => Promise<InvocationView | undefined>;
+  /** What waits for a person, oldest first. @throws {MusterError} invalid_request (the cursor) */
+  pending: (org: string, page: PageRequest) => Promise<Page<InvocationView>>;
   /**
    * Wants its open executions to end; stored when it resolves, and asked of the nodes until they answer. Again is the
    * same. Undefined when there is no such invocation.

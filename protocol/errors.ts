@@ -194,6 +194,12 @@ export const ERROR_CODES = {
   idempotency_conflict: api(409, 'this Idempotency-Key was used with another body', 'use a new key for a new ask'),
   conflict: api(409, 'the record is no longer in a state that allows this', 'read the record again'),
   too_many_open: api(429, 'the node has too many open executions', 'wait until some have ended, or cancel some', true),
+  too_many_pending: api(
+    429,
+    'too many of your asks wait for a person',
+    'wait until some are approved, denied or expired, or cancel some',
+    true,
+  ),
   rate_limited: api(429, 'too many requests', 'wait as long as Retry-After says', true),
   overloaded: api(503, 'the controller has more to write than it can', 'wait as long as Retry-After says', true),
   enrollment_token_invalid: api(

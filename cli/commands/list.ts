@@ -33,6 +33,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./show.js')).showCommand,
   },
   {
+    name: 'pending',
+    summary: 'list what waits for approval',
+    load: async () => (await import('./pending.js')).pendingCommand,
+  },
+  {
+    name: 'approve',
+    summary: 'approve what waits',
+    load: async () => (await import('./approve.js')).approveCommand,
+  },
+  {
+    name: 'deny',
+    summary: 'deny what waits',
+    load: async () => (await import('./approve.js')).denyCommand,
+  },
+  {
     name: 'cancel',
     summary: 'end an invocation that is under way',
     load: async () => (await import('./cancel.js')).cancelCommand,

@@ -13,7 +13,7 @@ const HELP = `
 The token that it gets is kept for you alone and works for 12 hours. Commands use it where no ./.muster, --data or
 MUSTER_DATA names an installation. muster logout ends it.
 
-Example:
+Examples:
   $ muster login --url https://muster.example.org --user ann`;
 
 const LoginOptions = z.object({ url: z.string().optional(), user: z.string() });

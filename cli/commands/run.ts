@@ -73,8 +73,13 @@ export function runCommand(io: Io): Command {
     const parameters = await typeParameters(client, action, typed);
     const invocation = await create(client, { ...toBody(ask), action, target, parameters });
     if (ask.detach) return print(io, { isJson, value: { invocation }, render: () => invocation.id });
+    if (invocation.status === 'pending') tellPending(invocation, io);
     await report(client, { invocation, isJson, isLive: ask.stream && !isJson, io });
   });
+}
+
+function tellPending({ id, expires_at }: InvocationView, io: Io): void {
+  io.stderr.write(`It waits for an admin or an owner until ${expires_at}: muster approve ${id}\n`);
 }
 
 function toBody({ timeout, expiresIn, reason, stream, yes }: RunOptions): Readonly<Record<string, unknown>> {

@@ -44,6 +44,7 @@ export function openApiOptions(): FastifyDynamicSwaggerOptions {
       tags: [
         { name: 'fleet', description: 'Nodes, groups and what they offer' },
         { name: 'invocations', description: 'Asking for actions and reading their outcome' },
+        { name: 'approvals', description: 'What waits for a person, and what they say' },
         { name: 'enrollment', description: 'How nodes become members' },
         { name: 'access', description: 'Who asks, and credentials for the broker' },
         { name: 'process', description: 'Health and metrics of the controller' },

@@ -11,6 +11,7 @@ const RETRY_AFTER_SECONDS: ReadonlyMap<string, number> = new Map<ErrorCode, numb
   ['rate_limited', 1],
   ['overloaded', 1],
   ['too_many_open', 5],
+  ['too_many_pending', 60],
   ['storage_failed', 5],
   ['unavailable', 5],
 ]);

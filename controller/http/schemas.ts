@@ -226,6 +226,14 @@ export type ExecutionView = Readonly<z.infer<typeof ExecutionView>>;
 export const InvocationAnswer = z.object({ invocation: InvocationView, executions: z.array(ExecutionView).optional() });
 export type InvocationAnswer = Readonly<z.infer<typeof InvocationAnswer>>;
 
+export const ApproveInvocation = z.strictObject({
+  digest: Sha256Hex.describe('Of the invocation as it was shown'),
+});
+
+export const DenyInvocation = z.strictObject({
+  reason: z.string().max(1024).optional().describe('Why; whoever asked sees it'),
+});
+
 export const CancelInvocation = z.strictObject({
   reason: z.string().max(1024).optional().describe('Why, for the audit log'),
 });

@@ -96,6 +96,7 @@ function toInvocation(
     approved_at: null,
     expires_at: nowMs,
     completed_at: nowMs,
+    ask: null,
     cancel_requested_at: null,
     cancel_requested_by: null,
     total: 1,

@@ -40,7 +40,8 @@ export function createCancel(deps: CancelDeps, find: Find): InvocationService['c
     if (ENDED_STATUSES.has(invocation.status)) {
       throw new MusterError('conflict', `The invocation has ended already: it is ${invocation.status}`);
     }
-    await cancelOpen(deps, { principal, id, reason });
+    const before = invocation.status === 'pending' && (await cancelPending(deps, { principal, id, reason }));
+    if (!before) await cancelOpen(deps, { principal, id, reason });
     return find(principal.org, id);
   };
 }
@@ -84,6 +85,28 @@ async function cancelOpen(
     for (const execution of before) execution.cancelling = false;
     throw error;
   }
+}
+
+/** Takes back what waits for a person; false when it has been decided meanwhile. */
+async function cancelPending(
+  { store, events, clock }: CancelDeps,
+  { principal, id, reason }: { principal: Principal; id: string; reason: string | undefined },
+): Promise<boolean> {
+  const nowMs = clock.nowMs();
+  const isDone = await store.write(async (tx) => {
+    const wish = { cancel_requested_at: nowMs, cancel_requested_by: principal.id };
+    const { numUpdatedRows } = await tx
+      .updateTable('invocations')
+      .set({ status: 'cancelled', completed_at: nowMs, ask: null, ...wish })
+      .where('id', '=', id)
+      .where('status', '=', 'pending')
+      .executeTakeFirst();
+    if (Number(numUpdatedRows) === 0) return false;
+    await auditCancel(tx, { principal, id, reason, nowMs, open: 0 });
+    return true;
+  });
+  if (isDone) events.ended([id]);
+  return isDone;
 }
 
 /** False when somebody wanted it before. */

@@ -1,4 +1,3 @@
-import { parseDuration } from '../../protocol/durations.js';
 import { MusterError } from '../../protocol/errors.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
@@ -7,7 +6,7 @@ import type { ControllerMetrics } from '../metrics.js';
 import type { Presence } from '../nodes/presence.js';
 import type { Registry } from '../nodes/registry.js';
 import { decide } from '../policy/decide.js';
-import type { InvocationService } from '../services.js';
+import type { InvocationService, Principal } from '../services.js';
 import { noExecutions } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
 import { type Draft, draftInvocation } from './draft.js';
@@ -23,9 +22,12 @@ export type CreateDeps = Readonly<{
   dispatcher: Dispatcher;
   metrics: ControllerMetrics;
   clock: Clock;
-  defaultExpiresIn: string;
+  defaultExpiresInMs: number;
   maxOpenPerNode: number;
 }>;
+
+/** One principal may have this many asks that wait for a person (A-76). */
+const MAX_PENDING = 10;
 
 type Answer = Awaited<ReturnType<InvocationService['create']>>;
 
@@ -39,11 +41,15 @@ export function createCreate(deps: CreateDeps): InvocationService['create'] {
     const before = use === undefined ? undefined : await findEarlier(store.read, use);
     if (before !== undefined) return repeat(before);
 
-    const defaultExpiresInMs = parseDuration(deps.defaultExpiresIn) ?? 0;
-    const plan = planInvocation(registry, { org: principal.org, ask, defaultExpiresInMs });
+    const plan = planInvocation(registry, {
+      org: principal.org,
+      ask,
+      defaultExpiresInMs: deps.defaultExpiresInMs,
+    });
     const verdict = decide(principal, plan.risk, ask.confirm);
     if (verdict.kind === 'refused') throw new MusterError(verdict.code, verdict.detail);
     refuseTooMany(deps, plan);
+    if (verdict.kind === 'pending') await refuseTooManyPending(deps, principal);
 
     const draft = draftInvocation({ principal, ask, plan, verdict, isConnected: presence.isConnected, nowMs });
     const raced = await store.write((tx) => storeDraft(tx, draft, use));
@@ -52,7 +58,7 @@ export function createCreate(deps: CreateDeps): InvocationService['create'] {
     if (verdict.kind === 'denied') {
       throw new MusterError('denied_by_policy', `${verdict.error} (invocation ${draft.row.id})`);
     }
-    dispatch(deps, draft, plan);
+    dispatchDraft(deps, draft, plan);
     const counts = { ...noExecutions(), total: draft.executions.length, queued: draft.executions.length };
     return { invocation: toInvocationView(draft.row, counts), replayed: false };
   };
@@ -71,8 +77,22 @@ function refuseTooMany({ open, maxOpenPerNode }: CreateDeps, { targets }: Plan):
   throw new MusterError('too_many_open', `${full.record.node} has ${maxOpenPerNode} open executions already`);
 }
 
+/** @throws {MusterError} too_many_pending */
+async function refuseTooManyPending({ store, clock }: CreateDeps, { org, id }: Principal): Promise<void> {
+  const { count } = await store.read
+    .selectFrom('invocations')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('org', '=', org)
+    .where('created_by', '=', id)
+    .where('status', '=', 'pending')
+    .where('expires_at', '>', clock.nowMs())
+    .executeTakeFirstOrThrow();
+  if (Number(count) < MAX_PENDING) return;
+  throw new MusterError('too_many_pending', `${MAX_PENDING} of your asks wait for a person already`);
+}
+
 /** Hands what was just committed to the dispatcher. */
-function dispatch({ open, dispatcher }: CreateDeps, draft: Draft, plan: Plan): void {
+export function dispatchDraft({ open, dispatcher }: CreateDeps, draft: Draft, plan: Plan): void {
   const { row, executionId, executions, broadcast, timeoutMs } = draft;
   const added = executions.map(({ target, request }) => ({
     request,

@@ -21,7 +21,10 @@ export type Draft = Readonly<{
   timeoutMs: number;
 }>;
 
-/** Turns a plan and a verdict into rows and request octets. A denied ask has no executions. */
+/** How long an ask waits for a person. */
+export const APPROVAL_MS = 5 * 60_000;
+
+/** Turns a plan and a verdict into rows and request octets. What is denied, or waits for a person, has no executions. */
 export function draftInvocation(from: {
   principal: Principal;
   ask: CreateInvocation;
@@ -49,7 +52,8 @@ export function draftInvocation(from: {
     created_by: principal.id,
     approved_by: verdict.kind === 'approved' ? verdict.by : null,
     approved_at: verdict.kind === 'approved' ? nowMs : null,
-    expires_at: nowMs + plan.expiresInMs,
+    expires_at: nowMs + (verdict.kind === 'pending' ? APPROVAL_MS : plan.expiresInMs),
+    ask: verdict.kind === 'pending' ? JSON.stringify(ask) : null,
     completed_at: verdict.kind === 'denied' ? nowMs : null,
     error: verdict.kind === 'denied' ? verdict.error : null,
     cancel_requested_at: null,
@@ -57,7 +61,31 @@ export function draftInvocation(from: {
     total: verdict.kind === 'denied' ? 0 : plan.targets.length,
     origin: 'api',
   };
-  if (verdict.kind === 'denied') return { row, executionId, executions: [], broadcast: undefined, timeoutMs: 0 };
+  if (verdict.kind !== 'approved') return { row, executionId, executions: [], broadcast: undefined, timeoutMs: 0 };
+  const source = toSource(row, ask, executionId);
+  return { row, executionId, timeoutMs: plan.timeoutMs, ...fixWhatIsKnown(plan, source, { isConnected, nowMs }) };
+}
+
+/** What an approved ask comes to. Its time to reach its nodes begins now. */
+export function draftApproved(from: {
+  row: InvocationRow;
+  ask: CreateInvocation;
+  plan: Plan;
+  by: string;
+  isConnected: (node: string) => boolean;
+  nowMs: number;
+}): Draft {
+  const { ask, plan, by, isConnected, nowMs } = from;
+  const executionId = uuidv7();
+  const row: InvocationRow = {
+    ...from.row,
+    status: 'approved',
+    approved_by: by,
+    approved_at: nowMs,
+    expires_at: nowMs + plan.expiresInMs,
+    total: plan.targets.length,
+    ask: null,
+  };
   const source = toSource(row, ask, executionId);
   return { row, executionId, timeoutMs: plan.timeoutMs, ...fixWhatIsKnown(plan, source, { isConnected, nowMs }) };
 }

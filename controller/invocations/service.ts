@@ -7,6 +7,7 @@ import { countExecutions, noExecutions, readInvocationStatus } from '../store/in
 import { listOutputs } from '../store/outputs.js';
 import { findResult, listResults } from '../store/results.js';
 import type { Store } from '../store/store.js';
+import { createApprovals } from './approvals.js';
 import { type CancelDeps, createCancel } from './cancel.js';
 import { type CreateDeps, createCreate } from './create.js';
 import { assembleOutput } from './output.js';
@@ -22,6 +23,7 @@ export function createInvocationService(deps: CreateDeps & CancelDeps): Invocati
     create: createCreate(deps),
     get,
     cancel: createCancel(deps, get),
+    ...createApprovals(deps),
     async list(org, { limit, cursor }) {
       const after = readCursor(cursor);
       let query = store.read.selectFrom('invocations').selectAll().where('org', '=', org);

@@ -12,6 +12,9 @@ export type Earlier =
   | Readonly<{ kind: 'same'; invocation: InvocationView }>
   | Readonly<{ kind: 'refused'; code: 'idempotency_conflict' | 'denied_by_policy'; detail: string }>;
 
+/** What the audit log calls the making of an invocation in this state. */
+const EVENTS: Readonly<Record<string, string>> = { denied: 'invocation_denied', pending: 'invocation_pending' };
+
 /** The stored answer to an ask with the same key; undefined when the key is new. */
 export async function findEarlier(queries: Queries, use: IdempotencyUse): Promise<Earlier | undefined> {
   const known = await findIdempotentUse(queries, use);
@@ -21,7 +24,8 @@ export async function findEarlier(queries: Queries, use: IdempotencyUse): Promis
   }
   const id = known.invocationId;
   const row = await queries.selectFrom('invocations').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
-  if (row.status === 'denied') {
+  // What a person denied is an answer like any other.
+  if (row.status === 'denied' && row.approved_by === null) {
     return { kind: 'refused', code: 'denied_by_policy', detail: `${row.error} (invocation ${id})` };
   }
   const counts = await countExecutions(queries, [id]);
@@ -40,19 +44,24 @@ export async function storeDraft(
   const { row } = draft;
   if (use !== undefined) await insertIdempotentUse(tx, use, row.id);
   await insertInvocation(tx, row);
-  await insertRequests(tx, requestRows(draft));
-  await insertExecutions(tx, executionRows(draft));
+  await insertDraft(tx, draft);
   await appendAudit(tx, [
     {
       atMs: row.created_at,
       org: row.org,
       actor: row.created_by,
-      event: row.status === 'denied' ? 'invocation_denied' : 'invocation_created',
+      event: EVENTS[draft.row.status] ?? 'invocation_created',
       subject: `invocation:${row.id}`,
       details: { action: row.action, risk: row.risk, digest: row.digest, total: row.total },
     },
   ]);
   return undefined;
+}
+
+/** Adds the executions of an invocation and their requests. */
+export async function insertDraft(tx: Queries, draft: Draft): Promise<void> {
+  await insertRequests(tx, requestRows(draft));
+  await insertExecutions(tx, executionRows(draft));
 }
 
 function requestRows({ row, executionId, executions }: Draft) {

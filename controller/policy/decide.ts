@@ -4,10 +4,15 @@ import type { Principal } from '../services.js';
 /** What the policy says of one ask. */
 export type Decision =
   | Readonly<{ kind: 'approved'; by: string }>
+  /** A person has to approve it first. */
+  | Readonly<{ kind: 'pending' }>
   | Readonly<{ kind: 'denied'; error: string }>
   | Readonly<{ kind: 'refused'; code: 'forbidden' | 'confirmation_required'; detail: string }>;
 
-/** Reading is approved, danger is denied, and a write wants the confirmed ask of an admin or the ask of an owner. */
+/**
+ * Reading is approved, danger is denied, and a write waits for a person, unless an owner asks or an admin who confirms
+ * it.
+ */
 export function decide({ role, id }: Principal, risk: Risk, confirmed: boolean): Decision {
   if (role === 'viewer') return { kind: 'refused', code: 'forbidden', detail: 'A viewer may not ask for actions' };
   if (risk === 'danger') return { kind: 'denied', error: 'The policy denies actions of risk danger' };
@@ -20,5 +25,15 @@ export function decide({ role, id }: Principal, risk: Risk, confirmed: boolean):
       detail: 'The action changes something and was not confirmed',
     };
   }
-  return { kind: 'refused', code: 'forbidden', detail: 'An action that changes something needs an admin or an owner' };
+  return { kind: 'pending' };
+}
+
+/** Why this principal may not approve an ask of this risk now; undefined when they may. */
+export function decideApproval(
+  { role }: Principal,
+  risk: Risk,
+): Readonly<{ code: 'forbidden' | 'denied_by_policy'; detail: string }> | undefined {
+  if (role !== 'owner' && role !== 'admin') return { code: 'forbidden', detail: 'Admins and owners approve' };
+  if (risk === 'danger') return { code: 'denied_by_policy', detail: 'The policy denies actions of risk danger' };
+  return undefined;
 }

@@ -115,6 +115,8 @@ type InvocationTable = {
   total: number;
   /** `api`, or `local` for what a person ran on the node itself. */
   origin: string;
+  /** The ask as it came, as JSON, while it waits for a person; null afterwards. */
+  ask: string | null;
   /** Null until somebody wants it to end. */
   cancel_requested_at: number | null;
   cancel_requested_by: string | null;

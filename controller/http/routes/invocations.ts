@@ -50,7 +50,9 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
       if (invocation.status === 'denied') {
         throw new MusterError('denied_by_policy', invocation.error ?? 'The policy denies this action');
       }
-      const wait = { request, reply, stopping: deps.stopping, defaultSeconds: DEFAULT_WAIT_SECONDS };
+      // What waits for a person is not held back for it, unless the caller prefers that.
+      const defaultSeconds = invocation.status === 'pending' ? 0 : DEFAULT_WAIT_SECONDS;
+      const wait = { request, reply, stopping: deps.stopping, defaultSeconds };
       const answer = await answerWhenDone(invocations, wait, invocation);
       return reply.code(ENDED_STATUSES.has(answer.invocation.status) ? 200 : 202).send(answer);
     },

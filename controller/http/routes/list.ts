@@ -1,4 +1,5 @@
 import { accessRoutes } from './access.js';
+import { approvalRoutes } from './approvals.js';
 import { enrollmentRoutes } from './enrollment.js';
 import { executionRoutes } from './executions.js';
 import { hookRoutes } from './hooks.js';
@@ -14,6 +15,7 @@ export const ROUTES: readonly AddRoutes[] = [
   nodeRoutes,
   hookRoutes,
   invocationRoutes,
+  approvalRoutes,
   executionRoutes,
   enrollmentRoutes,
   peopleRoutes,

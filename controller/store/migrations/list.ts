@@ -5,6 +5,7 @@ import { INITIAL } from './0001-initial.js';
 import { LOCAL_ORIGIN } from './0002-local-origin.js';
 import { CANCEL } from './0003-cancel.js';
 import { PEOPLE } from './0004-people.js';
+import { APPROVALS } from './0005-approvals.js';
 
 /** Every migration by its name, forward only; the names sort in the order in which they run. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -12,6 +13,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0002-local-origin': LOCAL_ORIGIN,
   '0003-cancel': CANCEL,
   '0004-people': PEOPLE,
+  '0005-approvals': APPROVALS,
 };
 
 /**

@@ -51,18 +51,19 @@ test('an ask that cannot be right is refused with its code, and nothing is store
   }
 });
 
-test('a viewer may not ask, an operator only to read, an admin changes something when it is confirmed', async (t) => {
+test('a viewer may not ask, an operator’s write waits, an admin changes something when it is confirmed', async (t) => {
   const muster = await startWithNode(t);
   const { create } = muster.core.services.invocations;
   const as = (role: Principal['role']): Principal => ({ id: role, org: 'default', role });
   const write = strictAsk({ path: '/' });
 
   await assertRejectsCode(create(as('viewer'), askFor({ nodes: ['pump-1'] }), BODY), 'forbidden');
-  await assertRejectsCode(create(as('operator'), write, BODY), 'forbidden');
   await assertRejectsCode(create(as('admin'), write, BODY), 'confirmation_required');
+  const waits = await create(as('operator'), write, BODY);
   const read = await create(as('operator'), askFor({ nodes: ['pump-1'] }), BODY);
   const confirmed = await create(as('admin'), { ...write, confirm: true }, BODY);
 
+  assert.deepEqual([waits.invocation.status, waits.invocation.approved_by], ['pending', null]);
   assert.deepEqual([read.invocation.risk, read.invocation.approved_by], ['read', 'policy']);
   assert.deepEqual([confirmed.invocation.risk, confirmed.invocation.approved_by], ['write', 'admin']);
 });

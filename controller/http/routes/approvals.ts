@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { ApproveInvocation, DenyInvocation, InvocationId, InvocationView, PageQuery, pageOf } from '../schemas.js';
+import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
+
+const Params = z.strictObject({ id: InvocationId });
+const Answer = z.object({ invocation: InvocationView });
+
+/** What waits for a person, and what they say to it. */
+export function approvalRoutes(app: App, { services: { invocations } }: RouteDeps): void {
+  app.route({
+    method: 'GET',
+    url: `${API}/approvals`,
+    config: { rule: 'viewer' },
+    schema: {
+      summary: 'List what waits for approval, oldest first',
+      tags: ['approvals'],
+      querystring: PageQuery,
+      response: { 200: pageOf(InvocationView), ...FAILURE },
+    },
+    handler: async (request) => toPage(await invocations.pending(principalOf(request).org, request.query)),
+  });
+
+  app.route({
+    method: 'POST',
+    url: `${API}/invocations/:id/approve`,
+    config: { rule: 'admin' },
+    schema: {
+      summary: 'Approve what waits',
+      description:
+        '`digest` is the one of the invocation as you saw it. 409 when it waits no more, or is no longer the same; 410 when its time is over. Its time to reach the nodes begins now.',
+      tags: ['approvals'],
+      params: Params,
+      body: ApproveInvocation,
+      response: { 200: Answer, ...FAILURE },
+    },
+    handler: async (request) => {
+      const approved = await invocations.approve(principalOf(request), request.params.id, request.body);
+      return { invocation: found(approved, 'such invocation') };
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: `${API}/invocations/:id/deny`,
+    config: { rule: 'admin' },
+    schema: {
+      summary: 'Deny what waits',
+      tags: ['approvals'],
+      params: Params,
+      body: DenyInvocation,
+      response: { 200: Answer, ...FAILURE },
+    },
+    handler: async (request) => {
+      const denied = await invocations.deny(principalOf(request), request.params.id, request.body);
+      return { invocation: found(denied, 'such invocation') };
+    },
+  });
+}

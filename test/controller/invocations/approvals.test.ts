@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { InvocationView } from '../../../controller/http/schemas.js';
+import type { Principal } from '../../../controller/services.js';
+import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
+import { isMusterError } from '../../../protocol/errors.js';
+import { askFor } from '../../support/asks.js';
+import { assertRejectsCode } from '../../support/assert-code.js';
+import type { TestScope } from '../../support/broker.js';
+import { OWNER, startTestCore, type TestCore } from '../../support/core.js';
+import { type ScriptedAgent, startScriptedAgent } from '../../support/scripted-agent.js';
+import { createTestClock, type TestClock } from '../../support/test-clock.js';
+import { until } from '../../support/until.js';
+
+const ANN: Principal = { id: 'ann', org: 'default', role: 'operator' };
+const ADA: Principal = { id: 'ada', org: 'default', role: 'admin' };
+const BODY = { bodySha256: '1'.repeat(64) };
+const WRITE = { name: 'prime', description: 'changes something', parameters: [] };
+const FIVE_MINUTES_MS = 5 * 60_000;
+
+test('a write of an operator waits five minutes for a person, and nothing is offered meanwhile (A-4, A-27)', async (t) => {
+  const { muster, agent } = await startPair(t);
+  const invocation = await ask(muster);
+
+  assert.equal(invocation.status, 'pending');
+  assert.equal(Date.parse(invocation.expires_at) - Date.parse(invocation.created_at), FIVE_MINUTES_MS);
+  const { items } = await muster.core.services.invocations.pending('default', { limit: 10 });
+  assert.deepEqual(
+    items.map(({ id }) => id),
+    [invocation.id],
+  );
+  assert.equal(agent.offers.length, 0);
+});
+
+test('what an admin approves runs once, and says who approved it and when (A-10, A-104)', async (t) => {
+  const { muster, agent } = await startPair(t, { runs: true });
+  const { invocations } = muster.core.services;
+  const { id, digest } = await ask(muster);
+
+  const approved = await invocations.approve(ADA, id, { digest });
+  const done = await invocations.whenDone('default', id, { ms: 10_000 });
+
+  assert.equal(approved?.approved_by, 'ada');
+  assert.ok(approved.approved_at !== null);
+  assert.equal(Date.parse(approved.expires_at) - Date.parse(approved.approved_at), 24 * 3_600_000);
+  assert.equal(done?.status, 'completed');
+  assert.equal(agent.offers.length, 1);
+  assert.equal(agent.offers[0]?.request.triggered_by?.id, 'ann');
+  assert.deepEqual((await invocations.pending('default', { limit: 10 })).items, []);
+  assert.equal(await firstBrokenAuditRow(muster.store.read), undefined);
+});
+
+test('what is denied never runs, and says who denied it and why (A-38, A-24)', async (t) => {
+  const { muster, agent } = await startPair(t);
+  const { invocations } = muster.core.services;
+  const { id, digest } = await ask(muster);
+  const waited = invocations.whenDone('default', id, { ms: 10_000 });
+
+  await invocations.deny(ADA, id, { reason: 'not on a Friday' });
+
+  const denied = await waited;
+  assert.deepEqual([denied?.status, denied?.approved_by, denied?.error], ['denied', 'ada', 'not on a Friday']);
+  assert.notEqual(denied?.completed_at, null);
+  await assertRejectsCode(invocations.approve(ADA, id, { digest }), 'conflict');
+  assert.equal(agent.offers.length, 0);
+});
+
+test('of fifty who approve and deny at once one decides (promise 19)', async (t) => {
+  const { muster, agent } = await startPair(t, { runs: true });
+  const { invocations } = muster.core.services;
+  for (let round = 0; round < 5; round += 1) {
+    const { id, digest } = await ask(muster);
+    const before = agent.offers.length;
+
+    const answers = await Promise.allSettled(
+      Array.from({ length: 50 }, (_, index) =>
+        index % 2 === 0 ? invocations.approve(ADA, id, { digest }) : invocations.deny(ADA, id, {}),
+      ),
+    );
+    const done = await invocations.whenDone('default', id, { ms: 10_000 });
+
+    const lost = answers.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+    assert.equal(lost.length, 49);
+    assert.ok(lost.every((reason: unknown) => isMusterError(reason, 'conflict')));
+    assert.ok(done?.status === 'completed' || done?.status === 'denied');
+    assert.equal(agent.offers.length - before, done.status === 'completed' ? 1 : 0);
+  }
+});
+
+test('an approval is for what was shown: another digest, another hook or another node is a conflict', async (t) => {
+  const { muster, agent } = await startPair(t);
+  const { invocations } = muster.core.services;
+  const { id, digest } = await ask(muster, { fleet: true });
+
+  await assertRejectsCode(invocations.approve(ADA, id, { digest: '0'.repeat(64) }), 'conflict');
+  const { services } = muster.core;
+  await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-2', script: { actions: [WRITE] } });
+  await assertRejectsCode(invocations.approve(ADA, id, { digest }), 'conflict');
+
+  assert.equal((await invocations.get('default', id))?.status, 'pending');
+  assert.equal(agent.offers.length, 0);
+});
+
+test('the risk is judged again at the approval: what has become danger is denied by the policy', async (t) => {
+  const { muster, agent } = await startPair(t);
+  const { invocations } = muster.core.services;
+  const { id, digest } = await ask(muster);
+  await agent.announceAs({ actions: [{ ...WRITE, risk: 'danger' }] });
+  await until(async () => (await muster.core.services.nodes.actions('default'))[0]?.risk === 'danger', {
+    what: 'the new risk',
+  });
+
+  await assertRejectsCode(invocations.approve(ADA, id, { digest }), 'denied_by_policy');
+  await assertRejectsCode(invocations.approve(ANN, id, { digest }), 'forbidden');
+});
+
+test('nobody approves after five minutes, and the sweeper says so (A-37, A-50, A-101)', async (t) => {
+  const clock = createTestClock();
+  const { muster } = await startPair(t, { clock });
+  const { invocations } = muster.core.services;
+  const { id, digest } = await ask(muster);
+  const waited = invocations.whenDone('default', id, { ms: 20_000 });
+  clock.advance(FIVE_MINUTES_MS);
+
+  await assertRejectsCode(invocations.approve(ADA, id, { digest }), 'expired');
+  await assertRejectsCode(invocations.deny(ADA, id, {}), 'expired');
+
+  const expired = await waited;
+  assert.equal(expired?.status, 'expired');
+  assert.notEqual(expired.completed_at, null);
+  await assertRejectsCode(invocations.approve(ADA, id, { digest }), 'expired');
+  assert.equal(await invocations.approve(ADA, '0197f0c2-9f5c-7b31-8e4a-6a0d5f1c2b3d', { digest }), undefined);
+  assert.equal(await invocations.deny({ ...ADA, org: 'other' }, id, {}), undefined);
+});
+
+test('ten asks of one principal may wait, and taking one back makes room (A-76)', async (t) => {
+  const { muster } = await startPair(t);
+  const { invocations } = muster.core.services;
+  const first = await ask(muster);
+  for (let count = 1; count < 10; count += 1) await ask(muster);
+
+  await assertRejectsCode(ask(muster), 'too_many_pending');
+  const taken = await invocations.cancel(ANN, first.id, {});
+  assert.deepEqual([taken?.status, taken?.cancel_requested_by], ['cancelled', 'ann']);
+  assert.equal((await ask(muster)).status, 'pending');
+  await assertRejectsCode(invocations.approve(ADA, first.id, { digest: first.digest }), 'conflict');
+});
+
+test('what waits still waits after a restart, and the same Idempotency-Key finds it whatever was decided', async (t) => {
+  const { muster } = await startPair(t);
+  const create = () =>
+    muster.core.services.invocations.create(ANN, askFor({ nodes: ['pump-1'] }, { action: 'prime' }), {
+      ...BODY,
+      idempotencyKey: 'once',
+    });
+  const { invocation } = await create();
+  await muster.stop();
+  await muster.start();
+
+  assert.equal((await create()).invocation.status, 'pending');
+  await muster.core.services.invocations.deny(OWNER, invocation.id, {});
+  const again = await create();
+  assert.deepEqual([again.invocation.id, again.invocation.status, again.replayed], [invocation.id, 'denied', true]);
+});
+
+async function startPair(
+  t: TestScope,
+  { runs = false, clock }: { runs?: boolean; clock?: TestClock } = {},
+): Promise<{ muster: TestCore; agent: ScriptedAgent }> {
+  const muster = await startTestCore(t, clock === undefined ? {} : { clock });
+  const { services } = muster.core;
+  const script = { runs, actions: [WRITE] };
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1', script });
+  return { muster, agent };
+}
+
+async function ask(
+  { core }: TestCore,
+  target: Parameters<typeof askFor>[0] = { nodes: ['pump-1'] },
+): Promise<InvocationView> {
+  const { invocation } = await core.services.invocations.create(ANN, askFor(target, { action: 'prime' }), BODY);
+  return invocation;
+}
