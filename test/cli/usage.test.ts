@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { COMMANDS } from '../../cli/commands/list.js';
+import { freePort } from '../support/free-port.js';
 import { runMuster } from '../support/muster.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
@@ -134,12 +135,3 @@ test('a wrong setting of a part ends with 78, and every fault is named', async (
   assert.equal(exitCode, 78);
   for (const key of ['broker.port', 'broker.max_connections', 'broker.nope']) assert.ok(stderr.includes(key), key);
 });
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((bound) => server.listen(0, '127.0.0.1', bound));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
-}

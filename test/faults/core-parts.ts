@@ -1,9 +1,8 @@
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { ensureKeys } from '../../controller/identity/keys.js';
 import { SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { makeDataDir } from '../../runtime/data-dir.js';
-import { listen } from '../../runtime/listen.js';
+import { freePort } from '../support/free-port.js';
 import { createPart, type Part } from './part.js';
 import { type PartOptions, type RigOptions, settingsEnv } from './part-options.js';
 
@@ -52,11 +51,4 @@ function createCorePart(
     },
     { name, logFile: join(logs, `${name}.log`) },
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server, { host: '127.0.0.1', port: 0, what: 'a free port' });
-  await new Promise((closed) => server.close(closed));
-  return port;
 }

@@ -1,13 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { withDeadline } from '../../runtime/deadline.js';
-import { listen } from '../../runtime/listen.js';
 import type { Credential, TestScope } from './broker.js';
 import { findCommand } from './commands.js';
+import { freePort } from './free-port.js';
 import { temporaryDirectory } from './temporary-directory.js';
 import { until } from './until.js';
 
@@ -50,13 +49,6 @@ export async function startMosquitto(t: TestScope): Promise<AnyBroker | undefine
       await until(() => answers(url), { what: 'mosquitto listens again' });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server, { host: '127.0.0.1', port: 0, what: 'a free port' });
-  await new Promise((closed) => server.close(closed));
-  return port;
 }
 
 async function answers(url: string): Promise<boolean> {

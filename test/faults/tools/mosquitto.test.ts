@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
 import test from 'node:test';
 import { topicName } from '../../../protocol/topics.js';
-import { listen } from '../../../runtime/listen.js';
+import { freePort } from '../../support/free-port.js';
 import { connectClient, grantsOf, nextMessage, refusalOf } from '../../support/mqtt-clients.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { until } from '../../support/until.js';
@@ -13,13 +12,6 @@ const SCOPE = { prefix: 'muster/v1', org: 'default' };
 const LONG = 'x'.repeat(600);
 const NODE: MosquittoAccount = { role: 'node', username: 'pump-7', password: LONG, groups: ['west'] };
 const CONTROLLER: MosquittoAccount = { role: 'controller', username: 'ctl-a', password: `${LONG}y`, groups: [] };
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server, { host: '127.0.0.1', port: 0, what: 'free port' });
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
 
 const credentialOf = ({ username, password }: MosquittoAccount) => ({ clientId: username, username, password });
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { withDeadline } from '../../../runtime/deadline.js';
 import { findCommand, runCommand } from '../../support/commands.js';
+import { pipeBoth } from './pipe-both.js';
 
 /**
  * Two network namespaces joined by a cable: a node's, and the one in which its broker seems to be. They belong to
@@ -122,14 +123,7 @@ add rule inet loss arriving iifname ${CABLE} numgen random mod 100 <= ${percent 
 function bridge(path: string, port: number): Promise<Server> {
   const server = createServer((near) => {
     const far = connect({ port, host: '127.0.0.1', noDelay: true });
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      socket.on('error', () => undefined);
-      socket.on('close', () => other.destroy());
-      socket.pipe(other);
-    }
+    pipeBoth(near, far);
   });
   return new Promise((bound, failed) => {
     server.once('error', failed).listen(path, () => bound(server));
