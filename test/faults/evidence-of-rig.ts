@@ -22,8 +22,8 @@ export type RigParts = Readonly<{
   canary: Canary;
 }>;
 
-/** Receipts follow results within 2 s; a repetition of a result after 5 s brings one that was lost. */
-const RECEIPT_MS = 30_000;
+/** Receipts follow results within 2 s; one that was lost comes with a repetition of the result, ever more rarely. */
+const RECEIPT_MS = 100_000;
 const IDLE_MS = 15_000;
 /** The kernel needs a moment to end what was killed. */
 const BURIAL_MS = 5_000;
