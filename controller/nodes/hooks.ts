@@ -68,13 +68,14 @@ async function pin(
   { node, name, checksum }: { node: string; name: string; checksum: string },
 ): Promise<void> {
   const nowMs = clock.nowMs();
-  await store.write(async (tx) => {
+  const isNew = await store.write(async (tx) => {
     const previous = await findHookPin(tx, { node, hook: name });
-    if (previous === checksum) return;
+    if (previous === checksum) return false;
     await replaceHookPin(tx, { node, hook: name, checksum, pinned_at: nowMs });
     const details = { checksum, previous: previous ?? null };
     const subject = `hook:${node}/${name}`;
     await appendAudit(tx, [{ atMs: nowMs, org, actor: id, event: 'hook_accepted', subject, details }]);
+    return true;
   });
-  log.info({ node, hook: name, checksum, by: id }, 'hook accepted');
+  if (isNew) log.info({ node, hook: name, checksum, by: id }, 'hook accepted');
 }
