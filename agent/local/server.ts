@@ -1,5 +1,6 @@
-import { chmodSync, lstatSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, statSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { MusterError } from '../../protocol/errors.js';
 import { errnoOf } from '../../runtime/errno.js';
 import { fitsSocketAddress, type HeldDirectory, holdDirectory, namesOf } from './place.js';
@@ -79,6 +80,12 @@ function prepareCallers(callers: string, isShared: boolean): void {
       if (errnoOf(error) === undefined) throw error;
     }
   }
+}
+
+/** Whether users other than the owner may pass to a file of this directory. */
+export function isOpenToOthers(directory: string): boolean {
+  const parent = dirname(directory);
+  return (statSync(directory).mode & 0o001) !== 0 && (parent === directory || isOpenToOthers(parent));
 }
 
 /** @throws {MusterError} already_running */

@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { isMusterError, MusterError } from '../../protocol/errors.js';
 import type { Logger } from '../../runtime/logger.js';
 import { createRefusals } from '../../runtime/refusals.js';
 import type { AgentMetrics } from '../metrics.js';
 import type { AnswerDeps } from './serve-caller.js';
-import { type Door, type LocalListener, listenLocally } from './server.js';
+import { type Door, isOpenToOthers, type LocalListener, listenLocally } from './server.js';
 
 export type LocalOptions = AnswerDeps &
   Readonly<{
@@ -32,6 +33,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalListener> 
     const callers = createCallers(options);
     const listener = await listenLocally({ path, isShared, onCaller: callers.take });
     log.info({ path, isShared }, 'local socket served');
+    if (isShared && !isOpenToOthers(dirname(path))) log.warn({ path }, 'local users cannot reach the local socket');
     return {
       async stop() {
         const closed = listener.stop();
