@@ -17,7 +17,7 @@ const RATES: FaultRates = {
 const KEEP_ALIVE = { keep_alive: 5 };
 /** An ask that may wait no longer than this is held back until its time is over. */
 const SHORT_LIFE_MS = 2_000;
-const HELD_BACK_MS = 6_000;
+const HELD_BACK: Fate = { ...UNHARMED, deliverAfterMs: [6_000] };
 const HELD_BACK_EVERY = 8;
 const MAX_BYTES = 256 * 1024;
 
@@ -66,8 +66,6 @@ export const hostileLink: Scenario = {
     }
   },
 };
-
-const HELD_BACK: Fate = { ...UNHARMED, deliverAfterMs: [HELD_BACK_MS] };
 
 function nextAsk(random: () => number): Ask {
   if (random() * HELD_BACK_EVERY < 1) return { label: 'held back', expiresIn: `${SHORT_LIFE_MS}ms` };
