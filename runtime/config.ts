@@ -102,10 +102,19 @@ function put(sections: Sections, values: Values, section: string, key: string, v
   const field = sections[section]?.shape[key];
   if (typeof value !== 'string' || field === undefined || z.safeParse(field, value).success) return;
   try {
-    const read: unknown = parse(value);
+    const read = readValue(value);
     if (read !== null) target[key] = read;
   } catch {
     // Not YAML: the schema then names the fault in the text as it stands.
+  }
+}
+
+/** JSON is YAML, and numbers and booleans are JSON: for them the parser of YAML need not be loaded. */
+function readValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return parse(text);
   }
 }
 

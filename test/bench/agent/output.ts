@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { Line } from '../main.js';
 import { percentile } from '../statistics.js';
 import { startAgent } from './agent.js';
@@ -27,24 +28,31 @@ export async function measureOutput({ dataDir, brokerUrl, controller }: Site): P
   const agent = await startAgent(dataDir, brokerUrl, [`--hooks-dir=${hooks}`]);
   const checksum = createHash('sha256').update(SCRIPT).digest('hex');
   const flood = async (): Promise<BenchResult> => controller.ask({ action: 'flood', checksum }).ended;
-  const bare: number[] = [];
+  const bare: z.infer<typeof Reading>[] = [];
   const rates: number[] = [];
   const peaks: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    bare.push(await bareRate(hook));
+    bare.push(await readBare(hook));
     const { status, error, duration_ms: durationMs } = await flood();
     if (status !== 'success') throw new Error(`the hook ended as ${status}: ${error}`);
     rates.push(BYTES / MIB / (durationMs / 1000));
     peaks.push(memoryOf(agent.pid).peakMiB);
   }
   await agent.stop();
+  const bareRate = percentile(
+    bare.map(({ rate }) => rate),
+    0.5,
+  );
   const [first = Number.NaN] = peaks;
   const growth = Math.max(...peaks) - first;
   return [
-    { what: 'bare Node, `yes` from a pipe', figures: `median ${percentile(bare, 0.5).toFixed(0)} MiB/s` },
+    {
+      what: 'bare Node, `yes` from a pipe',
+      figures: `median ${bareRate.toFixed(0)} MiB/s, most resident ${Math.max(...bare.map(({ peakMiB }) => peakMiB)).toFixed(1)} MiB`,
+    },
     {
       what: 'agent, output of `yes` (1 GiB each)',
-      figures: `median ${percentile(rates, 0.5).toFixed(0)} MiB/s, ${(percentile(rates, 0.5) / percentile(bare, 0.5)).toFixed(2)} × bare Node`,
+      figures: `median ${percentile(rates, 0.5).toFixed(0)} MiB/s, ${(percentile(rates, 0.5) / bareRate).toFixed(2)} × bare Node`,
     },
     {
       what: 'agent under `yes`, most resident',
@@ -60,14 +68,18 @@ const child = require('node:child_process').spawn(process.argv[1], { stdio: ['ig
 const startMs = performance.now();
 let bytes = 0;
 child.stdout.on('data', (part) => { bytes += part.length; });
-child.stdout.on('end', () => process.stdout.write(String(bytes / ${MIB} / ((performance.now() - startMs) / 1000))));`;
+child.stdout.on('end', () => process.stdout.write(JSON.stringify({
+  rate: bytes / ${MIB} / ((performance.now() - startMs) / 1000),
+  peakMiB: process.resourceUsage().maxRSS / 1024,
+})));`;
+const Reading = z.object({ rate: z.number(), peakMiB: z.number() });
 
-async function bareRate(program: string): Promise<number> {
+async function readBare(program: string): Promise<z.infer<typeof Reading>> {
   const child = spawn(process.execPath, ['-e', READER, program], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (part: string) => {
     text += part;
   });
   await once(child, 'close');
-  return Number(text);
+  return Reading.parse(JSON.parse(text));
 }
