@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { Line } from '../main.js';
 import { percentile } from '../statistics.js';
 import { startAgent } from './agent.js';
-import { memoryOf } from './process-figures.js';
+import { memoryOf, processorSeconds } from './process-figures.js';
 import type { BenchResult } from './scripted-controller.js';
 import type { Site } from './site.js';
 
@@ -30,29 +30,31 @@ export async function measureOutput({ dataDir, brokerUrl, controller }: Site): P
   const flood = async (): Promise<BenchResult> => controller.ask({ action: 'flood', checksum }).ended;
   const bare: z.infer<typeof Reading>[] = [];
   const rates: number[] = [];
+  const cpu: number[] = [];
   const peaks: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     bare.push(await readBare(hook));
+    const cpuBefore = processorSeconds(agent.pid);
     const { status, error, duration_ms: durationMs } = await flood();
     if (status !== 'success') throw new Error(`the hook ended as ${status}: ${error}`);
+    cpu.push(processorSeconds(agent.pid) - cpuBefore);
     rates.push(BYTES / MIB / (durationMs / 1000));
     peaks.push(memoryOf(agent.pid).peakMiB);
   }
   await agent.stop();
-  const bareRate = percentile(
-    bare.map(({ rate }) => rate),
-    0.5,
-  );
+  const median = (values: readonly number[]): number => percentile(values, 0.5);
+  const bareRate = median(bare.map(({ rate }) => rate));
+  const bareCpu = median(bare.map(({ cpuSeconds }) => cpuSeconds));
   const [first = Number.NaN] = peaks;
   const growth = Math.max(...peaks) - first;
   return [
     {
       what: 'bare Node, `yes` from a pipe',
-      figures: `median ${bareRate.toFixed(0)} MiB/s, most resident ${Math.max(...bare.map(({ peakMiB }) => peakMiB)).toFixed(1)} MiB`,
+      figures: `median ${bareRate.toFixed(0)} MiB/s, ${bareCpu.toFixed(2)} s of processor, most resident ${Math.max(...bare.map(({ peakMiB }) => peakMiB)).toFixed(1)} MiB`,
     },
     {
       what: 'agent, output of `yes` (1 GiB each)',
-      figures: `median ${percentile(rates, 0.5).toFixed(0)} MiB/s, ${(percentile(rates, 0.5) / bareRate).toFixed(2)} × bare Node`,
+      figures: `median ${median(rates).toFixed(0)} MiB/s, ${(median(rates) / bareRate).toFixed(2)} × bare Node; ${median(cpu).toFixed(2)} s of processor`,
     },
     {
       what: 'agent under `yes`, most resident',
@@ -71,8 +73,9 @@ child.stdout.on('data', (part) => { bytes += part.length; });
 child.stdout.on('end', () => process.stdout.write(JSON.stringify({
   rate: bytes / ${MIB} / ((performance.now() - startMs) / 1000),
   peakMiB: process.resourceUsage().maxRSS / 1024,
+  cpuSeconds: (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
 })));`;
-const Reading = z.object({ rate: z.number(), peakMiB: z.number() });
+const Reading = z.object({ rate: z.number(), peakMiB: z.number(), cpuSeconds: z.number() });
 
 async function readBare(program: string): Promise<z.infer<typeof Reading>> {
   const child = spawn(process.execPath, ['-e', READER, program], { stdio: ['ignore', 'pipe', 'inherit'] });
