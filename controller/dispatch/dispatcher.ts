@@ -87,11 +87,14 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
       !cancelling && notBeforeMs <= monotonicMs && expiresAtMs > nowMs;
     for (const each of sent.values()) if (mayGo(each)) due.push(each);
     let room = laneOf(node).room(sent.size, monotonicMs);
-    for (const each of queued.values()) {
-      if (room <= 0) break;
-      if (!mayGo(each)) continue;
-      due.push(each);
-      room -= 1;
+    // One action of the node may be full while others are not: what was refused for that lets the others pass.
+    for (const wasFull of [false, true]) {
+      for (const each of queued.values()) {
+        if (room <= 0) return due;
+        if (each.wasFull !== wasFull || !mayGo(each)) continue;
+        due.push(each);
+        room -= 1;
+      }
     }
     return due;
   }
@@ -167,12 +170,14 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
       laneOf(execution.node).refused(clock.monotonicMs());
       execution.attempts = 0;
       execution.notBeforeMs = 0;
+      execution.wasFull = reason === 'max_concurrent_reached';
       execution.unansweredSinceMs = undefined;
       open.move(execution, 'queued');
       marks.requeued(execution, reason);
     },
     ended(node) {
       laneOf(node).freed();
+      for (const execution of open.of(node).queued.values()) execution.wasFull = false;
       if (open.countOf(node) === 0) lanes.delete(node);
       else pump(node);
     },

@@ -20,6 +20,8 @@ export type OpenExecution = {
   attempts: number;
   /** Not offered before this, monotonic milliseconds. */
   notBeforeMs: number;
+  /** True when its node was full for it, and nothing has ended there since. */
+  wasFull: boolean;
   /** When it was first offered, monotonic. */
   firstOfferedMs: number | undefined;
   /** When the first of the offers that nobody answered went out, monotonic; undefined when none is unanswered. */
@@ -113,6 +115,7 @@ export function createOpenExecutions(): OpenExecutions {
         acceptedAtMs: null,
         attempts: 0,
         notBeforeMs: 0,
+        wasFull: false,
         firstOfferedMs: undefined,
         unansweredSinceMs: undefined,
         unreachable: false,

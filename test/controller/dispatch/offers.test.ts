@@ -115,6 +115,32 @@ test('a passing rejection is offered again when a result frees a slot, and says 
   assert.equal((await services.invocations.execution('default', waiting, 'pump-1'))?.reason, null);
 });
 
+test('what one action of a node is too busy for lets other work of the node pass, until something has ended', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  await invoke(services.invocations, { nodes: ['pump-1'] });
+  const running = await agent.nextOffer();
+  await agent.ack(running);
+  const waiting = await invoke(services.invocations, { nodes: ['pump-1'] });
+  const refused = await agent.nextOffer();
+  await agent.ack(refused, 'max_concurrent_reached');
+  await until(
+    async () =>
+      (await services.invocations.execution('default', waiting, 'pump-1'))?.reason === 'max_concurrent_reached',
+    { what: 'the refusal' },
+  );
+  await invoke(services.invocations, { nodes: ['pump-1'] });
+
+  const other = await agent.nextOffer();
+  await agent.ack(other);
+  await agent.result(running);
+  const again = await agent.nextOffer();
+
+  assert.notEqual(other.request.execution_id, refused.request.execution_id);
+  assert.equal(again.request.execution_id, refused.request.execution_id);
+});
+
 test('any other rejection ends the execution with its reason', async (t) => {
   const muster = await startTestCore(t);
   const { services } = muster.core;
