@@ -94,6 +94,16 @@ export function createPart(launch: Launch, { name, logFile }: { name: string; lo
     return programPid;
   }
 
+  /** The program may have died while its wrapper has yet to notice. */
+  function programOrWrapper(): number {
+    try {
+      return pid();
+    } catch (error) {
+      if (child?.pid === undefined) throw error;
+      return child.pid;
+    }
+  }
+
   async function said(key: string): Promise<Readonly<Record<string, unknown>>> {
     const deadline = AbortSignal.timeout(READY_MS);
     for (;;) {
@@ -139,7 +149,7 @@ export function createPart(launch: Launch, { name, logFile }: { name: string; lo
           return false;
         },
       ),
-    kill: (signal) => (isRunning() ? end(signal, pid()) : ended),
+    kill: (signal) => (isRunning() ? end(signal, programOrWrapper()) : ended),
     killGroup: (signal) => (isRunning() ? end(signal, -(child?.pid ?? pid())) : ended),
     ended: () => ended,
     pause: () => void process.kill(pid(), 'SIGSTOP'),

@@ -57,11 +57,13 @@ export function hasKilled(traceFile: string): boolean {
   return readFileSync(traceFile, 'utf8').includes('+++ killed by SIGKILL +++');
 }
 
+const ATTACH_MS = 30_000;
+
 async function untilAttached(tracer: ChildProcess): Promise<void> {
   let said = '';
   tracer.stderr?.setEncoding('utf8');
   while (!said.includes('attached')) {
-    const [text] = await once(tracer.stderr ?? tracer, 'data', { signal: AbortSignal.timeout(10_000) });
+    const [text] = await once(tracer.stderr ?? tracer, 'data', { signal: AbortSignal.timeout(ATTACH_MS) });
     said += String(text);
   }
   tracer.stderr?.resume();
