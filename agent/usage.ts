@@ -8,10 +8,12 @@ export function usage(): string {
   }));
   const width = Math.max(...settings.map(({ flag }) => flag.length));
   return `Usage: node muster-agent.cjs --data DIR [--enroll URL --token TOKEN] [--config FILE] [settings]
+       node muster-agent.cjs status | actions | run ACTION [name=value…]
 
        node muster-agent.cjs status | actions | run ACTION [name=value...] [--data DIR | --socket PATH] [--json]
 
-Runs the Muster agent of this node until SIGTERM. --enroll and --token are needed once.
+Runs the Muster agent of this node until SIGTERM; --enroll and --token are needed once. The second form asks the agent
+that runs here.
 status, actions and run ask the agent that runs already; run also takes --timeout, --stream and --reason.
 
   --data DIR             keeps identity and journal below this directory
