@@ -5,7 +5,7 @@ import { FLOW_MS, flows } from '../flows.js';
 import { type Rig, startRig } from '../rig.js';
 import type { Scenario } from '../scenario.js';
 
-const LOSSES = { short: 2, full: 60 };
+const LOSSES = { short: 2, full: 40 };
 /** Every so many losses the controller is killed along with the broker. */
 const CONTROLLER_EVERY = 2;
 
