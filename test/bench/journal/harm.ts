@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { uuidv7 } from 'uuidv7';
@@ -19,12 +19,13 @@ export type CutReport = Readonly<{ cuts: number; told: number; forgottenStarts: 
 /** Cuts the power of a candidate's disk while it works, this many times. */
 export async function cutPower(name: string, parent: string, cuts: number): Promise<CutReport> {
   const disk = await createLoopDisk({ image: join(parent, `${name}-image`), path: join(parent, `${name}-disk`) });
-  const directory = join(disk.path, 'store');
-  mkdirSync(directory);
-  const started = new Set<string>();
-  const finished = new Set<string>();
+  let report: CutReport = { cuts, told: 0, forgottenStarts: 0, lostResults: 0 };
   try {
     for (let cut = 0; cut < cuts; cut += 1) {
+      const started = new Set<string>();
+      const finished = new Set<string>();
+      const directory = join(disk.path, `store-${cut}`);
+      mkdirSync(directory);
       const candidate = await startCandidate(name, directory);
       candidate.child.on('message', (message) => {
         const told = Told.parse(message);
@@ -32,20 +33,22 @@ export async function cutPower(name: string, parent: string, cuts: number): Prom
         else finished.add(told.finished);
       });
       candidate.child.send({ do: 'endless', inFlight: IN_FLIGHT });
-      await wait(400 + Math.random() * 800);
+      await wait(200 + Math.random() * 400);
       // The processor stops with the power: a sync that the dying file system still answers must not be heard.
       candidate.child.kill('SIGSTOP');
       await disk.cut();
       await candidate.kill();
       await disk.powerOn();
+      const states = await statesOf(await startCandidate(name, directory));
+      rmSync(directory, { recursive: true });
+      report = {
+        cuts,
+        told: report.told + started.size + finished.size,
+        forgottenStarts: report.forgottenStarts + [...started].filter((id) => !states.has(id)).length,
+        lostResults: report.lostResults + [...finished].filter((id) => states.get(id) !== 'finished').length,
+      };
     }
-    const states = await statesOf(await startCandidate(name, directory));
-    return {
-      cuts,
-      told: started.size + finished.size,
-      forgottenStarts: [...started].filter((id) => !states.has(id)).length,
-      lostResults: [...finished].filter((id) => states.get(id) !== 'finished').length,
-    };
+    return report;
   } finally {
     await disk.remove();
   }

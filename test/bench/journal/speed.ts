@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { startCandidate } from './candidate-process.js';
 
-const SINGLE = 200;
-const TOGETHER = 3_200;
+const SINGLE = 300;
+const TOGETHER = 12_800;
 const IN_FLIGHT = 64;
 const LIVES = 500;
 const ENTRIES = 10_000;
