@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isMusterError, MusterError } from '../../protocol/errors.js';
 import { syncDirectory } from '../../runtime/atomic-file.js';
@@ -24,10 +24,11 @@ export function loadJournal(
   { owner, clock, log }: { owner: Owner; clock: Clock; log: Logger },
 ): Readonly<{ entries: Entries; state: SegmentsState }> {
   const nothing = { entries: createEntries(), state: { ...EMPTY, sizes: new Map<number, number>() } };
-  if (!existsSync(directory)) return nothing;
-  const numbers = segmentNumbers(directory);
-  if (numbers.length === 0) return nothing;
-  const loaded = readUndamaged(() => readFiles(directory, numbers, owner), log);
+  const found = statSync(directory, { throwIfNoEntry: false });
+  const numbers = found?.isDirectory() === true ? segmentNumbers(directory) : [];
+  if (found === undefined || (found.isDirectory() && numbers.length === 0)) return nothing;
+  // Before 0.1.0 the journal was one file: nothing of it is believed, so that nothing of it runs twice.
+  const loaded = found.isDirectory() ? readUndamaged(() => readFiles(directory, numbers, owner), log) : 'older';
   if (typeof loaded === 'object') {
     if (loaded.cutBytes > 0) log.warn({ cutBytes: loaded.cutBytes }, 'journal had a torn end');
     return loaded;

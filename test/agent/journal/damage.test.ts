@@ -181,6 +181,16 @@ test('an empty journal file is damage, not a new journal', async (t) => {
   assert.equal(setAside(directory).length, 1);
 });
 
+test('a journal in one file, as it was before 0.1.0, is set aside, and a new one begins without an epoch', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(join(directory, 'journal'), 'MJ1');
+
+  const journal = await openTestJournal(t, directory);
+
+  assert.deepEqual([journal.epochMs, journal.seq], [undefined, 0]);
+  assert.equal(setAside(directory).length, 1);
+});
+
 test('a new file that a crash left beside the journal is of no account', async (t) => {
   const { directory, file, requests } = await journalOfSingleWrites(t);
   writeFileSync(`${file}.new`, 'half a compaction');
@@ -211,7 +221,7 @@ async function journalOfSingleWrites(
 }
 
 function setAside(directory: string): string[] {
-  return readdirSync(directory).filter((name) => name.startsWith('journal.damaged-'));
+  return readdirSync(directory).filter((name) => /^journal\.(damaged|older)-/.test(name));
 }
 
 function clockAt(ms: number) {
