@@ -123,7 +123,7 @@ export async function createCore({
   const services: Services = {
     org,
     authenticate: (bearer) => principalOf(store, bearer, clock.nowMs()),
-    nodes: createNodeService({ registry, presence, openOn: open.countOf }),
+    nodes: createNodeService({ store, registry, presence, openOn: open.countOf }),
     hooks: createHookService(shared),
     invocations: createInvocationService({ ...shared, dispatcher, cancellations, ...limits }),
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { PositiveDuration } from '../../protocol/durations.js';
 import { ActionName, Id, Sha256Hex, Time, Uuid } from '../../protocol/ids.js';
-import { HookSpec, Risk } from '../../protocol/messages/capabilities.js';
+import { Capabilities, HookSpec, Risk } from '../../protocol/messages/capabilities.js';
 import { MAX_GROUPS } from '../../protocol/messages/control.js';
 import { Encoding } from '../../protocol/messages/output.js';
 import { ParameterSpec, Parameters } from '../../protocol/messages/parameters.js';
@@ -111,7 +111,12 @@ export type HooksQuery = Readonly<z.infer<typeof HooksQuery>>;
 export const AcceptHook = z.strictObject({ checksum: Sha256Hex });
 
 /** One node, read by itself. */
-export const NodeDetail = NodeView.extend({ hook_checksums: z.array(HookView) });
+export const NodeDetail = NodeView.extend({
+  limits: Capabilities.shape.limits.describe(
+    'As announced; process_isolation says how well the node can end what an action starts',
+  ),
+  hook_checksums: z.array(HookView),
+});
 export type NodeDetail = Readonly<z.infer<typeof NodeDetail>>;
 
 export const GroupView = z.object({ group: Id, nodes: z.int().describe('How many nodes are members') });

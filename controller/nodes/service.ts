@@ -1,23 +1,26 @@
 import { MusterError } from '../../protocol/errors.js';
+import { Capabilities } from '../../protocol/messages/capabilities.js';
 import { toTime } from '../../runtime/clock.js';
 import { groupBy } from '../grouping.js';
 import type { ActionView, NodeView } from '../http/schemas.js';
 import { readCursor, toPage } from '../paging.js';
 import { riskOf } from '../policy/risks.js';
 import type { NodeService } from '../services.js';
+import type { Store } from '../store/store.js';
 import type { Offer } from './catalogue.js';
 import { hooksOf } from './hooks.js';
 import type { Presence } from './presence.js';
 import { compareText, type NodeRecord, type Registry, recordsOf } from './registry.js';
 
-/** What is known of nodes, from memory. */
+/** What is known of nodes, from memory but for what only one node is asked for. */
 export function createNodeService(deps: {
+  store: Store;
   registry: Registry;
   presence: Presence;
   /** How many executions of a node are open. */
   openOn: (node: string) => number;
 }): NodeService {
-  const { registry, presence, openOn } = deps;
+  const { store, registry, presence, openOn } = deps;
 
   function view(record: NodeRecord): NodeView {
     const { node, catalogue } = record;
@@ -47,7 +50,8 @@ export function createNodeService(deps: {
     },
     async get(org, node) {
       const record = registry.get(node);
-      return record?.org === org ? { ...view(record), hook_checksums: hooksOf(record) } : undefined;
+      if (record?.org !== org) return undefined;
+      return { ...view(record), limits: await findLimits(store, node), hook_checksums: hooksOf(record) };
     },
     async groups(org) {
       const members = recordsOf(registry, org).flatMap(({ groups }) => [...groups.keys()]);
@@ -61,6 +65,12 @@ export function createNodeService(deps: {
       return toActions(records);
     },
   };
+}
+
+/** The bounds that the node announced, and how well it can end what an action starts (`process_isolation`). */
+async function findLimits({ read }: Store, node: string): Promise<Capabilities['limits']> {
+  const row = await read.selectFrom('nodes').select('capabilities').where('node', '=', node).executeTakeFirst();
+  return row?.capabilities == null ? {} : Capabilities.parse(JSON.parse(row.capabilities)).limits;
 }
 
 /** One entry per name and kind; the description and parameters are those of the first node that offers it. */

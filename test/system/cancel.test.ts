@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Client } from '../../cli/client.js';
-import { ActionView, ExecutionView, InvocationAnswer, pageOf } from '../../controller/http/schemas.js';
+import { ActionView, ExecutionView, InvocationAnswer, NodeDetail, pageOf } from '../../controller/http/schemas.js';
 import { writeHook } from '../support/hooks.js';
 import { startInstallation } from '../support/installation.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -26,6 +26,8 @@ test('a hook that runs is ended by a cancel, and nothing of it is left (P-87)', 
   const [execution] = executions ?? [];
   assert.deepEqual([execution?.status, execution?.launched, execution?.stdout], ['cancelled', 'yes', 'started\n']);
   assert.equal(existsSync(`/proc/${pid}`), false);
+  const { limits } = await client.call(NodeDetail, { path: '/nodes/node-1' });
+  assert.match(String(limits.process_isolation), /^(cgroup|pid_namespace|process_group)$/);
 });
 
 test('what waits for its turn in a spread broadcast never starts once it is cancelled', async (t) => {
