@@ -59,7 +59,7 @@ export const CONTROLS: readonly Control[] = [
         bad: 'return nowMs >= Date.parse(expires_at) + 1e9;',
       },
     ],
-    caughtBy: 'hostile-link',
+    caughtBy: 'frozen',
     expected: ['late'],
   },
   {
