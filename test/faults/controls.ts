@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Breakage, buildBrokenAgent } from './broken-agent.js';
-import type { Verdict } from './checker.js';
+import type { Verdict } from './judge/checker.js';
 import { runScenario } from './run-scenario.js';
 import type { Scenario } from './scenario.js';
 

@@ -1,4 +1,4 @@
-import type { Verdict } from './checker.js';
+import type { Verdict } from './judge/checker.js';
 
 /** What a scenario runs in. */
 export type ScenarioContext = Readonly<{

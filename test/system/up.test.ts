@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { listen } from '../../runtime/listen.js';
-import { findProcesses } from '../faults/proc.js';
+import { findProcesses } from '../faults/rig/proc.js';
 import { endOf, runMuster, spawnMuster } from '../support/muster.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { addFaults } from '../add-faults.js';
-import { randomAsk } from '../deeds.js';
-import { FLOW_MS, flows } from '../flows.js';
-import { type Rig, startRig } from '../rig.js';
+import { addFaults } from '../judge/add-faults.js';
+import { randomAsk } from '../rig/deeds.js';
+import { FLOW_MS, flows } from '../rig/flows.js';
+import { type Rig, startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
 
 const LOSSES = { short: 2, full: 40 };

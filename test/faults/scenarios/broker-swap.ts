@@ -5,10 +5,10 @@ import { ensureKeys } from '../../../controller/identity/keys.js';
 import { signBrokerToken } from '../../../protocol/broker-token.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { makeDataDir } from '../../../runtime/data-dir.js';
-import { addFaults } from '../add-faults.js';
-import { randomAsk } from '../deeds.js';
-import { FLOW_MS, flows } from '../flows.js';
-import { type Rig, startRig } from '../rig.js';
+import { addFaults } from '../judge/add-faults.js';
+import { randomAsk } from '../rig/deeds.js';
+import { FLOW_MS, flows } from '../rig/flows.js';
+import { type Rig, startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
 import { type MosquittoAccount, mosquittoLacks, startGuardedMosquitto } from '../tools/mosquitto.js';
 

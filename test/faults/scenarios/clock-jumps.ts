@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { randomAsk } from '../deeds.js';
-import { cpuSeconds } from '../proc.js';
-import { type Rig, startRig } from '../rig.js';
+import { addFaults } from '../judge/add-faults.js';
+import { randomAsk } from '../rig/deeds.js';
+import { cpuSeconds } from '../rig/proc.js';
+import { type Rig, startRig } from '../rig/rig.js';
 import type { Scenario, ScenarioContext } from '../scenario.js';
 import { createFakeClock, type FakeClock, lacksFakeClock } from '../tools/fake-clock.js';
-import { withFault } from '../with-fault.js';
 
 const JUMPS = { short: 4, full: 30 };
 /** Minutes by which the controller's clock is off, one after the other. */
@@ -47,7 +47,10 @@ export const clockJumps: Scenario = {
       const skews = SKEWS[context.size].map((minutes) => minutes * MINUTE_MS);
       await askUnderSkew(rig, clocks.controller, skews);
       const verdict = await rig.judge();
-      return { points: jumps + skews.length, verdict: spinning === undefined ? verdict : withFault(verdict, spinning) };
+      return {
+        points: jumps + skews.length,
+        verdict: spinning === undefined ? verdict : addFaults(verdict, [spinning]),
+      };
     } finally {
       await rig.stop();
     }

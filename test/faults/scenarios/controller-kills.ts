@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { randomAsk } from '../deeds.js';
-import { startRig } from '../rig.js';
+import { randomAsk } from '../rig/deeds.js';
+import { startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
 
 const KILLS = { short: 3, full: 40 };

@@ -1,17 +1,17 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IsolationLimit } from '../../../agent/actions-config.js';
-import type { AgentPart } from '../agent-part.js';
-import { withFaults } from '../checker.js';
-import { restartAfterCrash } from '../crash.js';
-import { randomAsk } from '../deeds.js';
-import type { Fault } from '../fault.js';
-import { findIsolations } from '../isolations.js';
-import type { PartOptions } from '../part-options.js';
-import { threadsOf } from '../proc.js';
-import { type Rig, startRig } from '../rig.js';
+import { withFaults } from '../judge/checker.js';
+import type { Fault } from '../judge/fault.js';
+import type { AgentPart } from '../rig/agent-part.js';
+import { restartAfterCrash } from '../rig/crash.js';
+import { randomAsk } from '../rig/deeds.js';
+import { findIsolations } from '../rig/isolations.js';
+import type { PartOptions } from '../rig/part-options.js';
+import { threadsOf } from '../rig/proc.js';
+import { type Rig, startRig } from '../rig/rig.js';
+import { settles } from '../rig/settles.js';
 import type { Scenario, ScenarioContext } from '../scenario.js';
-import { settles } from '../settles.js';
 import {
   attach,
   type CrashPoint,

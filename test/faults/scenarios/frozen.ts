@@ -1,13 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { NodeView } from '../../../controller/http/schemas.js';
-import { addFaults } from '../add-faults.js';
-import { randomAsk } from '../deeds.js';
-import { FLOW_MS, flows } from '../flows.js';
-import type { Part } from '../part.js';
-import { type Rig, startRig } from '../rig.js';
+import { addFaults } from '../judge/add-faults.js';
+import { randomAsk } from '../rig/deeds.js';
+import { FLOW_MS, flows } from '../rig/flows.js';
+import type { Part } from '../rig/part.js';
+import { type Rig, startRig } from '../rig/rig.js';
+import { settles } from '../rig/settles.js';
 import type { Scenario } from '../scenario.js';
-import { settles } from '../settles.js';
 
 const ROUNDS = { short: 1, full: 8 };
 const KEEP_ALIVE_SECONDS = 5;

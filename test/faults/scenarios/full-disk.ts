@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { randomAsk } from '../deeds.js';
-import { readJournalFailures } from '../journal-failures.js';
-import { startRig } from '../rig.js';
+import { readJournalFailures } from '../judge/journal-failures.js';
+import { randomAsk } from '../rig/deeds.js';
+import { startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
 import { createSmallDisk, lacksSmallDisk } from '../tools/small-disk.js';
 

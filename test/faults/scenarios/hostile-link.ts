@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { parsePayload, peekPayload } from '../../../protocol/envelope.js';
 import { Request } from '../../../protocol/messages/request.js';
-import { randomAsk } from '../deeds.js';
-import type { Ask } from '../load.js';
-import { startRig } from '../rig.js';
+import { randomAsk } from '../rig/deeds.js';
+import type { Ask } from '../rig/load.js';
+import { startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
 import { drawFates, type Fate, type FaultRates, type SeenMessage, UNHARMED } from '../tools/fates.js';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { randomAsk } from '../deeds.js';
-import { type Rig, startRig } from '../rig.js';
+import { randomAsk } from '../rig/deeds.js';
+import { type Rig, startRig } from '../rig/rig.js';
+import { settles } from '../rig/settles.js';
 import type { Scenario, ScenarioContext } from '../scenario.js';
-import { settles } from '../settles.js';
 import { type Injection, injectedCalls, injectInto, lacksInjection, underInjection } from '../tools/inject.js';
 
 const PARALLEL = 6;

@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { withFaults } from '../checker.js';
-import { restartAfterCrash } from '../crash.js';
-import { randomAsk } from '../deeds.js';
-import type { Fault } from '../fault.js';
-import { findIsolations } from '../isolations.js';
-import { startRig } from '../rig.js';
+import { withFaults } from '../judge/checker.js';
+import type { Fault } from '../judge/fault.js';
+import { restartAfterCrash } from '../rig/crash.js';
+import { randomAsk } from '../rig/deeds.js';
+import { findIsolations } from '../rig/isolations.js';
+import { startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
 
 const KILLS = { short: 6, full: 100 };

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { randomAsk } from '../deeds.js';
-import { type Rig, startRig } from '../rig.js';
+import { randomAsk } from '../rig/deeds.js';
+import { type Rig, startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
 import { type Network, networkLacks, startNetwork } from '../tools/network.js';
 

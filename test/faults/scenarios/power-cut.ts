@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { randomAsk } from '../deeds.js';
-import type { Ask } from '../load.js';
-import { startRig } from '../rig.js';
+import { randomAsk } from '../rig/deeds.js';
+import type { Ask } from '../rig/load.js';
+import { startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
 import { createLoopDisk, lacksLoopDisk } from '../tools/loop-disk.js';
 

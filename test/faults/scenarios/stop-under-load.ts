@@ -1,12 +1,12 @@
-import { withFaults } from '../checker.js';
-import { randomAsk } from '../deeds.js';
-import type { Fault } from '../fault.js';
-import { readLedger } from '../ledger.js';
-import type { Part } from '../part.js';
-import { settingsEnv } from '../part-options.js';
-import { type Rig, startRig } from '../rig.js';
+import { withFaults } from '../judge/checker.js';
+import type { Fault } from '../judge/fault.js';
+import { readLedger } from '../judge/ledger.js';
+import { randomAsk } from '../rig/deeds.js';
+import type { Part } from '../rig/part.js';
+import { settingsEnv } from '../rig/part-options.js';
+import { type Rig, startRig } from '../rig/rig.js';
+import { settles } from '../rig/settles.js';
 import type { Scenario } from '../scenario.js';
-import { settles } from '../settles.js';
 
 const STOPS = { short: 3, full: 20 };
 /** Longer than the agent drains and shorter than its long drain. */

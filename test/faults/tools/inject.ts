@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { settles } from '../settles.js';
+import { settles } from '../rig/settles.js';
 
 /** System calls that fail on purpose: which, how, and from which one on. */
 export type Injection = Readonly<{ calls: string; error: 'EIO' | 'ENOSPC'; when: string }>;

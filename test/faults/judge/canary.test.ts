@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { temporaryDirectory } from '../support/temporary-directory.js';
+import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { createCanary, findLeaks } from './canary.js';
 
 test('a secret is found as text, in hex, and in base64 wherever it stands', (t) => {

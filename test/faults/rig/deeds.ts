@@ -1,4 +1,4 @@
-import type { IsolationLimit } from '../../agent/actions-config.js';
+import type { IsolationLimit } from '../../../agent/actions-config.js';
 import { holdsEverything } from './isolations.js';
 import type { Ask } from './load.js';
 

@@ -1,20 +1,20 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readConnection } from '../../cli/installation.js';
-import { NodeView } from '../../controller/http/schemas.js';
-import { until } from '../support/until.js';
+import { readConnection } from '../../../cli/installation.js';
+import { NodeView } from '../../../controller/http/schemas.js';
+import { until } from '../../support/until.js';
+import { type Canary, createCanary } from '../judge/canary.js';
+import { judge, type Verdict } from '../judge/checker.js';
+import type { Allowances } from '../judge/evidence.js';
+import { gatherEvidence } from '../judge/evidence-of-rig.js';
+import { LEDGER_HOOK, writeLedgerHook } from '../judge/ledger.js';
+import type { ScenarioContext } from '../scenario.js';
 import { type AgentPart, createAgentPart } from './agent-part.js';
 import { createPatientApi, type PatientApi } from './api.js';
-import { type Canary, createCanary } from './canary.js';
-import { judge, type Verdict } from './checker.js';
 import { createCoreParts } from './core-parts.js';
-import type { Allowances } from './evidence.js';
-import { gatherEvidence } from './evidence-of-rig.js';
-import { LEDGER_HOOK, writeLedgerHook } from './ledger.js';
 import { createLoad, type Load } from './load.js';
 import type { Part } from './part.js';
 import type { PartOptions, RigOptions, RigPaths } from './part-options.js';
-import type { ScenarioContext } from './scenario.js';
 
 /** A whole installation as real processes, with work for it and a judge who stands outside. */
 export type Rig = Readonly<{

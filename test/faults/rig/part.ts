@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { withDeadline } from '../../runtime/deadline.js';
-import type { Life } from './evidence.js';
+import { withDeadline } from '../../../runtime/deadline.js';
+import type { Life } from '../judge/evidence.js';
 import { findProgram } from './proc.js';
 
 /** How a part is launched. */

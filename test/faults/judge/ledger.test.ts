@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { execa } from 'execa';
-import { temporaryDirectory } from '../support/temporary-directory.js';
+import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { LEDGER_HOOK, outputOf, parametersOf, parseLedger, readLedger, writeLedgerHook } from './ledger.js';
 
 const ID = '01a1fcf6-55ed-7369-98dc-1f05290ca8fc';

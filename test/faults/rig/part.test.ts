@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { temporaryDirectory } from '../support/temporary-directory.js';
+import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { createPart } from './part.js';
 
 const READY = "process.on('SIGTERM', () => process.exit(0)); process.send({ ready: {} }); setInterval(() => {}, 1e6);";

@@ -1,7 +1,7 @@
-import { findCgroup } from '../../agent/actions/cgroup.js';
-import { findPidNamespaces } from '../../agent/actions/pid-namespace.js';
-import type { IsolationLimit } from '../../agent/actions-config.js';
-import { createLogger } from '../../runtime/logger.js';
+import { findCgroup } from '../../../agent/actions/cgroup.js';
+import { findPidNamespaces } from '../../../agent/actions/pid-namespace.js';
+import type { IsolationLimit } from '../../../agent/actions-config.js';
+import { createLogger } from '../../../runtime/logger.js';
 
 /** How agents on this machine can hold the processes of an execution together, the surest first. */
 export async function findIsolations(): Promise<readonly [IsolationLimit, ...IsolationLimit[]]> {

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { EnrollmentTokenCreated } from '../../controller/http/schemas.js';
+import { EnrollmentTokenCreated } from '../../../controller/http/schemas.js';
+import type { Canary } from '../judge/canary.js';
 import type { PatientApi } from './api.js';
-import type { Canary } from './canary.js';
 import { createPart, type Part } from './part.js';
 import { type PartOptions, type RigPaths, settingsEnv } from './part-options.js';
 import { countDescriptors } from './proc.js';

@@ -1,5 +1,5 @@
+import type { Fault } from '../judge/fault.js';
 import type { AgentPart } from './agent-part.js';
-import type { Fault } from './fault.js';
 import { findProcesses, isAlive, killProcess } from './proc.js';
 import { settles } from './settles.js';
 

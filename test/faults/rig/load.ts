@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { ENDED_STATUSES, type ExecutionView, InvocationAnswer } from '../../controller/http/schemas.js';
-import { parseDuration } from '../../protocol/durations.js';
+import { ENDED_STATUSES, type ExecutionView, InvocationAnswer } from '../../../controller/http/schemas.js';
+import { parseDuration } from '../../../protocol/durations.js';
+import type { Accepted } from '../judge/evidence.js';
+import { type Deed, LEDGER_HOOK, parametersOf } from '../judge/ledger.js';
 import type { PatientApi } from './api.js';
-import type { Accepted } from './evidence.js';
-import { type Deed, LEDGER_HOOK, parametersOf } from './ledger.js';
 
 /** What is asked for: a deed of the hook, on one node. */
 export type Ask = Readonly<{

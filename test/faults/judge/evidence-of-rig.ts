@@ -1,13 +1,13 @@
-import type { AgentPart } from './agent-part.js';
-import type { PatientApi } from './api.js';
+import type { AgentPart } from '../rig/agent-part.js';
+import type { PatientApi } from '../rig/api.js';
+import type { Load } from '../rig/load.js';
+import type { Part } from '../rig/part.js';
+import { countDescriptors, findProcesses, killProcess } from '../rig/proc.js';
+import { settles } from '../rig/settles.js';
 import { type Canary, findLeaks } from './canary.js';
 import type { AgentEvidence, Evidence } from './evidence.js';
 import { readJournal, readOutcomes, readStore, storeDirectory } from './gather.js';
 import { readLedger } from './ledger.js';
-import type { Load } from './load.js';
-import type { Part } from './part.js';
-import { countDescriptors, findProcesses, killProcess } from './proc.js';
-import { settles } from './settles.js';
 
 /** What a rig consists of, for the one who looks through it at the end. */
 export type RigParts = Readonly<{

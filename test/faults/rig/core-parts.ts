@@ -1,15 +1,15 @@
 import { join } from 'node:path';
-import { ensureKeys } from '../../controller/identity/keys.js';
-import { SYSTEM_CLOCK } from '../../runtime/clock.js';
-import { makeDataDir } from '../../runtime/data-dir.js';
-import { freePort } from '../support/free-port.js';
+import { ensureKeys } from '../../../controller/identity/keys.js';
+import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
+import { makeDataDir } from '../../../runtime/data-dir.js';
+import { freePort } from '../../support/free-port.js';
 import { createPart, type Part } from './part.js';
 import { type PartOptions, type RigOptions, settingsEnv } from './part-options.js';
 
 /** Broker and controller that trust the same keys; neither runs yet. */
 export type CoreParts = Readonly<{ broker: Part; controller: Part; controllerDir: string; brokerUrl: string }>;
 
-const BIN = new URL('../../bin/muster.js', import.meta.url).pathname;
+const BIN = new URL('../../../bin/muster.js', import.meta.url).pathname;
 
 /** Each has a port of its own that it comes back to after each of its ends. */
 export async function createCoreParts(

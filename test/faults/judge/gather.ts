@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import { openJournal } from '../../agent/journal/journal.js';
-import { firstBrokenAuditRow } from '../../controller/store/audit.js';
-import { openStore } from '../../controller/store/store.js';
-import { sha256Hex } from '../../protocol/envelope.js';
-import { SYSTEM_CLOCK } from '../../runtime/clock.js';
-import { createLogger } from '../../runtime/logger.js';
-import type { PatientApi } from './api.js';
+import { openJournal } from '../../../agent/journal/journal.js';
+import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
+import { openStore } from '../../../controller/store/store.js';
+import { sha256Hex } from '../../../protocol/envelope.js';
+import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
+import { createLogger } from '../../../runtime/logger.js';
+import type { PatientApi } from '../rig/api.js';
+import type { Load } from '../rig/load.js';
 import type { Accepted, Evidence, JournalFact, Outcome } from './evidence.js';
-import type { Load } from './load.js';
 
 const OPEN_STATUSES: readonly string[] = ['queued', 'sent', 'accepted'];
 /** More than a run ever writes: nothing is forgotten while it is read. */
