@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { addFaults } from './judge/add-faults.js';
 import { seededRandom } from './random.js';
 import type { Scenario, ScenarioContext, ScenarioReport } from './scenario.js';
 
@@ -38,7 +39,7 @@ export async function runScenario(
   const random = seededRandom(`${seed} ${scenario.name}`);
   let isClean = false;
   try {
-    const report = await scenario.run({ ...given, random, directory, agentBundle, quietMs });
+    const report = withHarm(await scenario.run({ ...given, random, directory, agentBundle, quietMs }));
     isClean = report.verdict.faults.length === 0;
     return { kind: 'judged', report, seconds: seconds() };
   } catch (error) {
@@ -47,4 +48,10 @@ export async function runScenario(
     if (isClean || !keep) rmSync(directory, { recursive: true, force: true });
     else given.note(`kept ${directory}`);
   }
+}
+
+/** A run that did no harm, or had no work, shows nothing. */
+function withHarm({ points, verdict }: ScenarioReport): ScenarioReport {
+  const hasShown = points > 0 && verdict.accepted > 0;
+  return { points, verdict: hasShown ? verdict : addFaults(verdict, ['it did no harm, or there was no work']) };
 }

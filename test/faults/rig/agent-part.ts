@@ -13,6 +13,8 @@ export type AgentPart = Part &
   Readonly<{
     node: string;
     dataDir: string;
+    /** What stands in the environment of its hooks and of nobody else's, in other runs on this machine either. */
+    hookMarks: readonly [string, string];
     /** With which it enrolled. */
     token: string;
     /** Resolves once this process of it has had its first welcome. */
@@ -69,7 +71,7 @@ export async function createAgentPart(
   };
   return {
     ...part,
-    ...{ node, dataDir, token },
+    ...{ node, dataDir, token, hookMarks: [`\0MUSTER_NODE_ID=${node}\0`, `canary-${canary.digits}`] },
     async welcomed() {
       await part.said('welcomed');
     },

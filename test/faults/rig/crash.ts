@@ -11,7 +11,7 @@ const BURIAL_MS = 5_000;
  * still alive once the new process works.
  */
 export async function restartAfterCrash(agent: AgentPart, label: string): Promise<Fault[]> {
-  const left = findProcesses(`\0MUSTER_NODE_ID=${agent.node}\0`);
+  const left = findProcesses(...agent.hookMarks);
   await agent.start();
   await agent.welcomed();
   await settles(() => !left.some(isAlive), BURIAL_MS);

@@ -26,14 +26,15 @@ export function cpuSeconds(pid: number): number {
   return (Number(user) + Number(system)) / 100;
 }
 
-/** Processes whose command line or environment holds this text. The arguments and variables are set apart by NUL. */
-export function findProcesses(mark: string): RunningProcess[] {
+/** Processes whose command line or environment hold all of these texts. Arguments and variables are set apart by NUL. */
+export function findProcesses(...marks: readonly [string, ...string[]]): RunningProcess[] {
   return readdirSync('/proc').flatMap((name) => {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid) return [];
     const command = readText(`/proc/${pid}/cmdline`);
     if (command === '') return [];
-    if (!command.includes(mark) && !`\0${readText(`/proc/${pid}/environ`)}`.includes(mark)) return [];
+    const text = `${command}\0${readText(`/proc/${pid}/environ`)}`;
+    if (!marks.every((mark) => text.includes(mark))) return [];
     return [{ pid, startTime: startTimeOf(pid), command: command.replaceAll('\0', ' ').trim() }];
   });
 }

@@ -30,7 +30,7 @@ const SPARE = 1.5;
 const EXECUTIONS = { short: 1, full: 10 };
 /** Agents that are harmed at the same time, all of one controller. */
 const LANES = { short: 2, full: 3 };
-const ASKS = 4;
+const ASKS = { short: 4, full: 8 };
 /** An agent that lives this long with nothing left to do does not come to the crash point. */
 const IDLE_MS = 1_500;
 const DEADLINE_MS = 60_000;
@@ -54,19 +54,23 @@ export const crashPoints: Scenario = {
       const places = await findPlaces(lanes[0], context);
       const faults: Fault[] = [];
       const wanted = POINTS[context.size];
-      let hits = 0;
+      const reached: string[] = [];
       const harm = async (lane: Lane): Promise<void> => {
-        for (let place = places.shift(); place !== undefined && hits < wanted; place = places.shift()) {
+        for (let place = places.shift(); place !== undefined && reached.length < wanted; place = places.shift()) {
           const { isHit, found } = await crashOnce(lane, place);
           faults.push(...found);
           if (!isHit) continue;
-          hits += 1;
-          if (hits % 40 === 0) note(`${hits} crash points`);
+          reached.push(`${lane.isolation} ${place.when} ${place.call} ${place.nth}`);
+          if (reached.length % 40 === 0) note(`${reached.length} crash points`);
         }
       };
       await Promise.all(lanes.map(harm));
       await rig.quiet();
-      return { points: hits, verdict: withFaults(await rig.judge({ killsHooks: true }), faults) };
+      note(`${reached.length} crash points, ${new Set(reached).size} of them different`);
+      if (reached.length < wanted) {
+        faults.push({ kind: 'other', sentence: `only ${reached.length} of ${wanted} crash points were reached` });
+      }
+      return { points: reached.length, verdict: withFaults(await rig.judge({ killsHooks: true }), faults) };
     } finally {
       await rig.stop();
     }
@@ -74,7 +78,13 @@ export const crashPoints: Scenario = {
 };
 
 /** An agent that is harmed, and by what it holds the processes of its hooks. */
-type Lane = Readonly<{ rig: Rig; agent: AgentPart; isolation: IsolationLimit; random: () => number }>;
+type Lane = Readonly<{
+  rig: Rig;
+  agent: AgentPart;
+  isolation: IsolationLimit;
+  size: ScenarioContext['size'];
+  random: () => number;
+}>;
 
 function heldBy(isolation: IsolationLimit): PartOptions {
   return { settings: { process_isolation: isolation } };
@@ -88,11 +98,11 @@ async function startLanes(
     context: { random, size },
   }: { isolations: readonly [IsolationLimit, ...IsolationLimit[]]; context: ScenarioContext },
 ): Promise<[Lane, ...Lane[]]> {
-  const lanes: [Lane, ...Lane[]] = [{ rig, agent: rig.agent, isolation: isolations[0], random }];
+  const lanes: [Lane, ...Lane[]] = [{ rig, agent: rig.agent, isolation: isolations[0], size, random }];
   while (lanes.length < LANES[size]) {
     const isolation = isolations[lanes.length % isolations.length] ?? isolations[0];
     const agent = await rig.addAgent(`node-${lanes.length + 1}`, heldBy(isolation));
-    lanes.push({ rig, agent, isolation, random });
+    lanes.push({ rig, agent, isolation, size, random });
   }
   return lanes;
 }
@@ -156,8 +166,8 @@ async function leaveOpen(lane: Lane): Promise<void> {
   await agent.kill('SIGKILL');
 }
 
-async function submitSome({ rig, agent, isolation, random }: Lane, label: string): Promise<string[]> {
-  const asks = Array.from({ length: ASKS }, () => ({ ...randomAsk(random, label, isolation), node: agent.node }));
+async function submitSome({ rig, agent, isolation, size, random }: Lane, label: string): Promise<string[]> {
+  const asks = Array.from({ length: ASKS[size] }, () => ({ ...randomAsk(random, label, isolation), node: agent.node }));
   return Promise.all(asks.map((ask) => rig.load.submit(ask)));
 }
 

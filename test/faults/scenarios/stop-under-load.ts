@@ -56,6 +56,7 @@ async function stopOnce(
   }
   const hasStarted = (id: string): boolean => readLedger(ledgerFile).lines.some((line) => line.id === id);
   if (!(await settles(() => long.every(hasStarted), DEADLINE_MS))) {
+    await agent.kill('SIGTERM');
     return [{ kind: 'lost', sentence: `${label}: the long executions did not start` }];
   }
 

@@ -25,13 +25,18 @@ test('crash points are counted by thread and call, and taken from a line on', ()
   assert.equal(crashPointsIn(TRACE, { threads: [10, 11, 99] }).length, 5);
 });
 
-test('each kind of call has its turn when points are chosen', () => {
+test('each kind of call has its turn when points are chosen, and each point comes once before any comes twice', () => {
   const writes = Array.from({ length: 50 }, (_, at) => ({ call: 'write', nth: at + 1 }));
-  const chosen = choosePoints([...writes, { call: 'rename', nth: 1 }], 6, () => 0.5);
+  const points = [...writes, { call: 'rename', nth: 1 }];
+  const distinct = (count: number): number =>
+    new Set(choosePoints(points, count, () => 0.5).map(({ call, nth }) => `${call} ${nth}`)).size;
 
-  assert.equal(chosen.filter(({ call }) => call === 'rename').length, 3);
-  const distinct = new Set(chosen.filter(({ call }) => call === 'write').map(({ nth }) => nth));
-  assert.equal(distinct.size, 3);
+  assert.deepEqual(
+    choosePoints(points, 2, () => 0.5).map(({ call }) => call),
+    ['write', 'rename'],
+  );
+  assert.equal(distinct(51), 51);
+  assert.equal(choosePoints(points, 60, () => 0.5).length, 60);
   assert.deepEqual(
     choosePoints([], 6, () => 0.5),
     [],

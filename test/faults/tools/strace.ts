@@ -97,20 +97,26 @@ export function crashPointsIn(
   return [...points.values()];
 }
 
-/** Chooses points so that every kind of call has its turn; no point comes twice while there are others. */
+/**
+ * Chooses points so that every kind of call has its turn while it has any left; no point comes twice before each has come
+ * once.
+ */
 export function choosePoints(points: readonly CrashPoint[], count: number, random: () => number): CrashPoint[] {
-  const byCall = new Map<string, CrashPoint[]>();
-  for (const point of points) byCall.set(point.call, [...(byCall.get(point.call) ?? []), point]);
   const chosen: CrashPoint[] = [];
-  const left = new Map([...byCall].map(([call, all]) => [call, [...all]]));
-  while (chosen.length < count && byCall.size > 0) {
-    for (const [call, all] of byCall) {
-      let pool = left.get(call) ?? [];
-      if (pool.length === 0) pool = [...all];
+  let pools: CrashPoint[][] = [];
+  while (chosen.length < count && points.length > 0) {
+    pools = pools.filter((pool) => pool.length > 0);
+    if (pools.length === 0) pools = poolsByCall(points);
+    for (const pool of pools) {
       const [point] = pool.splice(Math.floor(random() * pool.length), 1);
-      left.set(call, pool);
       if (point !== undefined && chosen.length < count) chosen.push(point);
     }
   }
   return chosen;
+}
+
+function poolsByCall(points: readonly CrashPoint[]): CrashPoint[][] {
+  const pools = new Map<string, CrashPoint[]>();
+  for (const point of points) pools.set(point.call, [...(pools.get(point.call) ?? []), point]);
+  return [...pools.values()];
 }
