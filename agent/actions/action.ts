@@ -23,6 +23,11 @@ export type ActionContext = Readonly<{
    * action with `asksMayStart` that has been told so starts nothing.
    */
   mayStart?: () => boolean;
+  /**
+   * Called when the program has ended by itself: how it ended is settled then. What is cleared away after it is no part
+   * of the run, so neither the time-out nor a cancel counts any more.
+   */
+  exited?: () => void;
 }>;
 
 /**

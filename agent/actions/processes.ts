@@ -44,6 +44,8 @@ export type ProgramContext = Readonly<{
   isolation: Isolation;
   /** Asked right before the fork; absent means yes. */
   mayStart?: (() => boolean) | undefined;
+  /** Called at once when the program has ended and `signal` has not fired. */
+  exited?: (() => void) | undefined;
   log: Logger;
 }>;
 
@@ -127,9 +129,11 @@ type Child = Readonly<{
 /** From the start of a process to the end of all that came of it. */
 async function accompany(
   { child, enclosure, graceMs }: { child: Child; enclosure: Enclosure; graceMs: number },
-  { signal, output, log }: ProgramContext,
+  { signal, output, log, exited: tell }: ProgramContext,
 ): Promise<ProgramEnd> {
-  const exited = whenExited(child);
+  const exited = whenExited(child, () => {
+    if (!signal.aborted) tell?.();
+  });
   let complaint = '';
   child.stdout.on('data', (bytes: Buffer) => output.write('stdout', bytes));
   child.stderr.on('data', (bytes: Buffer) => {
@@ -150,9 +154,10 @@ async function accompany(
 }
 
 /** By `exit`, not `close`: that waits for everybody who holds a pipe. */
-function whenExited(child: Child): Promise<ProgramEnd> {
+function whenExited(child: Child, tell: () => void): Promise<ProgramEnd> {
   return new Promise((resolve) => {
     child.once('exit', (exitCode, signal) => {
+      tell();
       if (signal === null) resolve({ kind: 'exited', exitCode: exitCode ?? 0 });
       else resolve({ kind: 'signaled', signal });
     });

@@ -18,6 +18,8 @@ export type RunContext = Readonly<{
 
 /** An action that does not end this long after it was told to has failed us; its slot is needed. */
 const ABANDON_MS = 5_000;
+/** Nor does one that has not cleared away after its program so long after that has ended. */
+const CLEAR_AWAY_MS = 30_000;
 /** setTimeout takes no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -64,7 +66,9 @@ export async function runAction(
   { clock, log, isInTime, launched }: RunContext,
 ): Promise<ExecutionEnd> {
   const startMs = clock.monotonicMs();
-  const since = (): number => Math.max(0, clock.monotonicMs() - startMs);
+  /** How long it ran, once its program has ended by itself. */
+  let ranMs: number | undefined;
+  const since = (): number => ranMs ?? Math.max(0, clock.monotonicMs() - startMs);
   const checked = checkParameters(action.parameters, request.parameters);
   if (!isInTime()) return expiredEnd(since());
   if (!checked.ok) return errorEnd(checked.code, checked.message, since());
@@ -84,7 +88,7 @@ export async function runAction(
     abandon = () => resolve(undefined);
   });
   const end = (why: EndCause): void => {
-    if (cause !== undefined) return;
+    if (cause !== undefined || ranMs !== undefined) return;
     cause = why;
     abandonTimer = setTimeout(abandon, ABANDON_MS);
     ending.abort();
@@ -107,6 +111,11 @@ export async function runAction(
       signal: ending.signal,
       output,
       mayStart,
+      exited() {
+        if (cause !== undefined) return;
+        ranMs = since();
+        abandonTimer = setTimeout(abandon, CLEAR_AWAY_MS);
+      },
     });
     const ended = await Promise.race([run, abandoned]);
     if (ended === undefined) log.error('action did not end when it was told to');

@@ -5,6 +5,7 @@ import type { Logger } from '../../../runtime/logger.js';
 import type { Action, ActionContext, ActionEnd } from '../action.js';
 import type { Isolation } from '../isolation.js';
 import { type ProgramEnd, runProgram } from '../processes.js';
+import { within } from '../waiting.js';
 import { type Hook, isHookName } from './discover.js';
 import { executionMarker, hookEnvironment } from './environment.js';
 import { startFault } from './first-line.js';
@@ -14,6 +15,9 @@ import { type SandboxWish, sandboxProgram } from './sandbox.js';
 
 /** Between SIGTERM and SIGKILL (P-42). */
 const GRACE_MS = 500;
+
+/** The result waits no longer for the removal of what a hook has left in its directory; it goes on by itself. */
+const REMOVE_WAIT_MS = 5_000;
 
 /** Decides whether a hook's bytes are those that the controller expects (P-57). The default compares SHA-256 (P-58). */
 export type HookVerifier = (
@@ -118,10 +122,11 @@ async function runCopy(
     const surroundings = { isolation: host.isolation, log: host.log, signal: context.signal, output: context.output };
     const sandboxed = await sandboxProgram(hook.wish, { program, hiddenDirectory: host.dataDir }, surroundings);
     if (sandboxed.kind === 'unavailable') return failure('sandbox_unavailable', sandboxed.message);
-    const end = await runProgram(sandboxed.program, { ...surroundings, mayStart: context.mayStart });
+    const { mayStart, exited } = context;
+    const end = await runProgram(sandboxed.program, { ...surroundings, mayStart, exited });
     return toActionEnd(hook.name, end);
   } finally {
-    await copy.remove();
+    await within(copy.remove(), REMOVE_WAIT_MS);
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import { setTimeout as afterMs } from 'node:timers/promises';
 import { encodeBase64Url } from '../../../protocol/base64url.js';
 import { MusterError } from '../../../protocol/errors.js';
 import { acting, answering, createTestExecutor, idOf, receive, waiting } from '../../support/executor.js';
@@ -152,6 +153,21 @@ test('an action that does not end when it is told to is given up, and its slot i
 
   assert.equal((await resultOf(idOf(received))).status, 'timeout');
   await until(() => executor.activeCount() === 0, { what: 'a free slot' });
+});
+
+test('promise 5: the time-out ends with the program, not with what is cleared away after it', async (t) => {
+  const action = acting('echo', async ({ exited, timeoutMs }) => {
+    exited?.();
+    await afterMs(5 * timeoutMs);
+    return { kind: 'exited', exitCode: 0 };
+  });
+  const { executor, resultOf } = await createTestExecutor(t, { actions: [action] });
+  const received = receive({ timeout: '20ms' });
+
+  await executor.execute(received);
+
+  const { status, exit_code } = await resultOf(idOf(received));
+  assert.deepEqual([status, exit_code], ['success', 0]);
 });
 
 for (const [what, parameters, code] of [

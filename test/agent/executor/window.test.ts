@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { discoverHooks } from '../../../agent/actions/hooks/discover.js';
 import { createHookAction, type HookVerifier } from '../../../agent/actions/hooks/run-hook.js';
+import type { Isolation } from '../../../agent/actions/isolation.js';
 import { createProcessGroupIsolation } from '../../../agent/actions/process-group.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { createLogger } from '../../../runtime/logger.js';
@@ -75,8 +76,32 @@ test('promise 6: the journal says "launched" from the start of the program on, n
   assert.equal((await resultOf(idOf(received))).status, 'success');
 });
 
+test('promise 5: a hook that has ended is not cancelled by what comes while it is cleared away', async (t) => {
+  const groups = createProcessGroupIsolation();
+  const isolation: Isolation = {
+    ...groups,
+    async enclose(marker) {
+      const enclosure = await groups.enclose(marker);
+      const kill = async (): Promise<void> => {
+        await executor.cancel({ id: idOf(received), reason: 'late', expiresMs: SYSTEM_CLOCK.nowMs() + HOUR_MS });
+        await enclosure.kill();
+      };
+      return { ...enclosure, kill };
+    },
+  };
+  const hook = await makeHook(t, async () => true, isolation);
+  const { executor, journal, resultOf } = await createTestExecutor(t, { actions: [hook.action] });
+  const received = receive({ action: 'hook', checksum: hook.checksum });
+
+  await executor.execute(received);
+
+  const { status, exit_code } = await resultOf(idOf(received));
+  assert.deepEqual([status, exit_code], ['success', 0]);
+  assert.equal(journal.find(idOf(received))?.cancelled, 'late');
+});
+
 /** A hook that leaves a trace when it runs; `verify` stands for whatever happens before that. */
-async function makeHook(t: TestContext, verify: HookVerifier) {
+async function makeHook(t: TestContext, verify: HookVerifier, isolation = createProcessGroupIsolation()) {
   const directory = temporaryDirectory(t);
   const trace = join(directory, 'trace.json'); // not a hook, by its name
   const { checksum } = writeHook(directory, 'hook', `#!/bin/sh\n: > ${trace}\n`);
@@ -84,7 +109,7 @@ async function makeHook(t: TestContext, verify: HookVerifier) {
   assert.ok(hook);
   const action = createHookAction(hook, {
     ...{ nodeId: 'pump', envPrefix: 'MUSTER_', agentEnv: process.env, dataDir: temporaryDirectory(t) },
-    ...{ isolation: createProcessGroupIsolation(), log, verify },
+    ...{ isolation, log, verify },
   });
   return { action, checksum, trace };
 }
