@@ -4,7 +4,6 @@ import { Hello } from '../../protocol/messages/hello.js';
 import { toTime } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { IncomingMessage } from '../../runtime/mqtt-session.js';
-import type { Cancellations } from '../dispatch/cancellations.js';
 import type { Controls, SentControl } from '../dispatch/controls.js';
 import { issueBrokerPassword } from '../identity/broker-credentials.js';
 import type { Keyring } from '../identity/keyring.js';
@@ -18,6 +17,7 @@ import { adoptCandidate, type CapabilityDeps } from './capabilities.js';
 import { endOldEpoch, hasLostJournal, openOn } from './journal-lost.js';
 import type { MissingOutput } from './missing-output.js';
 import { openNodeMessage } from './open-message.js';
+import { endedPrematurely, reopen } from './reopen.js';
 
 export type HelloDeps = AckDeps &
   CapabilityDeps &
@@ -26,7 +26,6 @@ export type HelloDeps = AckDeps &
     keyring: Keyring;
     presence: Presence;
     missingOutput: MissingOutput;
-    cancellations: Cancellations;
     /** The newest welcome of each node, by which its reply is known. */
     welcomes: Map<string, SentControl>;
     /** The newest nonces of each node: a welcome answers each once. */
@@ -55,6 +54,7 @@ export async function takeHello(deps: HelloDeps, message: IncomingMessage): Prom
   if (lost) await endOldEpoch(deps, record.node);
 
   await adoptCandidate(deps, record.node, hello.capabilities_sha256);
+  await reopenRunning(deps, hello);
   welcome(deps, { hello, password });
   deps.presence.connected(record.node, deps.clock.nowMs());
   await catchUp(deps, hello);
@@ -174,6 +174,14 @@ function welcome(deps: HelloDeps, { hello, password }: { hello: Hello; password:
     ...(password === undefined ? {} : { password }),
   });
   welcomes.set(record.node, sent);
+}
+
+/** What the node runs is awaited again, whatever was concluded of it, so that the welcome can say what is to end. */
+async function reopenRunning(deps: HelloDeps, { node, running }: Hello): Promise<void> {
+  const executionIds = running.filter((executionId) => deps.open.get(executionId, node) === undefined);
+  for (const executionId of await endedPrematurely(deps, { node, executionIds })) {
+    await reopen(deps, { executionId, node });
+  }
 }
 
 /** What the node holds stops the offers or is receipted, without waiting for it to be said again. */

@@ -2,14 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Principal } from '../../../controller/services.js';
 import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
+import { type Clock, SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { invoke } from '../../support/asks.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
 import type { TestScope } from '../../support/broker.js';
 import { OWNER, startTestCore, type TestCore } from '../../support/core.js';
 import { type Offered, type ScriptedAgent, startScriptedAgent } from '../../support/scripted-agent.js';
+import { createTestClock } from '../../support/test-clock.js';
 import { until } from '../../support/until.js';
 
 const OPERATOR: Principal = { id: 'ann', org: 'default', role: 'operator' };
+const HOUR_MS = 3_600_000;
+const UNKNOWN_ID = '0197f0c2-9f5c-7b31-8e4a-6a0d5f1c2b3d';
 
 test('what has not left the controller is cancelled at once and never offered', async (t) => {
   const { muster, agent } = await startPair(t);
@@ -107,6 +111,50 @@ test('a signed acceptance that comes after all opens it again, and it is still t
   assert.equal((await invocations.whenDone('default', id, { ms: 10_000 }))?.status, 'cancelled');
 });
 
+for (const [by, tell] of [
+  ['an ack', (agent: ScriptedAgent, offered: Offered) => agent.ack(offered)],
+  ['a hello', (agent: ScriptedAgent, { request }: Offered) => agent.hello({ running: [request.execution_id] })],
+] as const) {
+  test(`what has expired and runs after all is to be cancelled still, when ${by} tells of it`, async (t) => {
+    const clock = createTestClock();
+    const { muster, agent } = await startPair(t, clock);
+    const { invocations } = muster.core.services;
+    const { id, offered } = await offer(muster, agent);
+    await agent.goOffline();
+    await until(async () => !(await isConnected(muster)), { what: 'the node is away' });
+    await invocations.cancel(OWNER, id, {});
+    clock.advance(25 * HOUR_MS);
+    assert.equal((await invocations.whenDone('default', id, { ms: 10_000 }))?.status, 'cancelled');
+    await agent.hello();
+
+    await tell(agent, offered);
+
+    await cancelOf(agent, offered);
+    await until(async () => (await shown(muster, id)).status === 'accepted', { what: 'accepted' });
+    assert.equal((await shown(muster, id)).cancelling, true);
+    await agent.result(offered, { status: 'cancelled', exit_code: -1, launched: 'yes' });
+    assert.equal((await invocations.whenDone('default', id, { ms: 10_000 }))?.status, 'cancelled');
+  });
+}
+
+test('the welcome names what is to be cancelled also when it had expired and the hello says that it runs', async (t) => {
+  const clock = createTestClock();
+  const { muster, agent } = await startPair(t, clock);
+  const { invocations } = muster.core.services;
+  const { id, offered } = await offer(muster, agent);
+  await agent.goOffline();
+  await until(async () => !(await isConnected(muster)), { what: 'the node is away' });
+  await invocations.cancel(OWNER, id, {});
+  clock.advance(25 * HOUR_MS);
+  await invocations.whenDone('default', id, { ms: 10_000 });
+
+  const { execution_id } = offered.request;
+  await agent.hello({ running: [execution_id, UNKNOWN_ID] });
+
+  const welcome = agent.controls.filter(({ kind }) => kind === 'welcome').at(-1);
+  assert.deepEqual(welcome?.kind === 'welcome' ? welcome.cancelled : undefined, [execution_id]);
+});
+
 test('cancelling twice is the same, what has ended stays, and an operator ends only their own', async (t) => {
   const { muster, agent } = await startPair(t);
   const { invocations } = muster.core.services;
@@ -119,7 +167,7 @@ test('cancelling twice is the same, what has ended stays, and an operator ends o
   await agent.result(offered);
   await invocations.whenDone('default', id, { ms: 10_000 });
   await assertRejectsCode(invocations.cancel(OWNER, id, {}), 'conflict');
-  assert.equal(await invocations.cancel(OWNER, '0197f0c2-9f5c-7b31-8e4a-6a0d5f1c2b3d', {}), undefined);
+  assert.equal(await invocations.cancel(OWNER, UNKNOWN_ID, {}), undefined);
   const rows = await muster.store.read
     .selectFrom('audit')
     .select('actor')
@@ -128,8 +176,11 @@ test('cancelling twice is the same, what has ended stays, and an operator ends o
   assert.deepEqual(rows, [{ actor: 'owner' }]);
 });
 
-async function startPair(t: TestScope): Promise<{ muster: TestCore; agent: ScriptedAgent }> {
-  const muster = await startTestCore(t);
+async function startPair(
+  t: TestScope,
+  clock: Clock = SYSTEM_CLOCK,
+): Promise<{ muster: TestCore; agent: ScriptedAgent }> {
+  const muster = await startTestCore(t, { clock });
   const { services } = muster.core;
   return { muster, agent: await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' }) };
 }
