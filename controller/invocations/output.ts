@@ -1,22 +1,28 @@
+import { sha256Hex } from '../../protocol/envelope.js';
 import type { Result } from '../../protocol/messages/result.js';
 import type { ExecutionOutput } from '../services.js';
 import type { OutputRow } from '../store/outputs.js';
 
 /**
  * One stream of an execution, put together from its pieces, or from the result when all of it stood there.
- * Pieces are used in the order of their offsets; after a gap nothing is used.
+ * Pieces are used in the order of their offsets; after a gap nothing is used. It is complete only when it has the length
+ * and the hash that the node has signed.
  */
 export function assembleOutput(
   stream: 'stdout' | 'stderr',
   { pieces, result }: { pieces: readonly OutputRow[]; result: Result | undefined },
 ): ExecutionOutput {
   const truncated = result?.[`${stream}_truncated`] ?? false;
-  const total = result?.[`${stream}_bytes`];
   const inline =
     result === undefined ? Buffer.alloc(0) : Buffer.from(result[stream], toEncoding(result[`${stream}_encoding`]));
   const streamed = contiguous(pieces);
-  const bytes = streamed.length >= inline.length && pieces.length > 0 ? streamed : inline;
-  return { stream, bytes, complete: total !== undefined && bytes.length === total && !truncated, truncated };
+  const longer = streamed.length >= inline.length && pieces.length > 0 ? streamed : inline;
+  const whole = result === undefined ? undefined : [longer, inline].find((bytes) => isWhole(bytes, stream, result));
+  return { stream, bytes: whole ?? longer, complete: whole !== undefined && !truncated, truncated };
+}
+
+function isWhole(bytes: Buffer, stream: 'stdout' | 'stderr', result: Result): boolean {
+  return bytes.length === result[`${stream}_bytes`] && sha256Hex(bytes) === result[`${stream}_sha256`];
 }
 
 function contiguous(pieces: readonly OutputRow[]): Buffer {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sha256Hex } from '../../../protocol/envelope.js';
 import { MAX_CHUNK_BYTES } from '../../../protocol/messages/output.js';
 import { type Clock, SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { invoke } from '../../support/asks.js';
@@ -117,7 +118,8 @@ test('output that does not fit the result is put together, and receipted only wh
   });
 
   await agent.say('output', 'muster-output', piece(0));
-  await agent.result(offered, { chunks: 3, stdout: 'aaa…ccc', stdout_bytes: 3 * MAX_CHUNK_BYTES });
+  const whole = { stdout_bytes: 3 * MAX_CHUNK_BYTES, stdout_sha256: sha256Hex(pieces.join('')) };
+  await agent.result(offered, { chunks: 3, stdout: 'aaa…ccc', ...whole });
   await services.invocations.whenDone('default', id, { ms: 5_000 });
   await agent.say('output', 'muster-output', piece(2));
   const resend = await until(() => agent.controls.find(({ kind }) => kind === 'resend'), { what: 'a resend' });
