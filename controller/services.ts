@@ -85,7 +85,7 @@ export type InvocationService = Readonly<{
   get: (org: string, id: string) => Promise<InvocationView | undefined>;
   /**
    * Runs what waits, as it was shown: `digest` is the one that the caller has seen. Undefined when there is none such.
-   * @throws {MusterError} conflict (decided already, another digest, changed nodes), expired, forbidden,
+   * @throws {MusterError} conflict (decided already, another digest, changed nodes, asker gone), expired, forbidden,
    *   denied_by_policy, and what `create` throws of its targets
    */
   approve: (principal: Principal, id: string, ask: Readonly<{ digest: string }>) => Promise<InvocationView | undefined>;

@@ -1,16 +1,17 @@
 import { MusterError } from '../../protocol/errors.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { InvocationEvents } from '../events/invocation-events.js';
-import { CreateInvocation, type InvocationView } from '../http/schemas.js';
+import { CreateInvocation, type InvocationView, Role } from '../http/schemas.js';
+import { findUser } from '../identity/users.js';
 import { readCursor, toPage } from '../paging.js';
-import { decideApproval } from '../policy/decide.js';
+import { decideApproval, mayAsk } from '../policy/decide.js';
 import type { InvocationService, Principal } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
 import type { InvocationRow } from '../store/invocations.js';
 import { countExecutions, noExecutions } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
-import { type CreateDeps, dispatchDraft } from './create.js';
+import { type CreateDeps, dispatchDraft, refuseTooMany } from './create.js';
 import { type Draft, draftApproved } from './draft.js';
 import { planInvocation } from './plan.js';
 import { insertDraft } from './store-draft.js';
@@ -43,6 +44,7 @@ export function createApprovals(deps: ApprovalDeps): Pick<InvocationService, 'ap
       }
       const refusal = decideApproval(principal, plan.risk);
       if (refusal !== undefined) throw new MusterError(refusal.code, refusal.detail);
+      refuseTooMany(deps, plan);
       const draft = draftApproved({ row, ask, plan, by: principal.id, isConnected: presence.isConnected, nowMs });
       throwRefusal(await store.write((tx) => storeApproval(tx, draft, principal)));
       dispatchDraft(deps, draft, plan);
@@ -137,9 +139,18 @@ function refusalOf({ status, expires_at }: Pick<InvocationRow, 'status' | 'expir
 async function storeApproval(tx: Queries, draft: Draft, principal: Principal): Promise<Refusal | undefined> {
   const { status, approved_by, approved_at, expires_at, total } = draft.row;
   const change = { status, approved_by, approved_at, expires_at, total, ask: null };
-  const refusal = await decideOnce(tx, { row: draft.row, change, principal, event: 'invocation_approved' });
+  const refusal =
+    (await refusalOfAsker(tx, draft.row)) ??
+    (await decideOnce(tx, { row: draft.row, change, principal, event: 'invocation_approved' }));
   if (refusal === undefined) await insertDraft(tx, draft);
   return refusal;
+}
+
+/** What somebody asked for who may not ask any more is nobody's wish. */
+async function refusalOfAsker(tx: Queries, { org, created_by }: InvocationRow): Promise<Refusal | undefined> {
+  const asker = await findUser(tx, org, created_by);
+  if (asker !== undefined && asker.disabled_at === null && mayAsk(Role.parse(asker.role))) return undefined;
+  return { code: 'conflict', detail: `${created_by}, who asked for it, may not ask for actions any more` };
 }
 
 /** Of all that is said at once the first counts: the change is made only while it waits. */

@@ -70,8 +70,8 @@ function repeat(earlier: Earlier): Answer {
   return { invocation: earlier.invocation, replayed: true };
 }
 
-/** @throws {MusterError} too_many_open */
-function refuseTooMany({ open, maxOpenPerNode }: CreateDeps, { targets }: Plan): void {
+/** Holds the targets against the cap on open executions of a node. @throws {MusterError} too_many_open */
+export function refuseTooMany({ open, maxOpenPerNode }: CreateDeps, { targets }: Plan): void {
   const full = targets.find(({ record }) => open.countOf(record.node) >= maxOpenPerNode);
   if (full === undefined) return;
   throw new MusterError('too_many_open', `${full.record.node} has ${maxOpenPerNode} open executions already`);

@@ -24,6 +24,15 @@ export type Plan = Readonly<{
   broadcast: Exclude<Target, { node: string }> | undefined;
 }>;
 
+/** A node, and what runs there: of a hook its checksum and what its sandbox lets it reach. */
+export type ShownTarget =
+  | readonly [node: string, checksum: string | null]
+  | readonly [
+      node: string,
+      checksum: string,
+      sandbox: Readonly<{ kind: string; network: boolean; writable: readonly string[] }>,
+    ];
+
 const DEFAULT_TIMEOUT = '30s';
 /** A refusal names this many nodes. */
 const MAX_NAMED = 5;
@@ -57,7 +66,7 @@ export function planInvocation(
     digest: digestOf(
       ask,
       timeout,
-      targets.map(({ record, checksum }) => [record.node, checksum]),
+      targets.map((target) => shownOf(target, ask.action)),
     ),
     broadcast: broadcastOf(ask, targets),
   };
@@ -106,11 +115,18 @@ function windowOf({ expires_in }: CreateInvocation, defaultMs: number): number {
 export function digestOf(
   ask: Pick<CreateInvocation, 'action' | 'target' | 'parameters' | 'stream' | 'spread'>,
   timeout: string,
-  nodes: readonly (readonly [node: string, checksum: string | null])[],
+  nodes: readonly ShownTarget[],
 ): string {
   const { action, target, parameters, stream, spread = null } = ask;
   const sorted = Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1));
   return sha256Hex(JSON.stringify([action, target, sorted, timeout, stream, spread, nodes]));
+}
+
+function shownOf({ record, checksum }: PlannedTarget, action: string): ShownTarget {
+  const offer = record.catalogue?.get(action);
+  if (offer?.kind !== 'hook') return [record.node, checksum];
+  const { sandbox: kind, network = false, writable = [] } = offer.spec;
+  return [record.node, offer.checksum, { kind, network, writable }];
 }
 
 /** A hook is broadcast only when every target pins the same checksum. */

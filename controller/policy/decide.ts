@@ -1,5 +1,6 @@
 import type { Risk } from '../../protocol/messages/capabilities.js';
-import type { Principal } from '../services.js';
+import { reaches } from '../identity/roles.js';
+import type { Principal, Role } from '../services.js';
 
 /** What the policy says of one ask. */
 export type Decision =
@@ -14,7 +15,7 @@ export type Decision =
  * it.
  */
 export function decide({ role, id }: Principal, risk: Risk, confirmed: boolean): Decision {
-  if (role === 'viewer') return { kind: 'refused', code: 'forbidden', detail: 'A viewer may not ask for actions' };
+  if (!mayAsk(role)) return { kind: 'refused', code: 'forbidden', detail: 'A viewer may not ask for actions' };
   if (risk === 'danger') return { kind: 'denied', error: 'The policy denies actions of risk danger' };
   if (risk === 'read') return { kind: 'approved', by: 'policy' };
   if (role === 'owner' || (role === 'admin' && confirmed)) return { kind: 'approved', by: id };
@@ -26,6 +27,11 @@ export function decide({ role, id }: Principal, risk: Risk, confirmed: boolean):
     };
   }
   return { kind: 'pending' };
+}
+
+/** Whether a role may ask for actions at all. */
+export function mayAsk(role: Role): boolean {
+  return reaches(role, 'operator');
 }
 
 /** Why this principal may not approve an ask of this risk now; undefined when they may. */

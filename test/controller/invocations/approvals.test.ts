@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { InvocationView } from '../../../controller/http/schemas.js';
-import type { Principal } from '../../../controller/services.js';
+import type { PeopleService, Principal } from '../../../controller/services.js';
 import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
 import { isMusterError } from '../../../protocol/errors.js';
 import { askFor } from '../../support/asks.js';
@@ -16,6 +16,10 @@ const ANN: Principal = { id: 'ann', org: 'default', role: 'operator' };
 const ADA: Principal = { id: 'ada', org: 'default', role: 'admin' };
 const BODY = { bodySha256: '1'.repeat(64) };
 const WRITE = { name: 'prime', description: 'changes something', parameters: [] };
+const HOOK = {
+  ...{ name: 'flush', description: 'a hook', parameters: [], source: 'local', checksum: 'a'.repeat(64) },
+  ...{ sandbox: 'bubblewrap', network: false, writable: [] },
+};
 const FIVE_MINUTES_MS = 5 * 60_000;
 
 test('a write of an operator waits five minutes for a person, and nothing is offered meanwhile (A-4, A-27)', async (t) => {
@@ -101,6 +105,52 @@ test('an approval is for what was shown: another digest, another hook or another
   assert.equal(agent.offers.length, 0);
 });
 
+test('an approval is for the sandbox that was shown: a hook that reaches further is a conflict', async (t) => {
+  const { muster, agent } = await startPair(t);
+  const { invocations, nodes } = muster.core.services;
+  const hooks = [HOOK];
+  await agent.announceAs({ actions: [WRITE], hooks });
+  await until(async () => (await nodes.actions('default')).some(({ name }) => name === 'flush'), { what: 'the hook' });
+
+  for (const wider of [{ network: true }, { writable: ['/etc'] }, { sandbox: 'none' }]) {
+    const { id, digest } = await askFlush(muster);
+    await agent.announceAs({ actions: [WRITE], hooks: [{ ...HOOK, ...wider }] });
+    await assertRejectsCode(invocations.approve(ADA, id, { digest }), 'conflict');
+    await agent.announceAs({ actions: [WRITE], hooks });
+    assert.equal((await invocations.approve(ADA, id, { digest }))?.status, 'approved');
+  }
+});
+
+for (const [change, apply] of [
+  ['deleted', (people: PeopleService) => people.deleteUser(OWNER, 'ann')],
+  ['disabled', (people: PeopleService) => people.changeUser(OWNER, 'ann', { disabled: true })],
+  ['made a viewer', (people: PeopleService) => people.changeUser(OWNER, 'ann', { role: 'viewer' })],
+] as const) {
+  test(`what a user asked for who was ${change} meanwhile is not approved`, async (t) => {
+    const { muster, agent } = await startPair(t);
+    const { invocations, people } = muster.core.services;
+    const { id, digest } = await ask(muster);
+    await apply(people);
+
+    await assertRejectsCode(invocations.approve(ADA, id, { digest }), 'conflict');
+
+    assert.equal((await invocations.get('default', id))?.status, 'pending');
+    assert.equal(agent.offers.length, 0);
+  });
+}
+
+test('an approval keeps to the cap on open executions of a node', async (t) => {
+  const { muster } = await startPair(t, { config: { max_open_per_node: 1 } });
+  const { invocations } = muster.core.services;
+  const first = await ask(muster);
+  const second = await ask(muster);
+  await invocations.approve(ADA, first.id, { digest: first.digest });
+
+  await assertRejectsCode(invocations.approve(ADA, second.id, { digest: second.digest }), 'too_many_open');
+
+  assert.equal((await invocations.get('default', second.id))?.status, 'pending');
+});
+
 test('the risk is judged again at the approval: what has become danger is denied by the policy', async (t) => {
   const { muster, agent } = await startPair(t);
   const { invocations } = muster.core.services;
@@ -165,10 +215,11 @@ test('what waits still waits after a restart, and the same Idempotency-Key finds
 
 async function startPair(
   t: TestScope,
-  { runs = false, clock }: { runs?: boolean; clock?: TestClock } = {},
+  { runs = false, ...settings }: { runs?: boolean; clock?: TestClock; config?: Readonly<Record<string, unknown>> } = {},
 ): Promise<{ muster: TestCore; agent: ScriptedAgent }> {
-  const muster = await startTestCore(t, clock === undefined ? {} : { clock });
+  const muster = await startTestCore(t, settings);
   const { services } = muster.core;
+  await services.people.createUser(OWNER, { id: 'ann', role: 'operator' });
   const script = { runs, actions: [WRITE] };
   const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1', script });
   return { muster, agent };
@@ -179,5 +230,14 @@ async function ask(
   target: Parameters<typeof askFor>[0] = { nodes: ['pump-1'] },
 ): Promise<InvocationView> {
   const { invocation } = await core.services.invocations.create(ANN, askFor(target, { action: 'prime' }), BODY);
+  return invocation;
+}
+
+async function askFlush({ core }: TestCore): Promise<InvocationView> {
+  const { invocation } = await core.services.invocations.create(
+    ANN,
+    askFor({ nodes: ['pump-1'] }, { action: 'flush' }),
+    BODY,
+  );
   return invocation;
 }
