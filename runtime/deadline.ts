@@ -1,5 +1,8 @@
 import { MusterError } from '../protocol/errors.js';
 
+/** The longest that setTimeout waits, in milliseconds; it fires at once when it is given more. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * What the promise gives, or a failure once the time is over. The work itself is not stopped.
  * @throws {MusterError} deadline_passed

@@ -2,6 +2,7 @@ import { formatDuration, parseDuration } from '../../protocol/durations.js';
 import type { Request } from '../../protocol/messages/request.js';
 import type { Outcome } from '../../protocol/messages/result.js';
 import type { Clock } from '../../runtime/clock.js';
+import { MAX_TIMER_MS } from '../../runtime/deadline.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { Action, ActionEnd, FoundViolation, OutputSink } from '../actions/action.js';
 import { checkParameters } from './parameters.js';
@@ -20,8 +21,6 @@ export type RunContext = Readonly<{
 const ABANDON_MS = 5_000;
 /** Nor does one that has not cleared away after its program so long after that has ended. */
 const CLEAR_AWAY_MS = 30_000;
-/** setTimeout takes no more. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const UNFORESEEN = 'The action failed in a way that was not foreseen; the log of the agent says more.';
 

@@ -1,5 +1,6 @@
 import { parseDuration } from '../../protocol/durations.js';
 import type { Request } from '../../protocol/messages/request.js';
+import { MAX_TIMER_MS } from '../../runtime/deadline.js';
 import type { ReceivedRequest } from './received.js';
 
 /** Accepted requests that wait a random part of their `spread` and hold no slot meanwhile. */
@@ -41,7 +42,7 @@ export function createSpreadQueue({
   return {
     add(received) {
       if (stopped) return; // the journal has it: it is taken up again after the restart
-      const waitMs = random() * (parseDuration(received.request.spread ?? '') ?? 0);
+      const waitMs = Math.min(MAX_TIMER_MS, random() * (parseDuration(received.request.spread ?? '') ?? 0));
       const entry = {
         received,
         isDue: false,

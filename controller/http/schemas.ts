@@ -5,6 +5,7 @@ import { Capabilities, HookSpec, Risk } from '../../protocol/messages/capabiliti
 import { MAX_GROUPS } from '../../protocol/messages/control.js';
 import { Encoding } from '../../protocol/messages/output.js';
 import { ParameterSpec, Parameters } from '../../protocol/messages/parameters.js';
+import { Spread } from '../../protocol/messages/request.js';
 import { OUTCOMES, Violation } from '../../protocol/messages/result.js';
 import { Labels, Selector } from '../../protocol/selectors.js';
 
@@ -144,7 +145,7 @@ export const CreateInvocation = z.strictObject({
   expires_in: PositiveDuration.optional().describe('How long it may wait for a node; default 24h, at most 7 days'),
   reason: z.string().max(1024).optional(),
   stream: z.boolean().default(false),
-  spread: PositiveDuration.optional(),
+  spread: Spread.optional(),
   confirm: z.boolean().default(false).describe("An admin's or owner's own approval of a write"),
 });
 export type CreateInvocation = Readonly<z.infer<typeof CreateInvocation>>;

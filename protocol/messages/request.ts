@@ -1,10 +1,16 @@
 import { z } from 'zod';
-import { PositiveDuration, TimeoutDuration } from '../durations.js';
+import { PositiveDuration, parseDuration, TimeoutDuration } from '../durations.js';
 import { ActionName, ExecutionId, Id, Sha256Hex, Time } from '../ids.js';
 import { Parameters } from './parameters.js';
 
 /** A request may wait at most this long for its node. */
 export const MAX_REQUEST_WINDOW_MS = 7 * 24 * 3600 * 1000;
+
+/** How far the starts of one request may lie apart: past its window nothing would start. */
+export const Spread = PositiveDuration.refine(
+  (text) => (parseDuration(text) ?? 0) <= MAX_REQUEST_WINDOW_MS,
+  'must be at most 7 days (168h)',
+);
 
 /** Whom a request is for. On a node's own topic any of the three may stand, so that a late node gets the same octets. */
 export const Target = z.union([
@@ -38,8 +44,8 @@ export const Request = z
     timeout: TimeoutDuration,
     checksum: Sha256Hex.or(z.literal('')).optional().describe('SHA-256 of the hook; required for hooks'),
     stream: z.boolean().default(false).describe('Publish output while it runs'),
-    spread: PositiveDuration.optional().describe(
-      'Wait a random part of it before the start, so that a fleet does not start at one moment',
+    spread: Spread.optional().describe(
+      'Wait a random part of it, at most 168h, before the start, so that a fleet does not start at one moment',
     ),
     issued_at: Time,
     expires_at: Time,

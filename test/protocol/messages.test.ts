@@ -111,8 +111,13 @@ test('a time-out may be empty or unreadable, since the cap of the node then hold
     );
 });
 
-test('64 parameters and a window of exactly seven days fit', () => {
+test('64 parameters and a window and a spread of exactly seven days fit', () => {
   const parameters = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`p${i}`, i]));
-  const request = { ...ENVELOPE_EXAMPLES['muster-request'], parameters, expires_at: '2026-11-28T10:00:00.000Z' };
+  const request = {
+    ...ENVELOPE_EXAMPLES['muster-request'],
+    parameters,
+    spread: '168h',
+    expires_at: '2026-11-28T10:00:00.000Z',
+  };
   assert.ok(ENVELOPE_SCHEMAS['muster-request'].safeParse(request).success);
 });

@@ -27,6 +27,8 @@ export const INVALID_VARIANTS = {
     ['it ends when it begins', { expires_at: '2026-11-21T10:00:00.000Z' }],
     ['it ends before it begins', { expires_at: '2026-11-20T10:00:00.000Z' }],
     ['its window is longer than seven days', { expires_at: '2026-11-28T10:00:00.001Z' }],
+    ['its starts lie further apart than seven days', { spread: '168h1ms' }],
+    ['its starts lie further apart than a timer waits (2^31 ms)', { spread: '2000h' }],
     ['a time is not UTC', { issued_at: '2026-11-21T10:00:00+02:00' }],
     ['the time-out is zero', { timeout: '0s' }],
     ['the time-out is negative', { timeout: '-1s' }],
