@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { toTime } from '../../../runtime/clock.js';
 import type { Action, OutputSink } from '../action.js';
-import { type FileRule, openAllowedFile } from '../system/allowed-file.js';
+import { cannotBeRead, type FileRule, openAllowedFile } from '../system/allowed-file.js';
 import { failed, invalidParameter, notAllowed } from './answers.js';
 
 const BLOCK_BYTES = 64 * 1024;
@@ -52,6 +52,9 @@ export function fileFetch({ rule, maxBytes }: { rule: FileRule; maxBytes: number
         const report: FetchedFile = { file: found.file, size, modified_at: toTime(mtimeMs), offset, ...copied };
         output.write('stderr', `${JSON.stringify(report)}\n`);
         return { kind: 'exited', exitCode: 0 };
+      } catch (error) {
+        signal.throwIfAborted();
+        return failed(output, cannotBeRead(found.file, error)); // some files of /sys are there and answer EINVAL
       } finally {
         await found.handle.close();
       }

@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { type Clock, toTime } from '../../../runtime/clock.js';
 import type { Action, ActionContext, ActionEnd } from '../action.js';
-import { type AllowedFile, openAllowedFile } from '../system/allowed-file.js';
+import { type AllowedFile, cannotBeRead, openAllowedFile } from '../system/allowed-file.js';
 import { readJournal } from '../system/journald.js';
 import { linesFromEnd } from '../system/lines-from-end.js';
 import { createLineCollector, type LineCollector, LogLine } from '../system/log-lines.js';
@@ -118,11 +118,12 @@ async function tailFile(query: Query, sources: LogSources, { output, signal }: A
   if (found.kind === 'not_allowed') return notAllowed(`the file ${query.file}`, 'log_files');
   if (found.kind === 'failed') return failed(output, found.message);
   const taker = createTaker(query, sources.clock.nowMs());
-  let stop = await readThrough(found.handle, taker, signal);
+  let stop = await readThrough(found, taker, signal);
   // Just after a rotation the new file has few lines; the one before it goes on.
   const before: AllowedFile =
     stop === 'start' ? await openAllowedFile(`${found.file}.1`, rule) : { kind: 'not_allowed' };
-  if (before.kind === 'open') stop = await readThrough(before.handle, taker, signal);
+  if (before.kind === 'open') stop = await readThrough(before, taker, signal);
+  if (typeof stop === 'object') return failed(output, stop.message);
   if (query.sinceMs !== undefined && taker.hasUntimed()) {
     return failed(
       output,
@@ -140,12 +141,15 @@ async function tailFile(query: Query, sources: LogSources, { output, signal }: A
 }
 
 async function readThrough(
-  handle: FileHandle,
+  { handle, file }: { handle: FileHandle; file: string },
   { take }: LineTaker,
   signal: AbortSignal,
-): Promise<'stopped' | 'start' | 'limit'> {
+): Promise<'stopped' | 'start' | 'limit' | { message: string }> {
   try {
     return await linesFromEnd(handle, { maxScanBytes: MAX_SCAN_BYTES, signal, take });
+  } catch (error) {
+    signal.throwIfAborted();
+    return { message: cannotBeRead(file, error) };
   } finally {
     await handle.close();
   }

@@ -32,10 +32,18 @@ export async function openAllowedFile(path: string, rule: FileRule): Promise<All
     if (!(await lstat(file)).isFile()) return { kind: 'failed', message: `${asked} is not a regular file` };
     return await openChecked(file, isAllowed);
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === undefined) throw error;
-    return { kind: 'failed', message: `${asked} cannot be read: ${errno}` };
+    return { kind: 'failed', message: cannotBeRead(asked, error) };
   }
+}
+
+/**
+ * What the reader of a file is told of why it cannot be opened or read.
+ * @throws {unknown} what is no answer of the system
+ */
+export function cannotBeRead(path: string, error: unknown): string {
+  const errno = errnoOf(error);
+  if (errno === undefined) throw error;
+  return `${path} cannot be read: ${errno}`;
 }
 
 async function openChecked(file: string, isAllowed: (file: string) => boolean): Promise<AllowedFile> {

@@ -127,3 +127,11 @@ test('a covered file that is missing exits with 1 and says so; a negative offset
   assert.match(missing.stderr, /\/none cannot be read: ENOENT\n$/);
   assert.deepEqual(end, { kind: 'error', code: 'invalid_parameter', message: 'parameter offset must not be negative' });
 });
+
+test('a file that opens and cannot be read, as some of /sys, exits with 1 and says the errno', async () => {
+  const path = '/sys/class/net/lo/speed';
+  const run = await runBuiltin('file_fetch', { path }, { settings: { readable_files: ['/sys'] } });
+
+  assert.deepEqual(run.end, EXITED_1);
+  assert.match(run.stderr, /\/lo\/speed cannot be read: EINVAL\n$/);
+});

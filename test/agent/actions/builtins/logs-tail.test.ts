@@ -166,3 +166,11 @@ test('a file or a unit that no setting lists is not_allowed_on_node', async () =
     assert.match(end.kind === 'error' ? end.message : '', new RegExp(`^agent\\.${setting} `));
   }
 });
+
+test('a file that opens and cannot be read exits with 1 and says the errno', async () => {
+  const parameters = { file: '/sys/class/net/lo/speed' };
+  const { end, stderr } = await runBuiltin('logs_tail', parameters, { settings: { log_files: ['/sys'] } });
+
+  assert.deepEqual(end, EXITED_1);
+  assert.match(stderr, /\/lo\/speed cannot be read: EINVAL\n$/);
+});
