@@ -3,22 +3,33 @@ import type { execa } from 'execa';
 
 /**
  * Waits for a line from the agent. End of input without one means that the agent has died: then it kills the cgroup, if
- * there is one, the process group, and whoever has all entries of the marker in its environment, once more for those
- * that were forked meanwhile. Fixed text; what varies comes as arguments.
+ * there is one, the process group, and whoever has all entries of the marker in its environment, until a round finds
+ * nobody. Fixed text; `$1` is the leader, `$2` the kill file of the cgroup or nothing, the rest the marker.
+ *
+ * A round starts one grep for each entry, and each looks only where those before it found theirs: with several keepers
+ * on a small machine a process for each process would take seconds. The shell and its greps have the marker among their
+ * arguments and not in their environment, so they never find themselves. The bound is for who sleeps uninterruptibly.
  */
-const SCRIPT = `
+export const KEEPER_SCRIPT = `
 read -r _ && exit 0
 [ -z "$2" ] || echo 1 > "$2"
 kill -s KILL -- "-$1"
 shift 2
 [ $# -gt 0 ] || exit 0
-has_all() {
-  directory=$1
-  shift
-  for entry; do grep -qzxF -e "$entry" "$directory/environ" || return 1; done
+marked() {
+  files=$(echo /proc/[0-9]*/environ)
+  for entry; do
+    files=$(grep -lszxF -e "$entry" $files)
+    [ -n "$files" ] || return 1
+  done
 }
-for round in 1 2 3; do
-  for each in /proc/[0-9]*; do has_all "$each" "$@" && kill -s KILL "\${each#/proc/}"; done
+round=0
+while [ $round -lt 20 ] && marked "$@"; do
+  for file in $files; do
+    pid=\${file#/proc/}
+    kill -s KILL "\${pid%/environ}"
+  done
+  round=$((round + 1))
 done
 `;
 
@@ -38,7 +49,7 @@ export type Kept = Readonly<{
 export function startKeeper(start: typeof execa, { leader, cgroup, marker = [] }: Kept): { dismiss: () => void } {
   const killFile = cgroup === undefined ? '' : join(cgroup, 'cgroup.kill');
   const entries = cgroup === undefined ? marker : [];
-  const keeper = start('/bin/sh', ['-c', SCRIPT, 'muster-keeper', String(leader), killFile, ...entries], {
+  const keeper = start('/bin/sh', ['-c', KEEPER_SCRIPT, 'muster-keeper', String(leader), killFile, ...entries], {
     reject: false,
     detached: true, // what kills the agent's process group must not take the keeper with it
     stdio: ['pipe', 'ignore', 'ignore'],

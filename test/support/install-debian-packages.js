@@ -10,6 +10,7 @@ const PACKAGES = {
   prometheus: 'promtool',
   strace: 'strace',
   bubblewrap: 'bwrap',
+  busybox: 'busybox',
   'iputils-ping': 'ping',
   iproute2: 'ip',
   nftables: 'nft',
