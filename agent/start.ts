@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { parseDuration } from '../protocol/durations.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Running } from '../runtime/lifecycle.js';
@@ -117,10 +118,12 @@ async function offerActions(
   { config, settings, limits, home, metrics, log, clock, stops }: Context,
   session: () => AgentSession,
 ): Promise<Actions> {
+  const socket = servedSocket(settings, { dataDir: home.dataDir, env: process.env });
   const actions = await startActions({
     org: home.speaker.org,
     node: home.speaker.node,
     dataDir: home.dataDir,
+    socketDirectory: socket === undefined ? undefined : dirname(socket),
     bootId: home.speaker.bootId,
     processIsolation: settings.process_isolation,
     limits,

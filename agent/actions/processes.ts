@@ -26,6 +26,8 @@ export type Program = Readonly<{
   graceMs: number;
   /** Environment entries, `NAME=value`, that together only this execution has. */
   marker?: readonly string[];
+  /** What it can read from descriptor 3, which it does not have otherwise. */
+  fd3?: Uint8Array;
 }>;
 
 /**
@@ -81,7 +83,7 @@ async function runInside(
   if (context.mayStart?.() === false) return { kind: 'not_started', errno: 'ETIME' };
   let child: ReturnType<typeof fork>;
   try {
-    child = enclosure.start(() => fork(start, command, program.env));
+    child = enclosure.start(() => fork(start, command, program));
   } catch (error) {
     return toNotStarted(error);
   }
@@ -96,12 +98,12 @@ async function runInside(
   }
 }
 
-function fork(start: typeof execa, { file, args, cwd }: Command, env: Program['env']) {
+function fork(start: typeof execa, { file, args, cwd }: Command, { env, fd3 }: Program) {
   return withPrivateUmask(() =>
     start(file, args, {
       reject: false,
       detached: true, // a process group of its own
-      stdin: 'ignore',
+      stdio: ['ignore', 'pipe', 'pipe', ...(fd3 === undefined ? [] : [fd3])],
       buffer: false,
       encoding: 'buffer',
       extendEnv: false,

@@ -33,6 +33,8 @@ export type ActionsOptions = Readonly<{
   org: string;
   node: string;
   dataDir: string;
+  /** Where the local socket lies; undefined when none is served. */
+  socketDirectory: string | undefined;
   /** The kernel's. */
   bootId: string;
   processIsolation: IsolationLimit | 'auto';
@@ -60,7 +62,7 @@ export type ActionsOptions = Readonly<{
  *   of the kind that is wanted
  */
 export async function startActions(options: ActionsOptions): Promise<Actions> {
-  const { org, node, dataDir, limits, envPrefix, maxPacketBytes, onChange, log } = options;
+  const { org, node, dataDir, socketDirectory, limits, envPrefix, maxPacketBytes, onChange, log } = options;
   const leftovers = createLeftovers({ directory: join(dataDir, 'running'), bootId: options.bootId, log });
   await leftovers.end();
   await clearPrivateCopies(dataDir);
@@ -89,7 +91,15 @@ export async function startActions(options: ActionsOptions): Promise<Actions> {
       log,
     }),
     toAction: (hook) =>
-      createHookAction(hook, { nodeId: node, envPrefix, agentEnv: process.env, dataDir, isolation, log }),
+      createHookAction(hook, {
+        nodeId: node,
+        envPrefix,
+        agentEnv: process.env,
+        dataDir,
+        socketDirectory,
+        isolation,
+        log,
+      }),
   });
   const binary = await describeBinary(process.argv[1] ?? process.execPath);
   const describe = (): Buffer =>

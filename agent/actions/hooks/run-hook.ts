@@ -32,6 +32,8 @@ export type HookHost = Readonly<{
   agentEnv: Readonly<Record<string, string | undefined>>;
   /** The agent's data directory; private copies live below it while they run. */
   dataDir: string;
+  /** Where its local socket lies; undefined when it serves none. */
+  socketDirectory?: string | undefined;
   isolation: Isolation;
   log: Logger;
   verify?: HookVerifier;
@@ -120,7 +122,8 @@ async function runCopy(
     const marker = executionMarker(host.envPrefix, { nodeId: host.nodeId, executionId: context.executionId });
     const program = { file: copy.file, args: [], cwd: copy.cwd, env: hook.env, graceMs: GRACE_MS, marker };
     const surroundings = { isolation: host.isolation, log: host.log, signal: context.signal, output: context.output };
-    const sandboxed = await sandboxProgram(hook.wish, { program, hiddenDirectory: host.dataDir }, surroundings);
+    const hiddenDirectories = [host.dataDir, host.socketDirectory].filter((directory) => directory !== undefined);
+    const sandboxed = await sandboxProgram(hook.wish, { program, hiddenDirectories }, surroundings);
     if (sandboxed.kind === 'unavailable') return failure('sandbox_unavailable', sandboxed.message);
     const { mayStart, exited } = context;
     const end = await runProgram(sandboxed.program, { ...surroundings, mayStart, exited });

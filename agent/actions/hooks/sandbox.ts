@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { errnoOf } from '../../../runtime/errno.js';
 import { findProgram } from '../find-program.js';
 import { type Program, type ProgramContext, runProgram } from '../processes.js';
+import { socketFilter } from './socket-filter.js';
 
 /** The one sandbox that this release knows. */
 export const BUBBLEWRAP = 'bubblewrap';
@@ -24,13 +25,13 @@ export type Sandboxed =
   | Readonly<{ kind: 'unavailable'; message: string }>;
 
 /**
- * The program inside the sandbox that its sidecar names. `hiddenDirectory` holds the agent's secrets; of it the sandbox
- * shows the program's own directory and, writable, its working directory, whatever else is asked to be writable. What
- * is not available is never pretended.
+ * The program inside the sandbox that its sidecar names. `hiddenDirectories` hold the agent's secrets and its socket; of
+ * them the sandbox shows the program's own directory and, writable, its working directory, whatever else is asked to be
+ * writable. What is not available is never pretended.
  */
 export async function sandboxProgram(
   wish: SandboxWish,
-  { program, hiddenDirectory }: { program: Program; hiddenDirectory: string },
+  { program, hiddenDirectories }: { program: Program; hiddenDirectories: readonly string[] },
   { signal, isolation, log }: Omit<ProgramContext, 'output'>,
 ): Promise<Sandboxed> {
   if (wish.sandbox === 'none') return { kind: 'program', program };
@@ -43,11 +44,12 @@ export async function sandboxProgram(
   }
 
   const openings = await openingArgs(wish);
-  const hidden = await realpath(hiddenDirectory);
+  const hidden = await resolved(hiddenDirectories);
   const inside = (file: string, args: readonly string[]): Program => ({
     ...program,
     file: bwrap,
     args: [...bubblewrapArgs(program, { openings, hidden }), '--', file, ...args],
+    ...(wish.network === true ? {} : { fd3: socketFilter() }),
   });
   const probe = await runProgram(
     { ...inside(bwrap, ['--version']), graceMs: 0 },
@@ -59,27 +61,41 @@ export async function sandboxProgram(
 }
 
 /**
- * No network, no capabilities, nothing writable but the working directory and a private /tmp, no sockets of /run; then
+ * No network, no capabilities, nothing writable but the working directory and a private /tmp, nothing of /run; then
  * what the sidecar opens; last what hides the agent's own files, so that nothing that was opened shows them.
  */
 function bubblewrapArgs(
   { file, cwd }: Program,
-  { openings, hidden }: { openings: readonly string[]; hidden: string },
+  { openings, hidden }: { openings: readonly string[]; hidden: readonly string[] },
 ): string[] {
   return [
     ...['--unshare-all', '--die-with-parent', '--cap-drop', 'ALL'],
     ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp', '--tmpfs', '/run'],
     ...openings,
-    ...['--tmpfs', hidden, '--ro-bind', dirname(file), dirname(file), '--bind', cwd, cwd, '--chdir', cwd],
+    ...hidden.flatMap((directory) => ['--tmpfs', directory]),
+    ...['--ro-bind', dirname(file), dirname(file), '--bind', cwd, cwd, '--chdir', cwd],
   ];
 }
 
 async function openingArgs({ network = false, writable = [] }: SandboxWish): Promise<string[]> {
   const paths = writable.flatMap((path) => ['--bind', path, path]);
-  if (!network) return paths;
+  if (!network) return ['--seccomp', '3', ...paths];
   const resolver = await realpath(RESOLVER_FILE).catch(() => RESOLVER_FILE);
   const names = resolver.startsWith('/run/') ? ['--ro-bind', resolver, resolver] : [];
   return ['--share-net', ...names, ...paths];
+}
+
+/** Each before those inside it, or it would cover them up again; without those that are not there. */
+async function resolved(directories: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(
+    directories.map((directory) =>
+      realpath(directory).catch((error: unknown) => {
+        if (errnoOf(error) === 'ENOENT') return undefined;
+        throw error;
+      }),
+    ),
+  );
+  return found.filter((directory) => directory !== undefined).sort();
 }
 
 /** A link could lead to what has to stay hidden, under a name at which nothing hides it. */
