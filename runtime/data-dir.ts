@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { MusterError } from '../protocol/errors.js';
+import { lockDirectory } from './directory-lock.js';
 import { errnoOf } from './errno.js';
 
 /** A data directory that this process alone uses until `release()`. */
@@ -13,8 +13,8 @@ export type DataDir = Readonly<{ path: string; release: () => Promise<void> }>;
  */
 export async function claimDataDir(directory: string): Promise<DataDir> {
   const path = makeDataDir(directory);
-  const lock = await takeLock(path);
-  return { path, release: () => new Promise((done) => lock.close(() => done())) };
+  const lock = await lockDirectory(path);
+  return { path, release: lock.release };
 }
 
 /**
@@ -32,27 +32,6 @@ export function makeDataDir(directory: string): string {
     throw new MusterError('data_dir_unusable', `The directory ${path} cannot be used: ${why}`, { cause });
   }
   return path;
-}
-
-/**
- * A lock that the kernel drops with its holder, also after kill -9: a listening socket whose name is made from the
- * directory's device and inode. On Linux the name lives in the abstract namespace; elsewhere it is a socket file.
- */
-async function takeLock(path: string): Promise<Server> {
-  const { dev, ino } = statSync(path, { bigint: true });
-  const name = process.platform === 'linux' ? `\0muster-${dev}-${ino}` : join(path, 'lock.sock');
-  const server = createServer((socket) => socket.destroy());
-  server.unref();
-  return new Promise((locked, failed) => {
-    server.once('error', (cause) => {
-      failed(
-        errnoOf(cause) === 'EADDRINUSE'
-          ? new MusterError('already_running', `Another process already uses the directory ${path}`, { cause })
-          : new MusterError('data_dir_unusable', `The directory ${path} cannot be locked: ${cause.message}`, { cause }),
-      );
-    });
-    server.listen({ path: name }, () => locked(server));
-  });
 }
 
 /** Node 20's own recursive mkdir never returns where a directory cannot be made in one that exists, such as /proc. */

@@ -1,9 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import { MusterError } from '../../protocol/errors.js';
 import { errnoOf } from '../../runtime/errno.js';
+import { type HeldDirectory, holdDirectory } from '../../runtime/held-directory.js';
 import { createLineCutter, parseLine, toLine } from './lines.js';
 import { Answer, type Ask, MAX_ANSWER_BYTES } from './messages.js';
-import { type HeldDirectory, holdDirectory, namesOf } from './place.js';
+import { namesOf } from './place.js';
 import { identityOf, makeProof } from './proof.js';
 
 /** What an agent says to an ask, but for challenge and refusal. */

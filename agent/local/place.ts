@@ -1,12 +1,9 @@
-import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 
 /** Where the local socket lies: in the directory that systemd made for the unit, else in the data directory. */
 export const SOCKET_NAME = 'agent.sock';
 /** Where a unit of ours has its RuntimeDirectory. */
 const RUNTIME_SOCKET = `/run/muster-agent/${SOCKET_NAME}`;
-/** sockaddr_un holds no more, with a zero at the end. */
-const MAX_SOCKET_PATH_BYTES = 107;
 
 /** The words that ask an agent which runs, instead of starting one. */
 const LOCAL_COMMANDS: readonly (string | undefined)[] = ['status', 'actions', 'run'];
@@ -41,39 +38,10 @@ export function askedSockets(
   return [resolve('.muster/agent', SOCKET_NAME), RUNTIME_SOCKET];
 }
 
-/** The directory of a socket, held open: nobody can put another one in its place while it is used. */
-export type HeldDirectory = Readonly<{
-  /** A path of this name in that very directory; short, however long the directory's own is. */
-  path: (name: string) => string;
-  close: () => void;
-}>;
-
 /** What belongs to the socket of this path. */
 export type SocketNames = Readonly<{ directory: string; socket: string; callers: string }>;
 
 export function namesOf(socketPath: string): SocketNames {
   const socket = basename(socketPath);
   return { directory: dirname(socketPath), socket, callers: `${socket}.callers` };
-}
-
-/** @throws {Error} with an errno when there is no such directory */
-export function holdDirectory(directory: string): HeldDirectory {
-  const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-  const throughFd = `/proc/self/fd/${fd}`;
-  const base = isSame(throughFd) ? throughFd : directory;
-  return { path: (name) => `${base}/${name}`, close: () => closeSync(fd) };
-}
-
-/** True when a socket address can hold this path. */
-export function fitsSocketAddress(path: string): boolean {
-  return Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES;
-}
-
-/** Linux has a name for every open descriptor; elsewhere the directory's own has to do. */
-function isSame(throughFd: string): boolean {
-  try {
-    return readlinkSync(throughFd) !== '';
-  } catch {
-    return false;
-  }
 }

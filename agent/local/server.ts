@@ -3,7 +3,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { MusterError } from '../../protocol/errors.js';
 import { errnoOf } from '../../runtime/errno.js';
-import { fitsSocketAddress, type HeldDirectory, holdDirectory, namesOf } from './place.js';
+import { fitsSocketAddress, type HeldDirectory, holdDirectory } from '../../runtime/held-directory.js';
+import { namesOf } from './place.js';
 import { identityOf, type SocketIdentity } from './proof.js';
 
 /** A listening socket that callers of this machine may reach. */

@@ -19,13 +19,20 @@ export function startChild(t: TestScope, file: string, args: readonly string[]):
   return startChildWith(t, { file, args, env: {} });
 }
 
-/** The same with more in its environment. */
+/** The same with more in its environment, and started by a program that becomes it, such as `['unshare', '--net']`. */
 export function startChildWith(
   t: TestScope,
-  { file, args, env }: { file: string; args: readonly string[]; env: Readonly<Record<string, string>> },
+  {
+    file,
+    args,
+    env,
+    wrap = [],
+  }: { file: string; args: readonly string[]; env: Readonly<Record<string, string>>; wrap?: readonly string[] },
 ): TestChild {
+  const [execPath = process.execPath, ...execArgv] = [...wrap, process.execPath, '--import', 'tsx'];
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
-    execArgv: ['--import', 'tsx'],
+    execPath,
+    execArgv,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { chmodSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { askedSockets, fitsSocketAddress, isLocalCommand, servedSocket } from '../../../agent/local/place.js';
+import { askedSockets, isLocalCommand, servedSocket } from '../../../agent/local/place.js';
 import { isOpenToOthers } from '../../../agent/local/server.js';
+import { fitsSocketAddress } from '../../../runtime/held-directory.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 
 test('the socket lies where systemd says, else in the data directory, unless a setting says otherwise', () => {
