@@ -31,6 +31,7 @@ async function notifierOf(log: Logger): Promise<SystemdNotifier | undefined> {
 
 function announcingItsEnd(agent: RunningAgent, notifier: SystemdNotifier): Running {
   return {
+    drainMs: agent.drainMs,
     async stop(hurry) {
       notifier.stopping();
       await agent.stop(hurry);

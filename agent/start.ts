@@ -27,6 +27,8 @@ export type RunningAgent = Running &
     /** Undefined when none is served. */
     metricsPort: number | undefined;
     whenWelcomed: Promise<void>;
+    /** How long `stop` waits for running actions. */
+    drainMs: number;
     /** Says in a line how it is, once its journal answers; never while its disk hangs. */
     pulse: () => Promise<string>;
   }>;
@@ -85,13 +87,15 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
     const metricsPort = await serveMetrics(context, session);
     session.serve({ executor, outbox });
     const { node } = context.home.speaker;
+    const drainMs = parseDuration(context.settings.drain_timeout) ?? 0;
     context.log.info({ node, metricsPort }, 'agent started');
     return {
       node,
       metricsPort,
       whenWelcomed: welcomed.whenOpen,
       pulse: () => takePulse(context, session, executor),
-      stop: (hurry) => stopWork(context, { session, outbox, executor, hurry }),
+      drainMs,
+      stop: (hurry) => stopWork(context, { session, outbox, executor, drainMs, hurry }),
     };
   } catch (error) {
     await stops.all();
@@ -263,15 +267,16 @@ async function takePulse({ home }: Context, session: AgentSession, executor: Exe
 }
 
 async function stopWork(
-  { settings, stops }: Context,
+  { stops }: Context,
   {
     session,
     outbox,
     executor,
+    drainMs,
     hurry,
-  }: { session: AgentSession; outbox: Outbox; executor: Executor; hurry: AbortSignal },
+  }: { session: AgentSession; outbox: Outbox; executor: Executor; drainMs: number; hurry: AbortSignal },
 ): Promise<void> {
-  await executor.shutdown(parseDuration(settings.drain_timeout) ?? 0, hurry);
+  await executor.shutdown(drainMs, hurry);
   await outbox.settled(session.connected ? AbortSignal.timeout(LAST_RESULTS_MS) : AbortSignal.abort());
   await stops.all();
 }

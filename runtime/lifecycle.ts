@@ -1,9 +1,13 @@
 import { ERROR_CODES, isMusterError } from '../protocol/errors.js';
+import { MAX_TIMER_MS } from './deadline.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import type { Logger } from './logger.js';
 
-/** A part that has started. `stop` waits for running work; when `hurry` fires it stops waiting. */
-export type Running = Readonly<{ stop: (hurry: AbortSignal) => Promise<void> }>;
+/**
+ * A part that has started. `stop` waits for running work, up to `drainMs` (0 when absent); when `hurry` fires it stops
+ * waiting.
+ */
+export type Running = Readonly<{ stop: (hurry: AbortSignal) => Promise<void>; drainMs?: number }>;
 
 /** What a part tells the process that started it, once it can be used: where it listens. */
 export type ReadyMessage = Readonly<{ ready: Readonly<Record<string, unknown>> }>;
@@ -15,7 +19,11 @@ const STOP_LIMIT_MS = 60_000;
  * Runs one part until SIGINT, SIGTERM or the end of the process that started it, then stops it. A second signal skips
  * the wait. While it still starts, `stop` fires at the first signal, and a second one ends the process. Foreseen failures end with a plain sentence on stderr and their exit code; anything else is a bug: 1.
  */
-export async function runProcess(log: Logger, start: (stop: AbortSignal) => Promise<Running>): Promise<void> {
+export async function runProcess(
+  log: Logger,
+  start: (stop: AbortSignal) => Promise<Running>,
+  { stopLimitMs = STOP_LIMIT_MS }: { stopLimitMs?: number } = {},
+): Promise<void> {
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (err: unknown) => {
       log.fatal({ err }, 'unforeseen failure');
@@ -30,16 +38,35 @@ export async function runProcess(log: Logger, start: (stop: AbortSignal) => Prom
     stopAsked.second.removeEventListener('abort', leave);
     await stopAsked.first;
     log.info('stopping');
-    setTimeout(() => {
-      log.fatal('stop takes too long');
-      process.exit(EXIT.failed);
-    }, STOP_LIMIT_MS).unref();
+    limitStop(log, { drainMs: running.drainMs ?? 0, stopLimitMs, hurry: stopAsked.second });
     await running.stop(stopAsked.second);
     log.info('stopped');
     process.exit(0);
   } catch (error) {
     process.exit(stopAsked.firstSignal.aborted && isMusterError(error) ? 0 : reportFailure(error, log));
   }
+}
+
+/** Ends the process when its stop takes too long, counted from when it waits no more for running work. */
+function limitStop(
+  log: Logger,
+  { drainMs, stopLimitMs, hurry }: { drainMs: number; stopLimitMs: number; hurry: AbortSignal },
+): void {
+  const endAfter = (ms: number): NodeJS.Timeout =>
+    setTimeout(
+      () => {
+        log.fatal('stop takes too long');
+        process.exit(EXIT.failed);
+      },
+      Math.min(MAX_TIMER_MS, ms),
+    ).unref();
+  const timer = endAfter(drainMs + stopLimitMs);
+  const onHurry = (): void => {
+    clearTimeout(timer);
+    endAfter(stopLimitMs);
+  };
+  if (hurry.aborted) onHurry();
+  else hurry.addEventListener('abort', onHurry, { once: true });
 }
 
 /** Says a foreseen failure in a sentence with its code and what to do next; gives the exit code. */

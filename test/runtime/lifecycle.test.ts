@@ -96,6 +96,22 @@ test('a stop that fails ends with 1', async (t) => {
   assert.equal((await ended).code, 1);
 });
 
+for (const [mode, code, what] of [
+  ['long-drain', 0, 'may take its limit beside the drain that the part asks for'],
+  ['hanging-stop', 1, 'that takes longer than its limit ends the process'],
+] as const) {
+  test(`a stop ${what}, with ${code}`, async (t) => {
+    const { child, message, ended } = startChild(t, CHILD, [mode]);
+    await message();
+
+    child.kill('SIGTERM');
+
+    const { stderr, ...end } = await ended;
+    assert.equal(end.code, code, stderr);
+    assert.equal(stderr.includes('"msg":"stop takes too long"'), code === 1);
+  });
+}
+
 /** Resolves once the part has printed this on stderr. */
 async function whenPrinted(child: ChildProcess, text: string): Promise<void> {
   let stderr = '';
