@@ -47,7 +47,7 @@ export const CONTROLS: readonly Control[] = [
         bad: 'void admitKnown;',
       },
     ],
-    caughtBy: 'controller-kills',
+    caughtBy: 'hostile-link',
     expected: ['doubled'],
   },
   {
@@ -78,6 +78,30 @@ export const CONTROLS: readonly Control[] = [
     ],
     caughtBy: 'controller-kills',
     expected: ['lost', 'undefined'],
+  },
+  {
+    name: 'no time left for anything',
+    breakages: [
+      {
+        file: 'agent/executor/run-action.ts',
+        good: 'if (!isInTime()) return expiredEnd(since());',
+        bad: 'return expiredEnd(since());',
+      },
+    ],
+    caughtBy: 'kill-under-load',
+    expected: ['lost'],
+  },
+  {
+    name: 'a cancel for everything',
+    breakages: [
+      {
+        file: 'agent/executor/run-action.ts',
+        good: 'if (stop.aborted) return { ...CANCELLED',
+        bad: 'return { ...CANCELLED',
+      },
+    ],
+    caughtBy: 'kill-under-load',
+    expected: ['undefined'],
   },
 ];
 

@@ -17,15 +17,36 @@ const SUCCESS: Outcome = {
   ...{ status: 'success', ended: true, provisional: false, reason: null, exitCode: 0 },
   ...{ errorCode: null, error: null, launched: null },
   stdout: { bytes: outputOf(ID, 100), complete: true, truncated: false },
+  endMs: NOW_MS + 150,
 };
 const EMPTY = { bytes: Buffer.alloc(0), complete: true, truncated: false };
 const INTERRUPTED: Outcome = {
   ...{ ...SUCCESS, status: 'error', exitCode: -1, errorCode: 'interrupted', launched: 'yes' },
   stdout: EMPTY,
 };
+/** Its time is over, whichever way it is told. */
+const EXPIRED: Outcome = {
+  ...{
+    ...SUCCESS,
+    status: 'expired',
+    reason: 'expired',
+    exitCode: -1,
+    errorCode: 'expired',
+    launched: 'no',
+    stdout: EMPTY,
+  },
+  endMs: NOW_MS + 60_100,
+};
+const CANCELLED: Outcome = { ...SUCCESS, status: 'cancelled', exitCode: -1, launched: 'yes', endMs: NOW_MS + 300 };
+const TIMED_OUT: Outcome = { ...SUCCESS, status: 'timeout', exitCode: -1, endMs: NOW_MS + 1_050 };
+const START_FAILED: Outcome = {
+  ...{ ...SUCCESS, status: 'error', exitCode: -1, errorCode: 'start_failed', stdout: EMPTY },
+};
+const SLOW = { timeoutMs: 1_000, deed: { ...ACCEPTED.deed, ms: 9_000 } };
+const ALIVE: Life = { fromMs: NOW_MS - 1000, toMs: undefined, stopMs: undefined, end: 'alive' };
 const AGENT: AgentEvidence = {
   node: 'pump-7',
-  lives: [{ fromMs: NOW_MS - 1000, toMs: undefined, end: 'alive' }],
+  lives: [ALIVE],
   journal: new Map([[ID, { state: 'finished', receipted: true, resultSha256: SHA }]]),
   descriptors: { idle: 20, after: 20 },
   exitCode: 0,
@@ -70,7 +91,18 @@ function done(exitCode = 0, atMs = 110): LedgerLine {
 }
 
 function crashAt(atMs: number): Life[] {
-  return [{ fromMs: NOW_MS - 1000, toMs: NOW_MS + atMs, end: 'crashed' }];
+  return [
+    { ...ALIVE, toMs: NOW_MS + atMs, end: 'crashed' },
+    { ...ALIVE, fromMs: NOW_MS + atMs + 200 },
+  ];
+}
+
+/** An agent that was asked to stop, took a second for it, and came back. */
+function stopAt(atMs: number): Life[] {
+  return [
+    { ...ALIVE, stopMs: NOW_MS + atMs, toMs: NOW_MS + atMs + 1_000, end: 'stopped' },
+    { ...ALIVE, fromMs: NOW_MS + atMs + 1_200 },
+  ];
 }
 
 /** A title, what is changed, and which kind of fault has to be found. */
@@ -107,8 +139,28 @@ const LOST: readonly Case[] = [
   ],
   [
     'an interruption by a crash long after the end of the program',
-    { outcome: INTERRUPTED, agent: { lives: crashAt(15_000) } },
+    { outcome: INTERRUPTED, agent: { lives: crashAt(3_000) } },
     /^lost: .* no crash explains/,
+  ],
+  ...['expired', 'rejected', 'error'].map(
+    (status): Case => [
+      `a time that was over before it was, told as ${status}`,
+      { outcome: { ...EXPIRED, status, endMs: NOW_MS + 50_000 }, ledger: [] },
+      /^lost: .* ended as expired 10000 ms before its time was over/,
+    ],
+  ),
+  ['an expiry of which nobody says when', { outcome: { ...EXPIRED, endMs: undefined }, ledger: [] }, /^lost: .* when/],
+  [
+    'an error that is allowed to another node',
+    { outcome: START_FAILED, ledger: [] },
+    /^lost: .* start_failed/,
+    { errors: [{ code: 'start_failed', node: 'pump-8' }] },
+  ],
+  [
+    'an error that is allowed under another label',
+    { outcome: START_FAILED, ledger: [] },
+    /^lost: .* start_failed/,
+    { errors: [{ code: 'start_failed', label: /execve/ }] },
   ],
 ];
 
@@ -167,6 +219,50 @@ const UNDEFINED: readonly Case[] = [
     'a cancel that nobody asked for',
     { outcome: { status: 'cancelled', launched: 'yes' } },
     /^undefined: .* nobody had/,
+  ],
+  [
+    'a cancel by a stop long after it',
+    { outcome: CANCELLED, ledger: [started()], agent: { lives: stopAt(20_000) } },
+    /^undefined: .* nobody had/,
+  ],
+  [
+    'a cancel by a stop before it',
+    { outcome: CANCELLED, ledger: [started()], agent: { lives: stopAt(-20_000) } },
+    /^undefined: .* nobody had/,
+  ],
+  [
+    'a cancel long after the stop before which it started',
+    { outcome: { ...CANCELLED, endMs: NOW_MS + 9_000 }, ledger: [started()], agent: { lives: stopAt(200) } },
+    /^undefined: .* nobody had/,
+  ],
+  [
+    'a time-out without the output for which there was time',
+    { accepted: SLOW, outcome: { ...TIMED_OUT, stdout: EMPTY }, ledger: [started()] },
+    /^undefined: .* 0 bytes of output that the program did not print/,
+  ],
+  [
+    'a killed program where none is killed before its first line',
+    { outcome: { status: 'failed', exitCode: -1 }, ledger: [] },
+    /^undefined: .* never started/,
+    { killsHooks: true },
+  ],
+  [
+    'a killed program under a label of which none is killed',
+    { outcome: { status: 'failed', exitCode: -1 }, ledger: [] },
+    /^undefined: .* never started/,
+    { killsHooks: true, killsAtLaunch: /execve/ },
+  ],
+  [
+    'a killed program that came to its end',
+    { outcome: { status: 'failed', exitCode: -1 } },
+    /^undefined: .* exit code -1, the program 0/,
+    { killsHooks: true },
+  ],
+  [
+    'an allowed error of what was started',
+    { outcome: START_FAILED },
+    /^undefined: .* ended as error start_failed and had been started/,
+    { errors: [{ code: 'start_failed' }] },
   ],
   [
     'a cancelled execution that says it was not launched and was',
@@ -249,23 +345,28 @@ for (const [title, changes, expected, allowances] of [...LOST, ...DOUBLED, ...LA
 
 for (const [kind, cases] of Object.entries({ lost: LOST, doubled: DOUBLED, late: LATE, undefined: UNDEFINED })) {
   test(`faults of the kind ${kind} are counted as such`, () => {
-    for (const [title, changes] of cases) {
-      const counts = new Map(Object.entries(judged(changes)));
+    for (const [title, changes, , allowances] of cases) {
+      const counts = new Map(Object.entries(judged(changes, allowances)));
       assert.ok(Number(counts.get(kind)) > 0, title);
     }
   });
 }
 
 test('an honest interruption, time-out, cancel or expiry is no fault', () => {
-  const slow = { timeoutMs: 1_000, deed: { ...ACCEPTED.deed, ms: 9_000 } };
   const nowhere = { store: NOT_STORED, agent: { journal: new Map() }, ledger: [] };
   const honest: readonly Changes[] = [
     { outcome: INTERRUPTED, ledger: [started()], agent: { lives: crashAt(105) } },
     { outcome: { ...INTERRUPTED, launched: 'unknown' }, ledger: [], agent: { lives: crashAt(90) } },
-    { outcome: INTERRUPTED, agent: { lives: crashAt(5_000) } },
-    { accepted: slow, outcome: { status: 'timeout', exitCode: -1 }, ledger: [started()] },
+    { outcome: INTERRUPTED, agent: { lives: crashAt(1_900) } },
+    { accepted: SLOW, outcome: TIMED_OUT, ledger: [started()] },
+    { accepted: SLOW, outcome: { ...TIMED_OUT, stdout: EMPTY }, ledger: [started(900)] },
+    { accepted: SLOW, outcome: { ...TIMED_OUT, stdout: EMPTY }, ledger: [] },
+    { outcome: CANCELLED, ledger: [started()], agent: { lives: stopAt(200) } },
+    { outcome: { ...CANCELLED, launched: 'no', stdout: EMPTY }, ledger: [], agent: { lives: stopAt(200) } },
     { accepted: { cancelAsked: true }, outcome: { status: 'cancelled', launched: 'yes' }, ledger: [started()] },
-    { outcome: { status: 'expired', stdout: EMPTY }, ...nowhere },
+    { outcome: EXPIRED, ...nowhere },
+    { outcome: { ...EXPIRED, status: 'rejected' }, ...nowhere },
+    { outcome: { ...EXPIRED, status: 'error' }, ledger: [] },
     {
       outcome: { status: 'failed', exitCode: 4 },
       accepted: { deed: { ...ACCEPTED.deed, exitCode: 4 } },
@@ -283,7 +384,19 @@ test('what a scenario provokes is allowed, and nothing else', () => {
     ...{ store: NOT_STORED, agent: { journal: new Map() } },
   };
 
+  const atLaunch = { ...killed, outcome: { ...killed.outcome, stdout: EMPTY }, ledger: [] };
+  const stuck = { outcome: INTERRUPTED, agent: { lives: crashAt(8_000) } };
+
   assert.deepEqual(judged(killed, { killsHooks: true }).faults, []);
+  assert.deepEqual(judged(atLaunch, { killsAtLaunch: /^test$/ }).faults, []);
+  assert.deepEqual(judged(stuck, { recordMs: 10_000 }).faults, []);
+  assert.deepEqual(
+    judged(
+      { outcome: START_FAILED, ledger: [] },
+      { errors: [{ code: 'start_failed', node: 'pump-7', label: /^test$/ }] },
+    ).faults,
+    [],
+  );
   assert.notDeepEqual(judged(killed).faults, []);
   assert.deepEqual(judged(rejected, { rejections: ['storage_failed'] }).faults, []);
   assert.notDeepEqual(judged(rejected, { rejections: ['before_epoch'] }).faults, []);

@@ -63,11 +63,12 @@ async function endAgent(agent: AgentPart, load: Load): Promise<AgentEvidence> {
       return after <= agent.idleDescriptors();
     }, IDLE_MS);
   }
+  const lives = agent.lives();
   const end = wasRunning ? await agent.kill('SIGTERM') : undefined;
   const ids = load.accepted.filter((each) => each.node === node).map(({ executionId }) => executionId);
   return {
     node,
-    lives: agent.lives(),
+    lives,
     journal: await readJournal(dataDir, { org: 'default', node, ids }),
     descriptors: wasRunning ? { idle: agent.idleDescriptors(), after } : undefined,
     exitCode: end?.code,

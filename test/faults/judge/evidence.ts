@@ -29,6 +29,8 @@ export type Outcome = Readonly<{
   launched: string | null;
   /** All of it, put together from result and chunks; undefined when there is no result. */
   stdout: Readonly<{ bytes: Buffer; complete: boolean; truncated: boolean }> | undefined;
+  /** When it ended, by its result or by the controller, whichever says it earlier. */
+  endMs: number | undefined;
 }>;
 
 /** What a node's journal holds of an execution. */
@@ -39,6 +41,8 @@ export type Life = Readonly<{
   fromMs: number;
   /** Undefined while it lives. */
   toMs: number | undefined;
+  /** When it was first asked to stop; undefined when it never was. */
+  stopMs: number | undefined;
   /** `crashed`: it was given no chance to end by itself. */
   end: 'alive' | 'crashed' | 'stopped';
 }>;
@@ -46,6 +50,7 @@ export type Life = Readonly<{
 /** What one agent leaves behind. */
 export type AgentEvidence = Readonly<{
   node: string;
+  /** As they were before the stop at the end of the run: that one explains nothing. */
   lives: readonly Life[];
   /** By execution id; undefined when the journal cannot be opened. */
   journal: ReadonlyMap<string, JournalFact> | undefined;
@@ -82,12 +87,19 @@ export type Evidence = Readonly<{
 export type Allowances = Readonly<{
   /** Reasons with which agents may reject. */
   rejections?: readonly string[];
-  /** Error codes with which executions may end, beside `interrupted`. */
-  errors?: readonly string[];
-  /** The scenario kills programs of hooks from outside. */
+  /** Errors with which executions may end that were never started, beside `interrupted`. */
+  errors?: readonly AllowedError[];
+  /** The scenario kills programs of hooks from outside, after their first line in the ledger. */
   killsHooks?: boolean;
+  /** Labels of executions whose programs are killed from outside before their first line. */
+  killsAtLaunch?: RegExp;
   /** Codes of what the controller may refuse to believe: forged and replayed messages. */
   refusals?: readonly string[];
   /** How long after its program's end a result may still be lost to a crash; the disk may be stuck meanwhile. */
   recordMs?: number;
+  /** Which share of the executions that were to succeed has to; a fifth when absent. */
+  successShare?: number;
 }>;
+
+/** An error code, the node that may say so, and the labels of what it may say it of; each when absent. */
+export type AllowedError = Readonly<{ code: string; node?: string; label?: RegExp }>;

@@ -30,9 +30,15 @@ export async function readOutcomes(load: Load, api: PatientApi): Promise<Map<str
       error: view.error,
       launched: view.launched,
       stdout: await readStdout(api, accepted),
+      endMs: earliest(view.finished_at, view.received_at),
     });
   }
   return outcomes;
+}
+
+function earliest(...times: readonly (string | null)[]): number | undefined {
+  const all = times.flatMap((time) => (time === null ? [] : [Date.parse(time)]));
+  return all.length === 0 ? undefined : Math.min(...all);
 }
 
 async function readStdout(api: PatientApi, { invocationId, node }: Accepted): Promise<Outcome['stdout']> {

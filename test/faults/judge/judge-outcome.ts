@@ -1,17 +1,17 @@
 import type { Accepted, Allowances, Life, Outcome } from './evidence.js';
 import type { FaultKind, Finding } from './fault.js';
-import { outputOf, type Runs } from './ledger.js';
+import { judgeOutput, judgeOutputOfEnded } from './judge-output.js';
+import type { Runs } from './ledger.js';
 
 /** What really happened to an execution, from the ledger and from those who watched the agent's processes. */
 export type Seen = Runs & Readonly<{ lives: readonly Life[] }>;
 
 /** From the last line of a hook until its result is on disk; later no crash may lose it. */
-const RECORD_MS = 10_000;
+const RECORD_MS = 2_000;
 /** A hook that should have been ended may write its last line when this little was left. */
 const RACE_MS = 2_000;
-
-/** `agent.max_output_bytes` of the agents under test. */
-const MAX_OUTPUT_BYTES = 1024 * 1024;
+/** By how much the agent's time, which it counts from the controller's, and ours may differ. */
+const CLOCK_MS = 1_000;
 
 /** Whether a definite outcome says what happened. */
 export function judgeOutcome(
@@ -25,14 +25,15 @@ export function judgeOutcome(
     case 'failed':
       return judgeExited(accepted, outcome, { seen, allowances });
     case 'timeout':
-      return [...judgeTimeout(accepted, seen), ...judgeOutput(accepted, outcome, 'beginning')];
+      return [...judgeTimeout(accepted, seen), ...judgeOutputOfEnded(accepted, outcome, seen)];
     case 'cancelled':
-      return [...judgeCancelled(accepted, outcome, seen), ...judgeOutput(accepted, outcome, 'beginning')];
+      return [...judgeCancelled(accepted, outcome, seen), ...judgeOutputOfEnded(accepted, outcome, seen)];
     case 'error':
       return judgeError(accepted, outcome, { seen, allowances });
     case 'expired':
-      return notStarted(status, seen);
+      return judgeExpired(accepted, outcome, seen);
     case 'rejected':
+      if (reason === 'expired') return judgeExpired(accepted, outcome, seen);
       return [
         ...notStarted(status, seen),
         ...(allowances.rejections?.includes(reason ?? '') ? [] : [why('lost', `was rejected: ${reason}`)]),
@@ -49,7 +50,7 @@ function judgeExited(
 ): Finding[] {
   const { status, exitCode } = outcome;
   const [end] = seen.ends;
-  if (status === 'failed' && exitCode === -1 && end === undefined && allowances.killsHooks) {
+  if (status === 'failed' && exitCode === -1 && end === undefined && mayBeKilled(accepted, seen, allowances)) {
     return judgeOutput(accepted, outcome, 'beginning');
   }
   if (seen.starts.length === 0) return [why('undefined', `ended as ${status} and was never started`)];
@@ -66,22 +67,18 @@ function judgeExited(
   return [...faults, ...judgeOutput(accepted, outcome, 'all')];
 }
 
-/** What the controller hands out has to be what the program printed, or its beginning when the program was ended. */
-function judgeOutput(
-  { executionId, deed }: Accepted,
-  { status, stdout }: Outcome,
-  expected: 'all' | 'beginning',
-): Finding[] {
-  if (stdout === undefined) return [why('lost', `ended as ${status}, and its output is not there`)];
-  if (!stdout.complete) return [why('lost', 'has output that did not arrive')];
-  const printed = outputOf(executionId, deed.bytes);
-  const { bytes, truncated } = stdout;
-  if (truncated && deed.bytes <= MAX_OUTPUT_BYTES) return [why('undefined', 'says that output was dropped')];
-  const isRight =
-    expected === 'all' && !truncated
-      ? bytes.equals(printed)
-      : bytes.length <= printed.length && bytes.equals(printed.subarray(0, bytes.length));
-  return isRight ? [] : [why('undefined', `has ${bytes.length} bytes of output that the program did not print so`)];
+/** Whether the scenario may have killed the program, which did not come to its end. */
+function mayBeKilled({ label }: Accepted, { starts }: Seen, { killsHooks, killsAtLaunch }: Allowances): boolean {
+  return starts.length > 0 ? killsHooks === true : killsAtLaunch?.test(label) === true;
+}
+
+/** Whoever says that its time was over has to say so when it was. */
+function judgeExpired({ expiresMs }: Accepted, { status, endMs }: Outcome, seen: Seen): Finding[] {
+  const faults = notStarted(`${status}, its time being over,`, seen);
+  if (endMs === undefined) return [...faults, why('lost', 'ended as expired, and nobody says when')];
+  const earlyMs = Math.round(expiresMs - endMs);
+  if (earlyMs > CLOCK_MS) faults.push(why('lost', `ended as expired ${earlyMs} ms before its time was over`));
+  return faults;
 }
 
 function judgeTimeout({ deed, timeoutMs }: Accepted, { ends }: Seen): Finding[] {
@@ -92,15 +89,23 @@ function judgeTimeout({ deed, timeoutMs }: Accepted, { ends }: Seen): Finding[] 
   return ends.length === 0 || isRace ? [] : [why('undefined', 'ended by its time-out, and its program went on')];
 }
 
-function judgeCancelled({ cancelAsked }: Accepted, { launched }: Outcome, seen: Seen): Finding[] {
+function judgeCancelled(accepted: Accepted, outcome: Outcome, seen: Seen): Finding[] {
+  const { launched } = outcome;
   const faults: Finding[] = [];
-  const [start] = seen.starts;
-  const isStopped = seen.lives.some(({ end, toMs }) => end === 'stopped' && (toMs ?? 0) >= (start?.atMs ?? 0));
-  if (!cancelAsked && !isStopped) {
+  if (!accepted.cancelAsked && !isEndedByStop(accepted, outcome, seen)) {
     faults.push(why('undefined', 'was cancelled, and nobody had asked for it'));
   }
   if (launched === 'no') faults.push(...notStarted('cancelled, not launched,', seen));
   return faults;
+}
+
+/** Whether it was under way when its agent was asked to stop, and ended before the agent did. */
+function isEndedByStop({ issuedMs }: Accepted, { endMs }: Outcome, { starts, lives }: Seen): boolean {
+  const fromMs = starts[0]?.atMs ?? issuedMs;
+  return lives.some(({ end, stopMs, toMs }) => {
+    if (end !== 'stopped' || stopMs === undefined || toMs === undefined || endMs === undefined) return false;
+    return fromMs <= toMs && stopMs - CLOCK_MS <= endMs && endMs <= toMs + CLOCK_MS;
+  });
 }
 
 function judgeError(
@@ -109,17 +114,27 @@ function judgeError(
   { seen, allowances }: { seen: Seen; allowances: Allowances },
 ): Finding[] {
   const { errorCode, launched } = outcome;
+  if (errorCode === 'expired' && launched === 'no') return judgeExpired(accepted, outcome, seen);
   const faults = launched === 'no' ? notStarted(`${errorCode}, not launched,`, seen) : [];
   if (errorCode === 'interrupted') {
     if (launched === null) faults.push(why('undefined', 'was interrupted and does not say whether it was launched'));
     if (!isExplained(accepted, seen, allowances))
       faults.push(why('lost', 'ended as interrupted, and no crash explains it'));
-  } else if (errorCode === 'expired' && launched === 'no') {
-    // Its time was over before it could start: checked above.
-  } else if (!allowances.errors?.includes(errorCode ?? '')) {
+  } else if (isAllowed(accepted, outcome, allowances)) {
+    if (launched !== 'no') faults.push(...notStarted(`error ${errorCode}`, seen));
+  } else {
     faults.push(why('lost', `ended as error ${errorCode}: ${outcome.error}`));
   }
   return faults;
+}
+
+function isAllowed({ node, label }: Accepted, { errorCode }: Outcome, { errors = [] }: Allowances): boolean {
+  return errors.some(
+    (each) =>
+      each.code === errorCode &&
+      (each.node === undefined || each.node === node) &&
+      (each.label === undefined || each.label.test(label)),
+  );
 }
 
 /**

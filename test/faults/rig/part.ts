@@ -54,8 +54,7 @@ export function createPart(launch: Launch, { name, logFile }: { name: string; lo
   let programPid: number | undefined;
   let messages: Readonly<Record<string, unknown>>[] = [];
   let ended: Promise<PartEnd> = Promise.resolve({ code: 0, signal: null });
-  let isStopAsked = false;
-  const lives: { fromMs: number; toMs: number | undefined; end: Life['end'] }[] = [];
+  const lives: { -readonly [Key in keyof Life]: Life[Key] }[] = [];
   const heard = new Set<() => void>();
 
   function open(changes: Partial<Launch>): ChildProcess {
@@ -67,8 +66,7 @@ export function createPart(launch: Launch, { name, logFile }: { name: string; lo
     closeSync(log);
     messages = [];
     programPid = undefined;
-    isStopAsked = false;
-    const life: (typeof lives)[number] = { fromMs: Date.now(), toMs: undefined, end: 'alive' };
+    const life: (typeof lives)[number] = { fromMs: Date.now(), toMs: undefined, stopMs: undefined, end: 'alive' };
     lives.push(life);
     ended = new Promise((resolve) => {
       started.once('error', () => resolve({ code: 127, signal: null }));
@@ -76,7 +74,7 @@ export function createPart(launch: Launch, { name, logFile }: { name: string; lo
     });
     void ended.then(({ code }) => {
       life.toMs = Date.now();
-      life.end = isStopAsked && code === 0 ? 'stopped' : 'crashed';
+      life.end = life.stopMs !== undefined && code === 0 ? 'stopped' : 'crashed';
       for (const tell of heard) tell();
     });
     started.on('message', (message) => {
@@ -122,7 +120,8 @@ export function createPart(launch: Launch, { name, logFile }: { name: string; lo
   }
 
   async function end(signal: NodeJS.Signals, target: number): Promise<PartEnd> {
-    isStopAsked ||= signal === 'SIGTERM' || signal === 'SIGINT';
+    const life = lives.at(-1);
+    if (life !== undefined && (signal === 'SIGTERM' || signal === 'SIGINT')) life.stopMs ??= Date.now();
     try {
       process.kill(target, signal);
     } catch {

@@ -4,9 +4,10 @@ import { readConnection } from '../../../cli/installation.js';
 import { NodeView } from '../../../controller/http/schemas.js';
 import { until } from '../../support/until.js';
 import { type Canary, createCanary } from '../judge/canary.js';
-import { judge, type Verdict } from '../judge/checker.js';
+import { judge, type Verdict, withFaults } from '../judge/checker.js';
 import type { Allowances } from '../judge/evidence.js';
 import { gatherEvidence } from '../judge/evidence-of-rig.js';
+import { judgeSuccesses } from '../judge/judge-successes.js';
 import { LEDGER_HOOK, writeLedgerHook } from '../judge/ledger.js';
 import type { ScenarioContext } from '../scenario.js';
 import { type AgentPart, createAgentPart } from './agent-part.js';
@@ -72,7 +73,8 @@ export async function startRig(context: ScenarioContext, options: RigOptions = {
       quiet: (deadlineMs = quietMs) => load.quiet(deadlineMs),
       async judge(allowances) {
         const rig = { directory, ledgerFile, controllerDir, agents, controller, broker, load, api, canary };
-        return judge(await gatherEvidence(rig), allowances);
+        const evidence = await gatherEvidence(rig);
+        return withFaults(judge(evidence, allowances), judgeSuccesses(evidence, allowances));
       },
     };
   } catch (error) {

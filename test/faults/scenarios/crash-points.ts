@@ -2,6 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IsolationLimit } from '../../../agent/actions-config.js';
 import { withFaults } from '../judge/checker.js';
+import type { Allowances } from '../judge/evidence.js';
 import type { Fault } from '../judge/fault.js';
 import type { AgentPart } from '../rig/agent-part.js';
 import { restartAfterCrash } from '../rig/crash.js';
@@ -40,6 +41,17 @@ type Place = CrashPoint & Readonly<{ when: 'starting' | 'working' }>;
 
 const EXECUTION: Place = { call: 'execve', nth: 1, when: 'working' };
 
+/**
+ * The tracer follows into the hooks, so that they die, too. Before its first line a program executes, opens and writes;
+ * what was left open may run under the tracer of the next start. Who holds hooks by a program in front of them sees
+ * that one fail at its execve.
+ */
+const ALLOWED: Allowances = {
+  killsHooks: true,
+  killsAtLaunch: /(execve|openat|write|clone) \d+$|^left open$/,
+  errors: [{ code: 'start_failed', label: /execve/ }],
+};
+
 /** The agent dies at one system call after another; each time it starts again and all comes to its end. */
 export const crashPoints: Scenario = {
   name: 'crash-points',
@@ -70,7 +82,7 @@ export const crashPoints: Scenario = {
       if (reached.length < wanted) {
         faults.push({ kind: 'other', sentence: `only ${reached.length} of ${wanted} crash points were reached` });
       }
-      return { points: reached.length, verdict: withFaults(await rig.judge({ killsHooks: true }), faults) };
+      return { points: reached.length, verdict: withFaults(await rig.judge(ALLOWED), faults) };
     } finally {
       await rig.stop();
     }

@@ -9,6 +9,8 @@ import { createSmallDisk, lacksSmallDisk } from '../tools/small-disk.js';
 const FILLS = { short: 2, full: 25 };
 const DISK_MEGABYTES = 8;
 const PARALLEL = 6;
+/** What ended while the disk was full is written once there is room, and that may be a while. */
+const STUCK_MS = 10_000;
 /** The smallest bound there is: large output reaches it again and again. */
 const QUOTA_BYTES = 1024 * 1024;
 
@@ -47,7 +49,8 @@ export const fullDisk: Scenario = {
         if (failures === 0) throw new Error('the journal never noticed that its disk was full');
         note(`${failures} writes of the journal failed`);
         // Without room there is no private copy of a hook: that is said, and nothing was started.
-        return { points: fills, verdict: await rig.judge({ errors: ['start_failed'] }) };
+        const errors = [{ code: 'start_failed', node: rig.agent.node }];
+        return { points: fills, verdict: await rig.judge({ errors, recordMs: STUCK_MS }) };
       } finally {
         await rig.stop();
       }

@@ -18,6 +18,8 @@ const ROUNDS = { short: 4, full: 40 };
 /** How many of the first syncs of an agent's start fail, each in a start of its own. */
 const STARTS = { short: 2, full: 12 };
 const HARM_MS = 8_000;
+/** What ended while no write succeeded is written again and again until one does. */
+const STUCK_MS = 10_000;
 /** A commit at a time, so that the counts of strace, which are by thread, are those of the journal. */
 const ONE_THREAD = { UV_THREADPOOL_SIZE: '1' };
 
@@ -39,7 +41,7 @@ export const ioError: Scenario = {
       for (round = 1; round <= STARTS[context.size]; round += 1) points += await failStarting(rig, context, round);
       await load.stop();
       await rig.quiet();
-      return { points, verdict: await rig.judge() };
+      return { points, verdict: await rig.judge({ recordMs: STUCK_MS }) };
     } finally {
       await rig.stop();
     }

@@ -1,4 +1,0 @@
-import { CONTROLS } from './controls.js';
-import { testControls } from './test-controls.js';
-
-testControls(CONTROLS.filter(({ caughtBy }) => caughtBy !== 'controller-kills'));

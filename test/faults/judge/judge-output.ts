@@ -1,0 +1,33 @@
+import type { Accepted, Outcome } from './evidence.js';
+import type { Finding } from './fault.js';
+import { outputOf, type Runs } from './ledger.js';
+
+/** `agent.max_output_bytes` of the agents under test. */
+const MAX_OUTPUT_BYTES = 1024 * 1024;
+/** The hook prints everything right after its first line; so much later it has, also on a busy machine. */
+const PRINT_MS = 500;
+
+/** The output of a program that somebody ended: all of it when it had the time to print it, or else its beginning. */
+export function judgeOutputOfEnded(accepted: Accepted, outcome: Outcome, { starts }: Runs): Finding[] {
+  const [start] = starts;
+  const hadTime = start !== undefined && outcome.endMs !== undefined && outcome.endMs >= start.atMs + PRINT_MS;
+  return judgeOutput(accepted, outcome, hadTime ? 'all' : 'beginning');
+}
+
+/** What the controller hands out has to be what the program printed, or its beginning when the program was ended. */
+export function judgeOutput(
+  { executionId, deed }: Accepted,
+  { status, stdout }: Outcome,
+  expected: 'all' | 'beginning',
+): Finding[] {
+  if (stdout === undefined) return [['lost', `ended as ${status}, and its output is not there`]];
+  if (!stdout.complete) return [['lost', 'has output that did not arrive']];
+  const printed = outputOf(executionId, deed.bytes);
+  const { bytes, truncated } = stdout;
+  if (truncated && deed.bytes <= MAX_OUTPUT_BYTES) return [['undefined', 'says that output was dropped']];
+  const isRight =
+    expected === 'all' && !truncated
+      ? bytes.equals(printed)
+      : bytes.length <= printed.length && bytes.equals(printed.subarray(0, bytes.length));
+  return isRight ? [] : [['undefined', `has ${bytes.length} bytes of output that the program did not print so`]];
+}
