@@ -17,6 +17,7 @@ import { createInvocationEvents } from './events/invocation-events.js';
 import { createTokens, deleteExpiredTokens, principalOf } from './identity/api-tokens.js';
 import { createAttempts } from './identity/attempts.js';
 import { createBrokerCredentials } from './identity/broker-credentials.js';
+import { createGate } from './identity/gate.js';
 import type { Keyring } from './identity/keyring.js';
 import { createUsers } from './identity/users.js';
 import { createEvidenceStore } from './ingest/evidence.js';
@@ -35,6 +36,10 @@ import { createNodeService } from './nodes/service.js';
 import type { Services } from './services.js';
 import { deleteOldIdempotentUses } from './store/idempotency.js';
 import type { Store } from './store/store.js';
+
+/** Passwords are looked at on Node's four threads: one is left for the files, and logins never take the last but one. */
+const LOGIN_GATE = { atOnce: 2, waiting: 20 };
+const PEOPLE_GATE = { atOnce: 1, waiting: 20 };
 
 /** The controller without its listeners: services for callers, ingest for the broker, and what happens by the clock. */
 export type Core = Readonly<{
@@ -127,8 +132,8 @@ export async function createCore({
     hooks: createHookService(shared),
     invocations: createInvocationService({ ...shared, dispatcher, cancellations, ...limits }),
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
-    people: createUsers({ store, clock, attempts }),
-    tokens: createTokens({ store, clock, attempts }),
+    people: createUsers({ store, clock, attempts, gate: createGate(PEOPLE_GATE) }),
+    tokens: createTokens({ store, clock, attempts, gate: createGate(LOGIN_GATE) }),
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),
     notReady: () => (link.connected ? undefined : 'There is no connection to the broker'),
     metrics: metrics.render,

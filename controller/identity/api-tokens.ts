@@ -1,21 +1,19 @@
-import type { Selectable } from 'kysely';
 import { parseDuration } from '../../protocol/durations.js';
 import { MusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
-import { type ApiTokenView, Me, Role } from '../http/schemas.js';
+import { type ApiTokenView, Role } from '../http/schemas.js';
 import { readCursor, toPage } from '../paging.js';
 import type { Principal, Role as RoleName, TokenService } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
-import type { Tables } from '../store/schema.js';
 import type { Store } from '../store/store.js';
 import type { Attempts } from './attempts.js';
+import type { Gate } from './gate.js';
 import { isPassword } from './passwords.js';
 import { lesser, reaches } from './roles.js';
-import { hashSecret, isSecret, randomSecret, randomTokenId } from './secrets.js';
+import { isSecret } from './secrets.js';
+import { deleteTokens, findToken, insertToken, LOGIN, makeToken, type TokenRow } from './token-rows.js';
 import { findUser, insertOwner } from './users.js';
-
-type TokenRow = Selectable<Tables['api_tokens']>;
 
 const API_TOKEN = /^mst_([a-z0-9]{8,32})_([A-Za-z0-9]{16,64})$/;
 /** Compared against when no token has the id, so that an unknown id takes as long as a wrong secret. */
@@ -45,7 +43,8 @@ export async function principalOf(store: Store, bearer: string, nowMs: number): 
   const holds = isSecret(secret, row?.secret_sha256 ?? NO_SECRET);
   if (row === undefined || !holds || row.disabled_at !== null) return undefined;
   if (row.expires_at !== null && row.expires_at <= nowMs) return undefined;
-  return Me.parse({ id: row.principal, org: row.org, role: lesser(Role.parse(row.role), Role.parse(row.user_role)) });
+  const role = lesser(Role.parse(row.role), Role.parse(row.user_role));
+  return { id: row.principal, org: row.org, role, token: { id: row.id, expiresMs: row.expires_at } };
 }
 
 /** Makes the owner and a token of theirs when there is no user at all; undefined when there is one. Shown this once. */
@@ -99,10 +98,13 @@ export function createTokens({
   store,
   clock,
   attempts,
+  gate,
 }: {
   store: Store;
   clock: Clock;
   attempts: Attempts;
+  /** Of logins: anybody may try. */
+  gate: Gate;
 }): TokenService {
   return {
     async create(principal, ask) {
@@ -111,9 +113,11 @@ export function createTokens({
       const lifeMs = ask.expires_in === undefined ? USUAL_LIFE_MS : (parseDuration(ask.expires_in) ?? 0);
       if (lifeMs > MAX_LIFE_MS) throw new MusterError('invalid_request', 'expires_in may be a year at most');
       const role = await grantable(store, principal, { user, role: ask.role });
-      const expiresMs = nowMs + lifeMs;
-      const made = makeToken({ org: principal.org, user, name, role, createdBy: principal.id, expiresMs, nowMs });
-      await store.write((tx) => insertToken(tx, made.row));
+      const { org, id: createdBy, token: through } = principal;
+      const expiresMs = Math.min(nowMs + lifeMs, through?.expiresMs ?? Number.POSITIVE_INFINITY);
+      const made = makeToken({ ...{ org, user, name, role, createdBy, expiresMs, nowMs }, parent: through?.id });
+      const isMade = await store.write((tx) => insertToken(tx, made.row));
+      if (!isMade) throw new MusterError('unauthenticated', 'The token that came with the request has ended');
       return { ...toView(made.row), token: made.token };
     },
     async list({ org, id, role }, { limit, cursor }) {
@@ -136,9 +140,11 @@ export function createTokens({
     delete: (principal, id) => removeToken(store, principal, { id, nowMs: clock.nowMs() }),
     async login(org, { user, password }) {
       const key = `${org}/${user}`;
-      attempts.begin(key);
-      const row = await findUser(store.read, org, user);
-      const isRight = await isPassword(password, row?.password_hash ?? null);
+      const { row, isRight } = await gate.run(async () => {
+        attempts.begin(key); // inside the gate: what is not looked at is no try
+        const found = await findUser(store.read, org, user);
+        return { row: found, isRight: await isPassword(password, found?.password_hash ?? null) };
+      });
       if (row === undefined || !isRight || row.disabled_at !== null) {
         throw new MusterError('unauthenticated', 'The name or the password is wrong');
       }
@@ -146,7 +152,7 @@ export function createTokens({
       const nowMs = clock.nowMs();
       const role = Role.parse(row.role);
       const made = makeToken({
-        ...{ org, user, name: 'login', role, createdBy: user, expiresMs: nowMs + LOGIN_LIFE_MS, nowMs },
+        ...{ org, user, name: LOGIN, role, createdBy: user, expiresMs: nowMs + LOGIN_LIFE_MS, nowMs },
       });
       await store.write((tx) => insertToken(tx, made.row));
       return { ...toView(made.row), token: made.token };
@@ -190,50 +196,20 @@ async function grantable(
   return role ?? most;
 }
 
-function makeToken(of: {
-  org: string;
-  user: string;
-  name: string;
-  role: RoleName;
-  createdBy: string;
-  expiresMs: number | null;
-  nowMs: number;
-}): { row: TokenRow; token: string } {
-  const id = randomTokenId();
-  const secret = randomSecret();
-  const { org, user, name, role, createdBy, expiresMs, nowMs } = of;
-  const row = {
-    ...{ id, org, principal: user, role, name },
-    ...{ secret_sha256: hashSecret(secret), created_at: nowMs, created_by: createdBy, expires_at: expiresMs },
-  };
-  return { row, token: `mst_${id}_${secret}` };
-}
-
-async function insertToken(tx: Queries, row: TokenRow): Promise<void> {
-  await tx.insertInto('api_tokens').values(row).execute();
-  const { org, id, principal, role, expires_at, created_by: actor, created_at: atMs } = row;
-  const details = { user: principal, role, expires_at };
-  await appendAudit(tx, [{ atMs, org, actor, event: 'token_created', subject: `token:${id}`, details }]);
-}
-
-/** One's own, and for an admin anybody's whose role is not above. */
+/** One's own, and for an admin anybody's, but none that may more than the one that comes with the call. */
 function removeToken(
   store: Store,
-  { org, id: actor, role }: Principal,
+  principal: Principal,
   { id, nowMs }: { id: string; nowMs: number },
 ): Promise<boolean> {
   return store.write(async (tx) => {
-    const row = await tx
-      .selectFrom('api_tokens')
-      .selectAll()
-      .where('org', '=', org)
-      .where('id', '=', id)
-      .executeTakeFirst();
-    if (row === undefined) return false;
-    const isOwn = row.principal === actor;
-    if (!isOwn && !(reaches(role, 'admin') && reaches(role, Role.parse(row.role)))) return false;
-    await tx.deleteFrom('api_tokens').where('id', '=', id).execute();
-    await appendAudit(tx, [{ atMs: nowMs, org, actor, event: 'token_deleted', subject: `token:${id}` }]);
+    const { org, id: actor, role } = principal;
+    const row = await findToken(tx, org, id);
+    const user = row === undefined ? undefined : await findUser(tx, org, row.principal);
+    if (row === undefined || user === undefined) return false;
+    const may = lesser(Role.parse(row.role), Role.parse(user.role));
+    if (!reaches(role, may) || !(row.principal === actor || reaches(role, 'admin'))) return false;
+    await deleteTokens(tx, { id }, { by: principal, nowMs });
     return true;
   });
 }

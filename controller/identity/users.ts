@@ -9,18 +9,26 @@ import type { Queries } from '../store/database.js';
 import type { Tables } from '../store/schema.js';
 import type { Store } from '../store/store.js';
 import type { Attempts } from './attempts.js';
+import type { Gate } from './gate.js';
 import { hashPassword, isPassword } from './passwords.js';
 import { reaches } from './roles.js';
+import { deleteTokens, LOGIN } from './token-rows.js';
 
 export type UserRow = Selectable<Tables['users']>;
 
-type Deps = Readonly<{ store: Store; clock: Clock; attempts: Attempts }>;
+type Deps = Readonly<{
+  store: Store;
+  clock: Clock;
+  attempts: Attempts;
+  /** Of the passwords of those who are let in: apart from the logins, which anybody may try. */
+  gate: Gate;
+}>;
 
 /** Why a change of a user was not made: a value, since a failure inside a transaction would undo its neighbours. */
 type Refusal = Readonly<{ code: 'conflict' | 'forbidden'; detail: string }>;
 
 /** The people of an org. An admin looks after viewers and operators, an owner after everybody. */
-export function createUsers({ store, clock, attempts }: Deps): PeopleService {
+export function createUsers({ store, clock, attempts, gate }: Deps): PeopleService {
   return {
     async listUsers(org, { limit, cursor }) {
       const rows = await store.read
@@ -38,7 +46,7 @@ export function createUsers({ store, clock, attempts }: Deps): PeopleService {
       const nowMs = clock.nowMs();
       const row = {
         ...{ org: principal.org, id, role, created_at: nowMs, created_by: principal.id, disabled_at: null },
-        password_hash: password === undefined ? null : await hashPassword(password),
+        password_hash: password === undefined ? null : await gate.run(() => hashPassword(password)),
       };
       const isTaken = await store.write(async (tx) => {
         if ((await findUser(tx, principal.org, id)) !== undefined) return true;
@@ -51,7 +59,7 @@ export function createUsers({ store, clock, attempts }: Deps): PeopleService {
     },
     async changeUser(principal, id, { role, password, disabled }) {
       const nowMs = clock.nowMs();
-      const hash = password === undefined ? undefined : await hashPassword(password);
+      const hash = password === undefined ? undefined : await gate.run(() => hashPassword(password));
       const outcome = await store.write(async (tx): Promise<Refusal | UserRow | undefined> => {
         const row = await findUser(tx, principal.org, id);
         if (row === undefined) return undefined;
@@ -64,6 +72,7 @@ export function createUsers({ store, clock, attempts }: Deps): PeopleService {
         const refusal = await refusalOf(tx, principal, { row, next });
         if (refusal !== undefined) return refusal;
         await tx.updateTable('users').set(next).where('org', '=', row.org).where('id', '=', id).execute();
+        if (hash !== undefined) await deleteTokens(tx, { user: id, name: LOGIN }, { by: principal, nowMs });
         const details = { role: next.role, disabled: next.disabled_at !== null, password: hash !== undefined };
         await audit(tx, principal, { event: 'user_changed', id, nowMs, details });
         return next;
@@ -79,7 +88,7 @@ export function createUsers({ store, clock, attempts }: Deps): PeopleService {
         if (row === undefined) return false;
         const refusal = await refusalOf(tx, principal, { row, next: undefined });
         if (refusal !== undefined) return refusal;
-        await tx.deleteFrom('api_tokens').where('org', '=', row.org).where('principal', '=', id).execute();
+        await deleteTokens(tx, { user: id }, { by: principal, nowMs });
         await tx.deleteFrom('users').where('org', '=', row.org).where('id', '=', id).execute();
         await audit(tx, principal, { event: 'user_deleted', id, nowMs });
         return true;
@@ -89,13 +98,15 @@ export function createUsers({ store, clock, attempts }: Deps): PeopleService {
     },
     async changePassword(principal, { current, password }) {
       const key = `${principal.org}/${principal.id}`;
-      attempts.begin(key);
-      const row = await findUser(store.read, principal.org, principal.id);
-      if (!(await isPassword(current, row?.password_hash ?? null))) {
-        throw new MusterError('unauthenticated', 'That is not the current password');
-      }
-      attempts.succeeded(key);
-      const hash = await hashPassword(password);
+      const hash = await gate.run(async () => {
+        attempts.begin(key);
+        const row = await findUser(store.read, principal.org, principal.id);
+        if (!(await isPassword(current, row?.password_hash ?? null))) {
+          throw new MusterError('unauthenticated', 'That is not the current password');
+        }
+        attempts.succeeded(key);
+        return hashPassword(password);
+      });
       const nowMs = clock.nowMs();
       await store.write(async (tx) => {
         const { org, id } = principal;
@@ -105,6 +116,7 @@ export function createUsers({ store, clock, attempts }: Deps): PeopleService {
           .where('org', '=', org)
           .where('id', '=', id)
           .execute();
+        await deleteTokens(tx, { user: id, name: LOGIN }, { by: principal, nowMs });
         await audit(tx, principal, { event: 'password_changed', id, nowMs });
       });
     },

@@ -35,6 +35,8 @@ type ApiTokenTable = {
   name: string;
   created_by: string;
   expires_at: number | null;
+  /** The token that it was made through, and ends with; null when there was none. */
+  parent: string | null;
 };
 
 type UserTable = {

@@ -40,7 +40,8 @@ export function peopleRoutes(app: App, { services: { people } }: RouteDeps): voi
     config: { rule: 'admin' },
     schema: {
       summary: 'Change a user: role, password, disabled',
-      description: 'In force at once, also for tokens that exist. The last owner stays one.',
+      description:
+        'In force at once, also for tokens that exist. A new password ends the logins. The last owner stays one.',
       tags: ['access'],
       params: z.strictObject({ user: UserId }),
       body: ChangeUser,
@@ -72,6 +73,7 @@ export function peopleRoutes(app: App, { services: { people } }: RouteDeps): voi
     config: { rule: 'viewer' },
     schema: {
       summary: 'Change your own password',
+      description: 'Ends your logins, also the one that comes with the call.',
       tags: ['access'],
       body: ChangePassword,
       response: { 204: NOTHING, ...FAILURE },

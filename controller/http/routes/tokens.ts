@@ -13,7 +13,8 @@ export function tokenRoutes(app: App, { services: { org, tokens } }: RouteDeps):
     config: { rule: 'viewer' },
     schema: {
       summary: 'Make an API token',
-      description: 'For yourself or, as an admin, for others. The answer is the only time that the token is shown.',
+      description:
+        'For yourself or, as an admin, for others. It ends with the token that comes with the call. The answer is the only time that the token is shown.',
       tags: ['access'],
       body: CreateApiToken,
       response: { 201: ApiTokenCreated, ...FAILURE },
@@ -39,7 +40,7 @@ export function tokenRoutes(app: App, { services: { org, tokens } }: RouteDeps):
     url: `${API}/tokens/:id`,
     config: { rule: 'viewer' },
     schema: {
-      summary: 'Delete an API token; it ends at once',
+      summary: 'Delete an API token with those made through it; they end at once',
       tags: ['access'],
       params: z.strictObject({ id: TokenId }),
       response: { 204: NOTHING, ...FAILURE },

@@ -14,7 +14,8 @@ test('the owner token is made once and speaks for the owner', async (t) => {
   assert.ok(token);
   assert.equal(await ensureOwnerToken(store, 'default', Date.now()), undefined);
 
-  assert.deepEqual(await principalOf(store, token, Date.now()), { id: 'owner', org: 'default', role: 'owner' });
+  const { id, org, role } = (await principalOf(store, token, Date.now())) ?? {};
+  assert.deepEqual({ id, org, role }, { id: 'owner', org: 'default', role: 'owner' });
 });
 
 test('a wrong secret, an unknown id and anything else speak for nobody', async (t) => {

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createTokens, ensureOwnerToken, principalOf } from '../../../controller/identity/api-tokens.js';
 import { createAttempts } from '../../../controller/identity/attempts.js';
+import { createGate } from '../../../controller/identity/gate.js';
 import { createUsers } from '../../../controller/identity/users.js';
 import type { Principal } from '../../../controller/services.js';
 import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
 import { openStore, type Store } from '../../../controller/store/store.js';
+import { isMusterError } from '../../../protocol/errors.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
 import type { TestScope } from '../../support/broker.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
@@ -21,7 +23,9 @@ test('a token speaks for its user with the lesser of both roles, and a lesser ro
   const whole = await tokens.create(OWNER, { user: 'ann', name: 'ci' });
   const less = await tokens.create(OWNER, { user: 'ann', name: 'reader', role: 'viewer' });
 
-  assert.deepEqual(await speaks(whole.token), { id: 'ann', org: 'default', role: 'admin' });
+  const { token: of, ...ann } = (await speaks(whole.token)) ?? {};
+  assert.deepEqual(ann, { id: 'ann', org: 'default', role: 'admin' });
+  assert.equal(of?.id, whole.id);
   assert.equal((await speaks(less.token))?.role, 'viewer');
   await people.changeUser(OWNER, 'ann', { role: 'operator' });
   assert.equal((await speaks(whole.token))?.role, 'operator');
@@ -84,6 +88,80 @@ test('a token whose role is less than its user’s makes none that may more', as
 
   await assertRejectsCode(tokens.create(reader, { name: 'more' }), 'forbidden');
   assert.equal((await tokens.create(reader, { name: 'same', role: 'viewer' })).role, 'viewer');
+});
+
+test('a token that is made through another ends no later, and with it', async (t) => {
+  const { tokens, speaks } = await startPeople(t);
+  const first = await tokens.create(OWNER, { name: 'reader', role: 'viewer', expires_in: '1h' });
+  const reader = await speaks(first.token);
+  assert.ok(reader);
+  const child = await tokens.create(reader, { name: 'child', role: 'viewer', expires_in: '8784h' });
+  const made = await speaks(child.token);
+  assert.ok(made);
+  const grandchild = await tokens.create(made, { name: 'grandchild', role: 'viewer' });
+
+  assert.deepEqual([child.expires_at, grandchild.expires_at], [first.expires_at, first.expires_at]);
+  assert.equal(await tokens.delete(OWNER, first.id), true);
+  assert.deepEqual([await speaks(child.token), await speaks(grandchild.token)], [undefined, undefined]);
+  await assertRejectsCode(tokens.create(made, { name: 'too late', role: 'viewer' }), 'unauthenticated');
+});
+
+test('a token deletes none of its user’s that may more', async (t) => {
+  const { people, tokens, speaks } = await startPeople(t);
+  const strong = await tokens.create(OWNER, { name: 'strong' });
+  const weak = await tokens.create(OWNER, { name: 'weak', role: 'viewer' });
+  const viewer = await speaks(weak.token);
+  assert.ok(viewer);
+
+  assert.equal(await tokens.delete(viewer, strong.id), false);
+  assert.notEqual(await speaks(strong.token), undefined);
+  assert.equal(await tokens.delete(viewer, weak.id), true);
+
+  await people.createUser(OWNER, { id: 'ann', role: 'admin' });
+  const { id } = await tokens.create(OWNER, { user: 'ann', name: 'made as an admin' });
+  await people.changeUser(OWNER, 'ann', { role: 'viewer' });
+  assert.equal(await tokens.delete({ id: 'ann', org: 'default', role: 'viewer' }, id), true);
+});
+
+test('a new password ends what was logged in with the old one, and no other token', async (t) => {
+  const { people, tokens, speaks } = await startPeople(t);
+  await people.createUser(OWNER, { id: 'ann', role: 'operator', password: PASSWORD });
+  const program = await tokens.create(OWNER, { user: 'ann', name: 'ci' });
+  const login = () => tokens.login('default', { user: 'ann', password: PASSWORD });
+  const before = await login();
+  const child = await tokens.create((await speaks(before.token)) ?? OWNER, { name: 'through the login' });
+
+  await people.changeUser(OWNER, 'ann', { password: PASSWORD });
+  assert.deepEqual([await speaks(before.token), await speaks(child.token)], [undefined, undefined]);
+  const again = await login();
+  const ann = await speaks(again.token);
+  assert.ok(ann);
+  await people.changePassword(ann, { current: PASSWORD, password: PASSWORD });
+  assert.equal(await speaks(again.token), undefined);
+  assert.notEqual(await speaks(program.token), undefined);
+});
+
+test('a flood of logins is refused beyond a short queue, counts no try, and leaves other work with passwords alone', async (t) => {
+  const { people, tokens } = await startPeople(t);
+  await people.createUser(OWNER, { id: 'ann', role: 'viewer', password: PASSWORD });
+
+  const flood = Array.from({ length: 100 }, (_, index) =>
+    tokens.login('default', { user: `invented-${index}`, password: 'wrong' }),
+  );
+  const late = Array.from({ length: 20 }, () => tokens.login('default', { user: 'ann', password: PASSWORD }));
+  const answered = Promise.allSettled([...flood, ...late]);
+  const changed = await people.changeUser(OWNER, 'ann', { password: PASSWORD });
+
+  assert.equal(changed?.id, 'ann');
+  const answers = await answered;
+  const codes = answers.map((each) =>
+    each.status === 'rejected' && isMusterError(each.reason) ? each.reason.code : '',
+  );
+  assert.deepEqual(
+    ['unauthenticated', 'rate_limited', ''].map((code) => codes.filter((each) => each === code).length),
+    [22, 98, 0],
+  );
+  assert.equal((await tokens.login('default', { user: 'ann', password: PASSWORD })).user, 'ann');
 });
 
 test('the last owner stays', async (t) => {
@@ -184,8 +262,8 @@ async function startPeople(t: TestScope) {
   return {
     store,
     clock,
-    people: createUsers({ store, clock, attempts }),
-    tokens: createTokens({ store, clock, attempts }),
+    people: createUsers({ store, clock, attempts, gate: createGate({ atOnce: 1, waiting: 20 }) }),
+    tokens: createTokens({ store, clock, attempts, gate: createGate({ atOnce: 2, waiting: 20 }) }),
     speaks: (token: string) => principalOf(store, token, clock.nowMs()),
   };
 }

@@ -1,0 +1,73 @@
+import type { Selectable } from 'kysely';
+import type { Principal, Role } from '../services.js';
+import { appendAudit } from '../store/audit.js';
+import type { Queries } from '../store/database.js';
+import type { Tables } from '../store/schema.js';
+import { hashSecret, randomSecret, randomTokenId } from './secrets.js';
+
+export type TokenRow = Selectable<Tables['api_tokens']>;
+
+/** The name of a token that a password was given for. */
+export const LOGIN = 'login';
+
+/** A new row, and the token itself: `mst_` with id and secret. `parent` is the id of the token that it is made through. */
+export function makeToken(of: {
+  org: string;
+  user: string;
+  name: string;
+  role: Role;
+  createdBy: string;
+  parent?: string | undefined;
+  expiresMs: number | null;
+  nowMs: number;
+}): { row: TokenRow; token: string } {
+  const id = randomTokenId();
+  const secret = randomSecret();
+  const { org, user, name, role, createdBy, parent = null, expiresMs, nowMs } = of;
+  const row = {
+    ...{ id, org, principal: user, role, name, parent },
+    ...{ secret_sha256: hashSecret(secret), created_at: nowMs, created_by: createdBy, expires_at: expiresMs },
+  };
+  return { row, token: `mst_${id}_${secret}` };
+}
+
+/** Adds a token; false when the one that it is made through has ended meanwhile. */
+export async function insertToken(tx: Queries, row: TokenRow): Promise<boolean> {
+  const { org, id, principal, role, parent, expires_at, created_by: actor, created_at: atMs } = row;
+  if (parent !== null && (await findToken(tx, org, parent)) === undefined) return false;
+  await tx.insertInto('api_tokens').values(row).execute();
+  const details = { user: principal, role, expires_at };
+  await appendAudit(tx, [{ atMs, org, actor, event: 'token_created', subject: `token:${id}`, details }]);
+  return true;
+}
+
+/** One token; undefined when there is none of this id. */
+export function findToken(queries: Queries, org: string, id: string): Promise<TokenRow | undefined> {
+  return queries.selectFrom('api_tokens').selectAll().where('org', '=', org).where('id', '=', id).executeTakeFirst();
+}
+
+/** Deletes a token, or those of a user (all, or of a name), with every token that was made through them. */
+export async function deleteTokens(
+  tx: Queries,
+  which: Readonly<{ id: string } | { user: string; name?: string }>,
+  { by: { org, id: actor }, nowMs }: { by: Pick<Principal, 'org' | 'id'>; nowMs: number },
+): Promise<void> {
+  const deleted = await tx
+    .withRecursive('family(id)', (db) => {
+      const all = db.selectFrom('api_tokens').select('id').where('org', '=', org);
+      const own = 'id' in which ? all.where('id', '=', which.id) : all.where('principal', '=', which.user);
+      const first = 'name' in which && which.name !== undefined ? own.where('name', '=', which.name) : own;
+      // Not `unionAll`: a token that two of them lead to is one.
+      return first.union(
+        db.selectFrom('api_tokens').innerJoin('family', 'family.id', 'api_tokens.parent').select('api_tokens.id'),
+      );
+    })
+    .deleteFrom('api_tokens')
+    .where('id', 'in', (eb) => eb.selectFrom('family').select('family.id'))
+    .returning('id')
+    .execute();
+  await appendAudit(
+    tx,
+    deleted.map(({ id }) => ({ atMs: nowMs, org, actor, event: 'token_deleted', subject: `token:${id}` })),
+  );
+}
