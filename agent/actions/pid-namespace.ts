@@ -22,6 +22,9 @@ const INIT = 'echo; while cat > /dev/null; [ $? -gt 128 ]; do :; done';
 /** What nsenter says, and how it ends, when it cannot execute the program. */
 const EXEC_FAILED = /^nsenter: failed to execute .*: (.+)\n$/s;
 const EXEC_FAILED_CODES = [126, 127];
+/** How it ends, and begins to say so, when the namespace cannot be entered. */
+const ENTER_FAILED_CODE = 1;
+const ENTER_FAILED = /^nsenter: /;
 
 /** The programs of util-linux that we need, by their full names. */
 type Tools = Readonly<{ unshare: string; nsenter: string; isRoot: boolean }>;
@@ -41,8 +44,11 @@ export async function findPidNamespaces(log: Logger): Promise<Isolation | undefi
   }
 }
 
-/** Encloses in a PID namespace of its own: what is inside cannot leave, and cannot outlive its first process. */
-function createPidNamespaceIsolation(tools: Tools): Isolation {
+/**
+ * Encloses in a PID namespace of its own: what is inside cannot leave, and cannot outlive its first process. When that
+ * is ended by others before the program starts, the errno is `ESRCH`; `ETIMEDOUT` when it does not come up.
+ */
+export function createPidNamespaceIsolation(tools: Tools): Isolation {
   return {
     limit: 'pid_namespace',
     async enclose() {
@@ -57,7 +63,11 @@ function createPidNamespaceIsolation(tools: Tools): Isolation {
         cwd: '/',
       });
       init.stdin.on('error', () => {}); // EPIPE: it has ended already
-      const ended = init.then(() => 'ended' as const);
+      let isBroken = false;
+      const ended = init.then(({ exitCode }) => {
+        isBroken = exitCode !== 0; // it ends with 0 when we close its input
+        return 'ended' as const;
+      });
       const ready = once(init.stdout, 'data').then(
         () => 'ready' as const,
         () => 'ended' as const,
@@ -68,16 +78,22 @@ function createPidNamespaceIsolation(tools: Tools): Isolation {
         init.kill('SIGKILL'); // and its child with it, by --kill-child
         await within(ended, EMPTY_MS);
       };
-      if (init.pid === undefined || (await within(Promise.race([ready, ended]), READY_MS)) !== 'ready') {
+      const state = await within(Promise.race([ready, ended]), READY_MS);
+      if (init.pid === undefined || state !== 'ready') {
         await end();
-        throw Object.assign(new Error('a pid namespace could not be made'), { code: 'EAGAIN' });
+        const code = init.pid === undefined ? (await init).code : state === 'ended' ? 'ESRCH' : 'ETIMEDOUT';
+        throw Object.assign(new Error('a pid namespace could not be made'), { code });
       }
-      return encloseIn(init.pid, tools, end);
+      return encloseIn(init.pid, tools, { end, isBroken: () => isBroken });
     },
   };
 }
 
-function encloseIn(init: number, tools: Tools, end: () => Promise<void>): Enclosure {
+function encloseIn(
+  init: number,
+  tools: Tools,
+  { end, isBroken }: { end: () => Promise<void>; isBroken: () => boolean },
+): Enclosure {
   let leader: number | undefined;
   return {
     lead: (command) => ({ ...command, file: tools.nsenter, args: enterArgs(init, tools, command) }),
@@ -87,6 +103,8 @@ function encloseIn(init: number, tools: Tools, end: () => Promise<void>): Enclos
       return child;
     },
     notStarted(exitCode, stderr) {
+      // The program may be an nsenter of the hook's own: only of a namespace that broke is it ours.
+      if (exitCode === ENTER_FAILED_CODE && isBroken() && ENTER_FAILED.test(stderr)) return 'ESRCH';
       const reason = EXEC_FAILED_CODES.includes(exitCode) ? EXEC_FAILED.exec(stderr)?.[1] : undefined;
       return reason === undefined ? undefined : toErrno(reason);
     },

@@ -149,6 +149,18 @@ function toActionEnd(name: string, end: ProgramEnd): ActionEnd {
         'start_failed',
         `The copy of ${name} may not be executed: agent.data_dir must not be mounted noexec, and the interpreter that its first line names must be executable.`,
       );
+    case 'EAGAIN':
+      return failure(
+        'start_failed',
+        `${name} was not started: the system lets the agent start no more processes (EAGAIN).`,
+      );
+    case 'ESRCH':
+      return failure(
+        'start_failed',
+        `${name} was not started: the first process of its PID namespace was ended by others or could not start (ESRCH). The next start makes a new one.`,
+      );
+    case 'ETIMEDOUT':
+      return failure('start_failed', `${name} was not started: its PID namespace was not there in time (ETIMEDOUT).`);
     default:
       return failure('start_failed', `${name} could not be started: ${end.errno}.`);
   }
