@@ -3,9 +3,7 @@ import type { Request } from '../../protocol/messages/request.js';
 import type { Action } from '../actions/action.js';
 import type { JournalEntry } from '../journal/contract.js';
 import { isSpread } from './spread-queue.js';
-
-/** A request's clock may run ahead of ours by this much. */
-const EARLY_MS = 120_000;
+import { sideOfWindow } from './window.js';
 
 /** What a node knows of itself from the last welcome. `nowMs` is the corrected time. */
 export type Standing = Readonly<{
@@ -56,11 +54,6 @@ export function admit(request: Request, sha256: string, state: AdmissionState): 
   return { kind: 'run', action };
 }
 
-/** Whether the request's time is over by the corrected clock; asked again when it starts. */
-export function isExpired({ expires_at }: Request, nowMs: number): boolean {
-  return nowMs >= Date.parse(expires_at);
-}
-
 function admitKnown(entry: JournalEntry, sha256: string): Admission {
   if (entry.state === 'tombstone') return { kind: 'rejected', reason: 'cancelled' };
   if (entry.sha256 !== sha256) return { kind: 'rejected', reason: 'duplicate_execution_id', reused: true };
@@ -69,10 +62,9 @@ function admitKnown(entry: JournalEntry, sha256: string): Admission {
 
 function outsideWindow(request: Request, { standing, epochMs }: AdmissionState): RejectionReason | undefined {
   if (standing === undefined || epochMs === undefined) return 'not_yet_valid';
-  const issuedMs = Date.parse(request.issued_at);
-  if (standing.nowMs < issuedMs - EARLY_MS) return 'not_yet_valid';
-  if (isExpired(request, standing.nowMs)) return 'expired';
-  if (issuedMs < epochMs) return 'before_epoch';
+  const side = sideOfWindow(request, standing.nowMs);
+  if (side !== undefined) return side === 'early' ? 'not_yet_valid' : 'expired';
+  if (Date.parse(request.issued_at) < epochMs) return 'before_epoch';
   return isMember(request, standing) ? undefined : 'wrong_target';
 }
 

@@ -16,6 +16,7 @@ import { recoverOpen } from './recover-open.js';
 import { CANCELLED, errorEnd } from './run-action.js';
 import { createSpreadQueue, isSpread } from './spread-queue.js';
 import type { Speaker } from './to-result.js';
+import { BEFORE_EPOCH, endInsteadOfStart, isBeforeEpoch } from './window.js';
 
 /** What the controller is told; the production reporter publishes signed messages (P-55, P-56). */
 export type Reporter = Readonly<{
@@ -52,7 +53,7 @@ export type Executor = Readonly<{
   cancel: (cancel: Readonly<{ id: string; reason: string; expiresMs: number }>) => Promise<void>;
   /** Ends what a crash left open, and takes up again what was only waiting; resolves when the ends are on disk. */
   recover: () => Promise<void>;
-  /** A welcome came: what waited for one may start. */
+  /** A welcome came: what waited for one may start, and what an epoch that it began leaves behind ends. */
   welcomed: () => void;
   /** Output messages of a running execution that streams. */
   liveOutput: (id: string) => readonly Buffer[];
@@ -199,6 +200,8 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     const entry = journal.find(id);
     if (entry === undefined || entry.state !== 'accepted') return;
     if (entry.cancelled !== undefined) return conclude(received, CANCELLED);
+    const end = endInsteadOfStart(received, { standing: deps.standing(), epochMs: journal.epochMs });
+    if (end !== undefined) return conclude(received, end);
     const action = deps.find(received.request.action);
     if (action === undefined) return conclude(received, errorEnd('hook_not_found', 'The action is no longer offered.'));
     const slot = takeSlot(received);
@@ -210,6 +213,13 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       return spread.add(received);
     }
     slot.run(received, action);
+  }
+
+  /** A welcome may have begun a new epoch: what waits since before it may have run, so that it ends here. */
+  function onWelcome(): void {
+    for (const received of spread.take((each) => isBeforeEpoch(each, journal.epochMs)))
+      void conclude(received, BEFORE_EPOCH);
+    spread.startDue();
   }
 
   async function ack({ request, sha256, isLocal }: ReceivedRequest, reason: RejectionReason | ''): Promise<void> {
@@ -245,7 +255,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       if (waiting !== undefined) await conclude(waiting, CANCELLED);
     },
     recover: () => recoverOpen({ journal, conclude, resume: spread.add, log }),
-    welcomed: spread.startDue,
+    welcomed: onWelcome,
     liveOutput: (id) => [...(running.get(id)?.messages()?.payloads() ?? [])],
     running: () =>
       [...new Set([...running.keys(), ...spread.waiting(), ...recorder.pending()])].filter((id) => !accepting.has(id)),

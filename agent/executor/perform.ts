@@ -1,12 +1,12 @@
 import type { Action, OutputSink } from '../actions/action.js';
 import { createOutputCapture, type OutputCapture } from '../actions/output-capture.js';
-import { isExpired } from './admission.js';
 import type { ExecutorDeps } from './executor.js';
 import { type OutputMessages, startOutputMessages } from './output-messages.js';
 import type { ReceivedRequest } from './received.js';
 import type { Recorder } from './recorder.js';
 import { type ExecutionEnd, runAction, timeoutOf } from './run-action.js';
 import { inlineLimit, subjectOf, toResult } from './to-result.js';
+import { endInsteadOfStart } from './window.js';
 
 /** What one execution needs from the executor. */
 export type PerformContext = Readonly<{
@@ -53,11 +53,6 @@ export function createPerformer(
     reporter.result(id);
   }
 
-  function isInTime({ request, isLocal }: ReceivedRequest): boolean {
-    const now = standing();
-    return isLocal === true || (now !== undefined && !isExpired(request, now.nowMs));
-  }
-
   return {
     async perform(received, action, { stop, messages: tell }) {
       const { request, isLocal } = received;
@@ -80,7 +75,7 @@ export function createPerformer(
         {
           clock,
           log: log.child({ execution_id: id }),
-          isInTime: () => isInTime(received),
+          insteadOfStart: () => endInsteadOfStart(received, { standing: standing(), epochMs: journal.epochMs }),
           launched: () => journal.launched(id),
         },
       );

@@ -11,8 +11,8 @@ import { checkParameters } from './parameters.js';
 export type RunContext = Readonly<{
   clock: Clock;
   log: Logger;
-  /** Whether its window is still open. */
-  isInTime: () => boolean;
+  /** How it ends if it must not start now: its window may have closed since it was accepted. */
+  insteadOfStart: () => ExecutionEnd | undefined;
   /** Called right before the action's effect can begin. */
   launched: () => void;
 }>;
@@ -62,20 +62,21 @@ export async function runAction(
     output,
     stop,
   }: Readonly<{ request: Request; action: Action; timeoutMs: number; output: OutputSink; stop: AbortSignal }>,
-  { clock, log, isInTime, launched }: RunContext,
+  { clock, log, insteadOfStart, launched }: RunContext,
 ): Promise<ExecutionEnd> {
   const startMs = clock.monotonicMs();
   /** How long it ran, once its program has ended by itself. */
   let ranMs: number | undefined;
   const since = (): number => ranMs ?? Math.max(0, clock.monotonicMs() - startMs);
   const checked = checkParameters(action.parameters, request.parameters);
-  if (!isInTime()) return expiredEnd(since());
+  const refusal = insteadOfStart();
+  if (refusal !== undefined) return { ...refusal, durationMs: since() };
   if (!checked.ok) return errorEnd(checked.code, checked.message, since());
   if (stop.aborted) return { ...CANCELLED, durationMs: since() };
 
   const ending = new AbortController();
   let cause: EndCause | undefined;
-  let cameTooLate = false;
+  let lateRefusal: ExecutionEnd | undefined;
   let isLaunched = false;
   const launch = (): void => {
     isLaunched = true;
@@ -96,9 +97,9 @@ export async function runAction(
   const timer = setTimeout(() => end('timeout'), timeoutMs);
   stop.addEventListener('abort', onStop, { once: true });
   const mayStart = (): boolean => {
-    cameTooLate = !isInTime();
-    if (!cameTooLate) launch();
-    return !cameTooLate;
+    lateRefusal = insteadOfStart();
+    if (lateRefusal === undefined) launch();
+    return lateRefusal === undefined;
   };
   try {
     if (action.asksMayStart !== true) launch();
@@ -118,7 +119,7 @@ export async function runAction(
     });
     const ended = await Promise.race([run, abandoned]);
     if (ended === undefined) log.error('action did not end when it was told to');
-    if (cameTooLate) return expiredEnd(since());
+    if (lateRefusal !== undefined) return { ...lateRefusal, durationMs: since() };
     if (cause !== undefined) return stoppedEnd(cause, { timeoutMs, durationMs: since(), isLaunched });
     return ended === undefined ? errorEnd('internal', UNFORESEEN, since()) : toEnd(ended, since());
   } catch (err) {
@@ -136,10 +137,6 @@ export async function runAction(
 /** An end with `error_code`. */
 export function errorEnd(errorCode: string, error: string, durationMs = 0): ExecutionEnd {
   return { status: 'error', exitCode: -1, durationMs, errorCode, error };
-}
-
-function expiredEnd(durationMs: number): ExecutionEnd {
-  return { ...errorEnd('expired', 'Its time was over before it could start.', durationMs), launched: 'no' };
 }
 
 function toEnd(end: ActionEnd, durationMs: number): ExecutionEnd {

@@ -8,6 +8,8 @@ export type SpreadQueue = Readonly<{
   add: (received: ReceivedRequest) => void;
   /** Takes one out; undefined when it does not wait here. */
   remove: (id: string) => ReceivedRequest | undefined;
+  /** Takes out all that `pick` chooses. */
+  take: (pick: (received: ReceivedRequest) => boolean) => readonly ReceivedRequest[];
   waiting: () => readonly string[];
   /** Starts what is due and waits only for a slot, or for a welcome. */
   startDue: () => void;
@@ -39,6 +41,12 @@ export function createSpreadQueue({
       start(received);
     }
   };
+  const remove = (id: string): ReceivedRequest | undefined => {
+    const found = waiting.get(id);
+    clearTimeout(found?.timer);
+    waiting.delete(id);
+    return found?.received;
+  };
   return {
     add(received) {
       if (stopped) return; // the journal has it: it is taken up again after the restart
@@ -53,12 +61,8 @@ export function createSpreadQueue({
       };
       waiting.set(received.request.execution_id, entry);
     },
-    remove(id) {
-      const found = waiting.get(id);
-      clearTimeout(found?.timer);
-      waiting.delete(id);
-      return found?.received;
-    },
+    remove,
+    take: (pick) => [...waiting].flatMap(([id, { received }]) => (pick(received) ? (remove(id) ?? []) : [])),
     waiting: () => [...waiting.keys()],
     startDue,
     stop() {

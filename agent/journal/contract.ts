@@ -21,9 +21,11 @@ export type JournalEntry = Readonly<{
 export type Journal = Readonly<{
   /** Starts on disk, for hello. */
   readonly seq: number;
-  /** `now` of the welcome that began this journal; undefined before it. */
+  /** `now` of the welcome that began this journal, or its epoch; undefined before it. */
   readonly epochMs: number | undefined;
   readonly welcomeSeq: number;
+  /** The latest end of a request whose id was forgotten in this epoch; 0 when none was. */
+  readonly forgottenMs: number;
   /** What it takes on disk, output included. */
   readonly bytes: number;
   find: (id: string) => JournalEntry | undefined;
@@ -50,7 +52,8 @@ export type Journal = Readonly<{
   /** Accepted or starting when the journal was opened: what a crash left open. */
   leftOpen: () => readonly JournalEntry[];
   /**
-   * Begins anew with the welcome of `nowMs`: requests issued before it are refused from now on. `seenSeq`, the starts
+   * Begins anew with the welcome of `nowMs`, or later than the epoch before: requests issued earlier are refused from
+   * now on. `seenSeq`, the starts
    * that the controller has seen, is where an older copy goes on counting.
    */
   beginEpoch: (nowMs: number, seenSeq?: number) => Promise<void>;

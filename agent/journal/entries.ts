@@ -18,7 +18,10 @@ export type Entry = {
   /** Why it was cancelled; null when it was not. */
   cancelled: string | null;
   receipted: boolean;
+  /** When it ended by the node's clock; of what a welcome has followed, no earlier than that welcome. */
   finishedMs: number;
+  /** No welcome has come since it ended. */
+  sinceWelcome: boolean;
   /** Bytes of output beside the journal. */
   spillBytes: number;
   /** Of the request until the execution has finished, then of the result; undefined once dropped. */
@@ -30,10 +33,16 @@ export type Entry = {
 };
 
 /** The part of an entry that its end changes. */
-export type Undo = Readonly<Pick<Entry, 'state' | 'finishedMs' | 'spillBytes' | 'octets'>>;
+export type Undo = Readonly<Pick<Entry, 'state' | 'finishedMs' | 'sinceWelcome' | 'spillBytes' | 'octets'>>;
 
-/** The counters that hello tells. */
-export type Standing = { seq: number; epochMs: number | null; welcomeSeq: number; welcomeMs: number };
+/** The counters that hello tells, and `forgottenMs`: the latest end of a request whose id was forgotten. */
+export type Standing = {
+  seq: number;
+  epochMs: number | null;
+  welcomeSeq: number;
+  welcomeMs: number;
+  forgottenMs: number;
+};
 
 /** About what an entry takes in the file beside its octets. */
 const ENTRY_BYTES = 320;
@@ -65,7 +74,7 @@ export function createEntries(): Entries {
   const byId = new Map<string, Entry>();
   const open = new Set<string>();
   const unreceipted = new Set<string>();
-  const standing: Standing = { seq: 0, epochMs: null, welcomeSeq: 0, welcomeMs: 0 };
+  const standing: Standing = { seq: 0, epochMs: null, welcomeSeq: 0, welcomeMs: 0, forgottenMs: 0 };
   let liveBytes = 0;
   let spillBytes = 0;
 
@@ -107,6 +116,24 @@ export function createEntries(): Entries {
     count(entry, -1);
   }
 
+  function stand(record: Extract<JournalRecord, { kind: 'standing' }>): void {
+    const isWelcome = record.welcome_seq !== standing.welcomeSeq || record.welcome_ms !== standing.welcomeMs;
+    Object.assign(standing, {
+      seq: record.seq,
+      epochMs: record.epoch_ms,
+      welcomeSeq: record.welcome_seq,
+      welcomeMs: record.welcome_ms,
+      forgottenMs: record.forgotten_ms,
+    });
+    if (!isWelcome) return;
+    for (const id of unreceipted) {
+      const entry = byId.get(id);
+      if (entry?.sinceWelcome !== true) continue;
+      entry.finishedMs = Math.max(entry.finishedMs, record.welcome_ms);
+      entry.sinceWelcome = false;
+    }
+  }
+
   return {
     byId,
     open,
@@ -125,12 +152,7 @@ export function createEntries(): Entries {
         case 'dropped':
           return;
         case 'standing':
-          Object.assign(standing, {
-            seq: record.seq,
-            epochMs: record.epoch_ms,
-            welcomeSeq: record.welcome_seq,
-            welcomeMs: record.welcome_ms,
-          });
+          stand(record);
           return;
         case 'accepted':
           standing.seq = Math.max(standing.seq, record.seq);
@@ -151,6 +173,7 @@ export function createEntries(): Entries {
           change(record.id, {
             state: 'finished',
             finishedMs: record.at_ms,
+            sinceWelcome: true,
             spillBytes: record.spill_bytes,
             octets,
             undo: segment === undefined ? undoOf(byId.get(record.id)) : undefined,
@@ -191,7 +214,7 @@ export function createEntries(): Entries {
 
 /** The record that says all that the disk knows of an entry, with the octets that belong to it. */
 export function toRecord(entry: Entry): { record: JournalRecord; octets: Octets | undefined } {
-  const { state, finishedMs, spillBytes, octets } = entry.undo ?? entry;
+  const { state, finishedMs, sinceWelcome, spillBytes, octets } = entry.undo ?? entry;
   const record = {
     kind: 'entry',
     id: entry.id,
@@ -202,6 +225,7 @@ export function toRecord(entry: Entry): { record: JournalRecord; octets: Octets 
     cancelled: entry.cancelled,
     receipted: entry.receipted,
     at_ms: finishedMs,
+    since_welcome: sinceWelcome,
     spill_bytes: spillBytes,
     octets: octets?.length ?? 0,
   } as const;
@@ -218,6 +242,7 @@ function fromRecord(record: Extract<JournalRecord, { kind: 'entry' }>): Omit<Ent
     cancelled: record.cancelled,
     receipted: record.receipted,
     finishedMs: record.at_ms,
+    sinceWelcome: record.since_welcome,
     spillBytes: record.spill_bytes,
   };
 }
@@ -240,6 +265,7 @@ function blankEntry(id: string): Entry {
     cancelled: null,
     receipted: false,
     finishedMs: 0,
+    sinceWelcome: false,
     spillBytes: 0,
     octets: undefined,
     base: Number.POSITIVE_INFINITY,
@@ -249,6 +275,6 @@ function blankEntry(id: string): Entry {
 
 function undoOf(entry: Entry | undefined): Undo | undefined {
   if (entry === undefined) return undefined;
-  const { state, finishedMs, spillBytes, octets } = entry;
-  return entry.undo ?? { state, finishedMs, spillBytes, octets };
+  const { state, finishedMs, sinceWelcome, spillBytes, octets } = entry;
+  return entry.undo ?? { state, finishedMs, sinceWelcome, spillBytes, octets };
 }

@@ -162,6 +162,9 @@ function createJournal({
     get welcomeSeq() {
       return entries.standing.welcomeSeq;
     },
+    get forgottenMs() {
+      return entries.standing.forgottenMs;
+    },
     get bytes() {
       return segments.bytes + entries.spillBytes;
     },
@@ -210,8 +213,11 @@ function createJournal({
         .map(({ id }) => id),
     leftOpen: () => leftOpen,
     beginEpoch(nowMs, seenSeq = 0) {
-      const seq = Math.max(entries.standing.seq, seenSeq);
-      return write({ ...standingRecord(entries), seq, epoch_ms: nowMs });
+      const { epochMs, seq } = entries.standing;
+      // Never back: the controller refuses that, and what ran under the epoch before would count as new.
+      const nextMs = epochMs === null ? nowMs : Math.max(nowMs, epochMs + 1);
+      const standing = { ...standingRecord(entries), seq: Math.max(seq, seenSeq), epoch_ms: nextMs, forgotten_ms: 0 };
+      return write(standing);
     },
     welcomed(welcomeSeq, nowMs) {
       compaction.mayForget();
@@ -234,8 +240,9 @@ function createJournal({
 }
 
 function standingRecord({ standing }: Entries): Extract<JournalRecord, { kind: 'standing' }> {
-  const { seq, epochMs, welcomeSeq, welcomeMs } = standing;
-  return { kind: 'standing', seq, epoch_ms: epochMs, welcome_seq: welcomeSeq, welcome_ms: welcomeMs };
+  const { seq, epochMs, welcomeSeq, welcomeMs, forgottenMs } = standing;
+  const welcome = { welcome_seq: welcomeSeq, welcome_ms: welcomeMs };
+  return { kind: 'standing', seq, epoch_ms: epochMs, ...welcome, forgotten_ms: forgottenMs };
 }
 
 function toEntry(entry: Entry | undefined): JournalEntry | undefined {

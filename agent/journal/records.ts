@@ -34,6 +34,7 @@ export const JournalRecord = z.discriminatedUnion('kind', [
     epoch_ms: Milliseconds.nullable(),
     welcome_seq: Count,
     welcome_ms: Milliseconds,
+    forgotten_ms: Milliseconds.default(0).describe('The latest end of a request whose id was forgotten'),
   }),
   z.object({
     kind: z.literal('accepted'),
@@ -59,6 +60,10 @@ export const JournalRecord = z.discriminatedUnion('kind', [
     cancelled: z.string().max(1024).nullable(),
     receipted: z.boolean(),
     at_ms: Milliseconds,
+    since_welcome: z
+      .boolean()
+      .default(false)
+      .describe('It ended since the last welcome: at_ms is what the node held for the time'),
     spill_bytes: Count,
     octets: Count.describe('Of the result when it is kept, else of the request'),
   }),

@@ -17,20 +17,23 @@ export function prune(
   { nowMs, maxBytes, dropOutput }: { nowMs: number; maxBytes: number; dropOutput: (id: string) => void },
 ): void {
   for (const entry of [...entries.byId.values()]) {
-    const isOver = isForgotten(entry, { nowMs, epochMs: entries.standing.epochMs ?? 0 });
+    const isOver = isForgotten(entry, nowMs);
     if (!isOver && !(entry.receipted && entries.liveBytes + entries.spillBytes > maxBytes * THIN_ABOVE)) continue;
     if (entry.spillBytes > 0) dropOutput(entry.id);
-    if (isOver) entries.remove(entry.id);
+    if (isOver) forget(entry, entries);
     else entries.thin(entry);
   }
 }
 
-/** What ended before the first welcome ever did so by a clock that nobody had corrected: it counts from that welcome. */
-function isForgotten(
-  { state, receipted, expiresMs, finishedMs }: Entry,
-  { nowMs, epochMs }: { nowMs: number; epochMs: number },
-): boolean {
+/** What ended since the last welcome did so by a clock that nobody has corrected: it counts from the next one. */
+function isForgotten({ state, receipted, expiresMs, finishedMs, sinceWelcome }: Entry, nowMs: number): boolean {
   if (expiresMs + KEEP_ID_MS >= nowMs) return false;
   if (state === 'tombstone' || receipted) return true;
-  return state === 'finished' && Math.max(finishedMs, epochMs) + KEEP_RESULT_MS < nowMs;
+  return state === 'finished' && !sinceWelcome && finishedMs + KEEP_RESULT_MS < nowMs;
+}
+
+/** The standing keeps up to when such an id could be used again, should the controller's clock be set back. */
+function forget({ id, expiresMs }: Entry, { standing, remove }: Entries): void {
+  standing.forgottenMs = Math.max(standing.forgottenMs, expiresMs);
+  remove(id);
 }

@@ -18,6 +18,7 @@ import type { TrustedKeys } from '../keys.js';
 import type { AgentMetrics } from '../metrics.js';
 import type { Outbox } from '../outbox.js';
 import { obey } from './controls.js';
+import { causeOfEpoch } from './epoch.js';
 import { createGreeting } from './greeting.js';
 import { groupsOf } from './password.js';
 import { createOnce, openControl, openRequest, type ReceiveContext } from './receive.js';
@@ -201,12 +202,11 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
       keep({ keys: control.keys });
     }
     standing.take(control); // before the first await: the time counts from the arrival
-    // Fewer starts than the controller has seen: this journal is an older copy, and what it lacks may have run.
-    const { seq, epochMs } = journal;
-    const isOlderCopy = epochMs !== undefined && seq < control.journal_seq;
-    if (epochMs === undefined || isOlderCopy) await journal.beginEpoch(nowMs, control.journal_seq);
-    if (isOlderCopy) {
-      log.error({ seq, seenSeq: control.journal_seq }, 'journal is an older copy, a new epoch begins');
+    const { seq } = journal;
+    const cause = causeOfEpoch(journal, { nowMs, seenSeq: control.journal_seq });
+    if (cause !== undefined) await journal.beginEpoch(nowMs, control.journal_seq);
+    if (cause !== undefined && cause !== 'first welcome') {
+      log.error({ cause, seq, seenSeq: control.journal_seq }, 'journal cannot be believed, a new epoch begins');
       greeting.again(); // so that the controller learns of it before it offers anything else
     }
     await journal.welcomed(control.welcome_seq, nowMs);

@@ -47,6 +47,23 @@ export async function openTestJournal(
   return journal;
 }
 
+/** Accepts and ends an execution in this journal; without a receipt. */
+export async function runThrough(journal: Journal, changes: Partial<TestRequest> = {}): Promise<TestRequest> {
+  const request = journalRequest(changes);
+  await journal.accept(request);
+  await journal.finish(request.id, Buffer.alloc(1_000, 'x'), []);
+  return request;
+}
+
+/** Takes as many executions to their receipt as make a small journal clean all of its files. */
+export async function turnOver(journal: Journal, changes: Partial<TestRequest> = {}): Promise<void> {
+  for (let count = 0; count < 150; count += 1) {
+    const { id } = await runThrough(journal, { octets: Buffer.alloc(8_000, 'x'), ...changes });
+    await journal.receipt([id]);
+  }
+  await journal.answers();
+}
+
 /** What the files of the journal in this directory take together. */
 export function journalBytes(directory: string): number {
   const files = join(directory, 'journal');

@@ -36,6 +36,44 @@ test('promise 9: a hook whose time runs out while it is prepared does not start:
   assert.equal(existsSync(hook.trace), false);
 });
 
+test('promise 9: a request does not start when the clock of the controller was set back to before its time: expired, launched no', async (t) => {
+  let backMs = 0;
+  const { executor, journal, resultOf } = await createTestExecutor(t, {
+    random: () => 0.5,
+    standing: () => ({ ...standingNow(), nowMs: SYSTEM_CLOCK.nowMs() - backMs }),
+  });
+  const received = receive({ spread: '200ms' });
+  await executor.execute(received);
+
+  backMs = 3 * HOUR_MS;
+
+  const { status, error_code, launched } = await resultOf(idOf(received));
+  assert.deepEqual([status, error_code, launched, journal.seq], ['error', 'expired', 'no', 0]);
+});
+
+test('promise 9: nor when that happens while its hook is prepared; two minutes are within what clocks differ by', async (t) => {
+  for (const [backMs, expected] of [
+    [119_000, 'success'],
+    [125_000, 'error'],
+  ] as const) {
+    let setBackMs = 0;
+    const hook = await makeHook(t, async () => {
+      setBackMs = backMs;
+      return true;
+    });
+    const { executor, resultOf } = await createTestExecutor(t, {
+      actions: [hook.action],
+      standing: () => ({ ...standingNow(), nowMs: SYSTEM_CLOCK.nowMs() - setBackMs }),
+    });
+    const received = receive({ action: 'hook', checksum: hook.checksum });
+
+    await executor.execute(received);
+
+    assert.equal((await resultOf(idOf(received))).status, expected);
+    assert.equal(existsSync(hook.trace), expected === 'success');
+  }
+});
+
 test('a hook that is cancelled while it is prepared does not start: cancelled, launched no', async (t) => {
   const [reached, gate] = [createGate(), createGate()];
   const hook = await makeHook(t, async () => {
