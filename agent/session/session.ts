@@ -20,6 +20,7 @@ import type { Outbox } from '../outbox.js';
 import { obey } from './controls.js';
 import { causeOfEpoch } from './epoch.js';
 import { createGreeting } from './greeting.js';
+import { createLane } from './lane.js';
 import { groupsOf } from './password.js';
 import { createOnce, openControl, openRequest, type ReceiveContext } from './receive.js';
 import { createRenewal } from './renewal.js';
@@ -29,7 +30,7 @@ import { createVoice, type Voice } from './voice.js';
 
 /** After new groups the agent connects anew within this time, so that a fleet does not do it at once. */
 const REGROUP_MS = 600_000;
-/** More messages than this at once are dropped. */
+/** More requests, or more controls, than this at once are dropped; a flood of the ones leaves the others their way. */
 const MAX_UNDER_WAY = 1000;
 /** A stop waits this long for the broker to take the last status; else the Will says it. */
 const GOODBYE_MS = 2_000;
@@ -57,6 +58,9 @@ export type AgentSessionOptions = Readonly<{
   random: () => number;
 }>;
 
+/** What messages are for. */
+type SessionParts = Readonly<{ executor: Executor; outbox: Outbox }>;
+
 /** Times by the wall clock; undefined while there is no connection, or before the first welcome or refusal. */
 export type SessionFacts = Readonly<{
   brokerUrl: string;
@@ -71,7 +75,7 @@ export type AgentSession = Readonly<{
   readonly localAddress: string | undefined;
   voice: Voice;
   /** Starts listening to requests and controls: called once executor and outbox exist. */
-  serve: (parts: Readonly<{ executor: Executor; outbox: Outbox }>) => void;
+  serve: (parts: SessionParts) => void;
   /** Capabilities have changed. */
   capabilitiesChanged: () => void;
   /** An execution has ended. */
@@ -100,14 +104,14 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     isFirst: createOnce(standing.nowMs),
     onLate: () => greeting.doubt(),
   };
-  let parts: Readonly<{ executor: Executor; outbox: Outbox }> | undefined;
+  let parts: SessionParts | undefined;
   let regroupTimer: NodeJS.Timeout | undefined;
   let capabilitiesTimer: NodeJS.Timeout | undefined;
   let areCapabilitiesDue = false;
   let connectedSinceMs: number | undefined;
   let lastWelcomeMs: number | undefined;
-  /** Requests and controls that are being worked on. */
-  let underWay = 0;
+  const requests = createLane(MAX_UNDER_WAY);
+  const controls = createLane(MAX_UNDER_WAY);
 
   const renewal = createRenewal({ identity, signing: options.signing, clock, log });
   const session = startMqttSession({
@@ -166,33 +170,33 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     if (parts === undefined) return;
     const { executor, outbox } = parts;
     try {
-      // Not held back: the acknowledgements of what we say come on the same connection. It is offered again.
-      if (underWay >= MAX_UNDER_WAY) throw new MusterError('max_concurrent_reached', 'too many messages at once');
-      if (message.kind === 'control') {
-        const { control, sha256 } = openControl(message, context);
-        if (control.kind === 'welcome' && !greeting.answers(control.nonce)) {
-          throw new MusterError('stale', 'the welcome answers no open hello');
-        }
-        const deps = {
-          executor,
-          outbox,
-          journal,
-          log,
-          reply,
-          output,
-          welcome,
-          nowMs,
-          sayHello: greeting.again,
-          publishCapabilities,
-        };
-        void settle(obey(control, sha256, deps), control.kind === 'welcome' ? greeting.later : undefined);
-      } else {
-        void settle(executor.execute(openRequest(message, context)));
-      }
+      if (message.kind === 'control') void controls.take(() => takeControl(message, { executor, outbox }));
+      else void requests.take(() => settle(executor.execute(openRequest(message, context))));
     } catch (error) {
       if (!isMusterError(error)) throw error;
       refusals.note(error, { topic: message.kind });
     }
+  }
+
+  /** @throws {MusterError} a refusal of openControl, stale */
+  function takeControl(message: IncomingMessage, { executor, outbox }: SessionParts): Promise<void> {
+    const { control, sha256 } = openControl(message, context);
+    if (control.kind === 'welcome' && !greeting.answers(control.nonce)) {
+      throw new MusterError('stale', 'the welcome answers no open hello');
+    }
+    const deps = {
+      executor,
+      outbox,
+      journal,
+      log,
+      reply,
+      output,
+      welcome,
+      nowMs,
+      sayHello: greeting.again,
+      publishCapabilities,
+    };
+    return settle(obey(control, sha256, deps), control.kind === 'welcome' ? greeting.later : undefined);
   }
 
   async function welcome(control: Welcome): Promise<void> {
@@ -317,15 +321,12 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
   }
 
   async function settle(work: Promise<unknown>, onFailure?: () => void): Promise<void> {
-    underWay += 1;
     try {
       await work;
     } catch (error) {
       if (!isMusterError(error)) throw error;
       refusals.note(error, {});
       onFailure?.();
-    } finally {
-      underWay -= 1;
     }
   }
 

@@ -7,6 +7,9 @@ export type Link = Readonly<{
   url: string;
   /** From now on nothing that the broker says comes through; what the client says still does. */
   mute: () => void;
+  /** From now on what the client says waits, until `heal`; what the broker says still comes. */
+  silence: () => void;
+  heal: () => void;
   /** Ends every connection without a word, as when the power fails. */
   cut: () => void;
 }>;
@@ -39,6 +42,12 @@ export async function startLink(t: TestScope, brokerPort: number): Promise<Link>
   return {
     url: `mqtt://127.0.0.1:${port}`,
     cut,
+    silence: () => {
+      for (const [client, broker] of pairs) client.unpipe(broker).pause();
+    },
+    heal: () => {
+      for (const [client, broker] of pairs) client.pipe(broker);
+    },
     mute: () => {
       for (const [client, broker] of pairs) broker.unpipe(client).resume();
     },

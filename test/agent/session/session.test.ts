@@ -8,6 +8,7 @@ import { sha256Hex } from '../../../protocol/envelope.js';
 import { SYSTEM_CLOCK, toTime } from '../../../runtime/clock.js';
 import { startTestBroker, type TestScope } from '../../support/broker.js';
 import { keyOfAgent, refusalsOf, scriptController, startControlledAgent } from '../../support/controlled-agent.js';
+import { startLink } from '../../support/link.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { until } from '../../support/until.js';
 
@@ -168,6 +169,30 @@ test('a cancel ends what runs, and is replied to', async (t) => {
   const reply = await controller.hear('reply');
   assert.deepEqual([reply.control_id, reply.ok], [control.control_id, true]);
   assert.equal(reply.control_sha256, sha256Hex(JSON.stringify(control)));
+});
+
+test('a flood of requests that cannot be answered leaves cancels and receipts their way (promise 15)', async (t) => {
+  const broker = await startTestBroker(t);
+  const directory = temporaryDirectory(t);
+  const controller = await scriptController(t, broker, () => keyOfAgent(directory));
+  const link = await startLink(t, broker.port);
+  const agent = await startControlledAgent(t, broker, directory, { settings: { broker_url: link.url } });
+  await agent.whenWelcomed;
+  const refusedBefore = await refusalsOf(agent, 'max_concurrent_reached');
+  link.silence(); // what the agent says does not arrive, so no request is done with
+  for (let sent = 0; sent < 1100; sent += 1)
+    void controller.send('node_request', controller.request({ action: 'none' }));
+  await until(async () => (await refusalsOf(agent, 'max_concurrent_reached')) > refusedBefore, { what: 'a full lane' });
+  const cancelled = controller.request();
+  await controller.send(
+    'control',
+    controller.control('cancel', { execution_id: cancelled.execution_id, reason: 'no' }),
+  );
+
+  link.heal();
+
+  const reply = await controller.hear('reply');
+  assert.deepEqual([reply.ok, reply.data], [true, { state: 'never_seen' }]);
 });
 
 test('what a welcome lists as cancelled does not start any more', async (t) => {
