@@ -20,10 +20,13 @@ export type RigParts = Readonly<{
   load: Load;
   api: PatientApi;
   canary: Canary;
+  /**
+   * How long results may wait for their receipts. They follow results within 2 s; one that was lost comes with a
+   * repetition of the result, ever more rarely.
+   */
+  quietMs: number;
 }>;
 
-/** Receipts follow results within 2 s; one that was lost comes with a repetition of the result, ever more rarely. */
-const RECEIPT_MS = 100_000;
 const IDLE_MS = 15_000;
 /** The kernel needs a moment to end what was killed. */
 const BURIAL_MS = 5_000;
@@ -31,7 +34,7 @@ const BURIAL_MS = 5_000;
 /** Asks the controller, then ends all parts, the agents first, and reads what they leave on disk. */
 export async function gatherEvidence(rig: RigParts): Promise<Evidence> {
   for (const agent of rig.agents) {
-    if (agent.isRunning()) await settles(async () => (await agent.unreceipted()) === 0, RECEIPT_MS);
+    if (agent.isRunning()) await settles(async () => (await agent.unreceipted()) === 0, rig.quietMs);
   }
   const outcomes = await readOutcomes(rig.load, rig.api);
   const agents = [];

@@ -72,7 +72,7 @@ export async function startRig(context: ScenarioContext, options: RigOptions = {
       ...{ broker, controller, agent, addAgent, brokerUrl, api, load, canary, ledgerFile, stop },
       quiet: (deadlineMs = quietMs) => load.quiet(deadlineMs),
       async judge(allowances) {
-        const rig = { directory, ledgerFile, controllerDir, agents, controller, broker, load, api, canary };
+        const rig = { directory, ledgerFile, controllerDir, agents, controller, broker, load, api, canary, quietMs };
         const evidence = await gatherEvidence(rig);
         return withFaults(judge(evidence, allowances), judgeSuccesses(evidence, allowances));
       },
