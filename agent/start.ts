@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { parseDuration } from '../protocol/durations.js';
-import type { Clock } from '../runtime/clock.js';
+import type { WakefulClock } from '../runtime/clock.js';
 import type { Running } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
 import { startUsualMetricsServer } from '../runtime/metrics-server.js';
@@ -36,7 +36,7 @@ export type RunningAgent = Running &
 export type StartAgentOptions = Readonly<{
   config: Readonly<{ agent: AgentConfig; mesh: MeshConfig }>;
   log: Logger;
-  clock: Clock;
+  clock: WakefulClock;
   random?: () => number;
   /** Several agents of one process may count together. */
   metrics?: AgentMetrics;
@@ -58,7 +58,7 @@ type Context = Readonly<{
   started: Readonly<{ atMs: number; monotonicMs: number }>;
   metrics: AgentMetrics;
   log: Logger;
-  clock: Clock;
+  clock: WakefulClock;
   random: () => number;
   stops: Stops;
 }>;

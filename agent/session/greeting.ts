@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { spreadBackoffMs } from '../../runtime/backoff.js';
-import type { Clock } from '../../runtime/clock.js';
+import { elapsedMs, type Moment, takeMoment, type WakefulClock } from '../../runtime/clock.js';
 
 /** Until its welcome a hello is said again after 1 s, doubling to 30 s. */
 const REPEAT_BASE_MS = 1_000;
@@ -37,23 +37,22 @@ export function createGreeting({
 }: {
   say: (nonce: string) => void;
   intervalMs: number;
-  clock: Clock;
+  clock: WakefulClock;
   random: () => number;
 }): Greeting {
   let timer: NodeJS.Timeout | undefined;
   let attempts = 0;
-  /** The nonce of each hello without a welcome, and when it was said on the monotonic clock. */
-  const open = new Map<string, number>();
+  /** The nonce of each hello without a welcome, and when it was said. */
+  const open = new Map<string, Moment>();
   let gapMs = clock.nowMs() - clock.monotonicMs();
   let isConnected = false;
   let doubtedMs = Number.NEGATIVE_INFINITY;
 
   function hello(): void {
     clearTimeout(timer);
-    const nowMs = clock.monotonicMs();
-    for (const [nonce, saidMs] of open) if (nowMs - saidMs > ANSWER_MS) open.delete(nonce);
+    for (const [nonce, said] of open) if (elapsedMs(clock, said) > ANSWER_MS) open.delete(nonce);
     const nonce = randomUUID();
-    open.set(nonce, nowMs);
+    open.set(nonce, takeMoment(clock));
     say(nonce);
     timer = setTimeout(hello, spreadBackoffMs(attempts, { baseMs: REPEAT_BASE_MS, capMs: REPEAT_CAP_MS, random }));
     attempts += 1;
@@ -95,8 +94,8 @@ export function createGreeting({
       timer = setTimeout(again, REPEAT_CAP_MS);
     },
     answers(nonce) {
-      const saidMs = open.get(nonce);
-      if (saidMs === undefined || clock.monotonicMs() - saidMs > ANSWER_MS) return false;
+      const said = open.get(nonce);
+      if (said === undefined || elapsedMs(clock, said) > ANSWER_MS) return false;
       open.clear();
       attempts = 0;
       clearTimeout(timer);

@@ -4,7 +4,7 @@ import type { Welcome } from '../../protocol/messages/control.js';
 import { type Hello, MAX_HELLO_LIST } from '../../protocol/messages/hello.js';
 import type { Status } from '../../protocol/messages/status.js';
 import { topicFilter } from '../../protocol/topics.js';
-import { type Clock, toTime } from '../../runtime/clock.js';
+import { toTime, type WakefulClock } from '../../runtime/clock.js';
 import { withDeadline } from '../../runtime/deadline.js';
 import type { Logger } from '../../runtime/logger.js';
 import { type IncomingMessage, startMqttSession } from '../../runtime/mqtt-session.js';
@@ -53,7 +53,7 @@ export type AgentSessionOptions = Readonly<{
   /** The payload of `muster-capabilities` as it is now. */
   capabilities: () => Buffer;
   onWelcome: () => void;
-  clock: Clock;
+  clock: WakefulClock;
   log: Logger;
   random: () => number;
 }>;
