@@ -54,9 +54,9 @@ export const CONTROLS: readonly Control[] = [
     name: 'no look at the time',
     breakages: [
       {
-        file: 'agent/executor/admission.ts',
-        good: 'return nowMs >= Date.parse(expires_at);',
-        bad: 'return nowMs >= Date.parse(expires_at) + 1e9;',
+        file: 'agent/executor/window.ts',
+        good: "return nowMs >= Date.parse(expires_at) ? 'late' : undefined;",
+        bad: "return nowMs >= Date.parse(expires_at) + 1e9 ? 'late' : undefined;",
       },
     ],
     caughtBy: 'frozen',
@@ -83,9 +83,9 @@ export const CONTROLS: readonly Control[] = [
     name: 'no time left for anything',
     breakages: [
       {
-        file: 'agent/executor/run-action.ts',
-        good: 'if (!isInTime()) return expiredEnd(since());',
-        bad: 'return expiredEnd(since());',
+        file: 'agent/executor/window.ts',
+        good: '  if (side === undefined) return undefined;\n',
+        bad: '',
       },
     ],
     caughtBy: 'kill-under-load',
