@@ -2,9 +2,11 @@ import { z } from 'zod';
 import { DurationText, PositiveDuration, parseDuration } from '../protocol/durations.js';
 import { DEFAULT_MAX_PACKET_BYTES } from '../protocol/envelope.js';
 import { Id } from '../protocol/ids.js';
+import { MAX_CHUNKS } from '../protocol/messages/output.js';
 import { LOG_LEVELS } from '../runtime/logger.js';
 import { ACTIONS_DEFAULTS, actionsFaults, ISOLATION_LIMITS } from './actions-config.js';
 import { BUILTIN_SETTINGS } from './builtins-config.js';
+import { mostChunks } from './executor/output-messages.js';
 
 const MAX_TIMER_MS = 500 * 3_600_000;
 
@@ -112,6 +114,11 @@ export const AgentConfig = z
       maxActionTimeoutMs: parseDuration(config.max_action_timeout) ?? 0,
       maxOutputBytes: config.max_output_bytes,
     });
+    const limits = { maxOutputBytes: config.max_output_bytes, maxPacketBytes: config.max_packet_bytes };
+    if (config.enabled && mostChunks(limits) > MAX_CHUNKS) {
+      const text = `is more than ${MAX_CHUNKS} messages of max_packet_bytes hold`;
+      faults.push({ key: 'max_output_bytes', text });
+    }
     for (const { key, text } of faults) context.addIssue({ code: 'custom', path: [key], message: text });
   });
 export type AgentConfig = Readonly<z.infer<typeof AgentConfig>>;

@@ -11,7 +11,7 @@ export const CUT_MARK = '\n...[truncated]\n';
 /** Bytes as they go into a message: text, or base64 of what is not valid UTF-8 or would swell as JSON. */
 export type EncodedBytes = Readonly<{ data: string; encoding: Encoding }>;
 
-/** One part of a stream, at most 48 KiB, for a `muster-output` message. `offset` counts bytes. */
+/** One part of a stream, at most `maxPieceBytes`, for a `muster-output` message. `offset` counts bytes. */
 export type OutputPiece = EncodedBytes & Readonly<{ stream: StreamName; offset: number; last: boolean }>;
 
 /** A part of a stream by its place: what a piece is made from, as often as it is needed. */
@@ -23,6 +23,8 @@ export type StreamSummary = Readonly<{ bytes: number; sha256: string; truncated:
 /** What an execution printed, bounded for each stream. */
 export type OutputCapture = OutputSink &
   Readonly<{
+    /** No piece has more bytes. */
+    maxPieceBytes: number;
     /** Bytes kept so far. */
     size: (stream: StreamName) => number;
     summary: (stream: StreamName) => StreamSummary;
@@ -58,6 +60,7 @@ export function createOutputCapture({
   };
 
   return {
+    maxPieceBytes,
     write(stream, bytes) {
       stores[stream].append(typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
     },
@@ -69,18 +72,19 @@ export function createOutputCapture({
     inline(stream, inlineBytes = MAX_INLINE_BYTES) {
       const store = stores[stream];
       const size = store.size();
-      if (size <= inlineBytes) return encodeBytes(store.read(0, size));
+      if (size <= inlineBytes) return encodeBytes(store.read(0, size), inlineBytes);
       const half = Math.max(0, Math.floor((inlineBytes - CUT_MARK.length) / 2));
       const head = store.read(0, half);
       const tail = store.read(size - half, size);
       const whole = head.subarray(0, head.length - incompleteTail(head));
-      return encodeBytes(Buffer.concat([whole, Buffer.from(CUT_MARK), tail.subarray(brokenHead(tail))]));
+      const bytes = Buffer.concat([whole, Buffer.from(CUT_MARK), tail.subarray(brokenHead(tail))]);
+      return encodeBytes(bytes, inlineBytes + CUT_MARK.length);
     },
     cut,
     piece: ({ stream, offset, end, last }) => ({
       stream,
       offset,
-      ...encodeBytes(stores[stream].read(offset, end)),
+      ...encodeBytes(stores[stream].read(offset, end), maxPieceBytes),
       last,
     }),
   };
@@ -91,12 +95,14 @@ export function decodedLength({ data, encoding }: EncodedBytes): number {
   return Buffer.byteLength(data, encoding === 'base64' ? 'base64' : 'utf8');
 }
 
-/** Control characters take six bytes in JSON; base64 keeps every piece within the packet that its size promises. */
-function encodeBytes(bytes: Buffer): EncodedBytes {
+/**
+ * Text, unless its escapes take more room in JSON than base64 of `maxBytes` would: a control character takes six bytes,
+ * and the packet has room for base64.
+ */
+function encodeBytes(bytes: Buffer, maxBytes: number): EncodedBytes {
   if (isUtf8(bytes)) {
     const data = bytes.toString('utf8');
-    const escaped = Buffer.byteLength(JSON.stringify(data));
-    if (escaped <= MAX_CHUNK_BYTES || escaped <= Math.ceil(bytes.length / 3) * 4) return { data, encoding: 'utf-8' };
+    if (Buffer.byteLength(JSON.stringify(data)) <= Math.ceil(maxBytes / 3) * 4) return { data, encoding: 'utf-8' };
   }
   return { data: bytes.toString('base64'), encoding: 'base64' };
 }

@@ -1,7 +1,7 @@
 import { isMusterError } from '../../protocol/errors.js';
-import { MAX_CHUNK_BYTES, type StreamName } from '../../protocol/messages/output.js';
+import type { StreamName } from '../../protocol/messages/output.js';
 import type { OutputCapture, PieceRange } from '../actions/output-capture.js';
-import { type Speaker, toOutput } from './to-result.js';
+import { pieceLimit, type Speaker, toOutput } from './to-result.js';
 
 /** How often new output is looked for while an action runs. */
 const LOOK_MS = 250;
@@ -9,6 +9,8 @@ const LOOK_MS = 250;
 const SMALL_PIECES = 1_000;
 /** So many messages of one execution await the broker at once; each of them is a copy of its bytes. */
 const WINDOW = 4;
+
+const MAX_CHARACTER_BYTES = 4;
 
 const STREAMS: readonly StreamName[] = ['stdout', 'stderr'];
 
@@ -22,6 +24,12 @@ export type OutputMessages = Readonly<{
   /** After `finish`: resolves when all are sent, at the first that does not get through, or when the signal fires. */
   sent: (signal: AbortSignal) => Promise<void>;
 }>;
+
+/** How many messages the output of one execution can take at most, when each stream keeps `maxOutputBytes`. */
+export function mostChunks(limits: Readonly<{ maxOutputBytes: number; maxPacketBytes: number }>): number {
+  const leastBytes = pieceLimit(limits.maxPacketBytes) - MAX_CHARACTER_BYTES + 1; // a character is never cut
+  return SMALL_PIECES + STREAMS.length * (Math.ceil(limits.maxOutputBytes / leastBytes) + 1);
+}
 
 /**
  * Cuts output into messages and publishes them, while the action runs if `isLive`. `publish` resolves when the broker
@@ -50,7 +58,7 @@ export function startOutputMessages({
   const timer = isLive ? setInterval(pump, LOOK_MS) : undefined;
 
   function cut(stream: StreamName): PieceRange | undefined {
-    const isFull = capture.size(stream) - offsets[stream] >= MAX_CHUNK_BYTES;
+    const isFull = capture.size(stream) - offsets[stream] >= capture.maxPieceBytes;
     if (!hasEnded && !isFull && ranges.length >= SMALL_PIECES) return undefined;
     const range = capture.cut(stream, offsets[stream], hasEnded);
     if (range === undefined) return undefined;

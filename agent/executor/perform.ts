@@ -5,7 +5,7 @@ import { type OutputMessages, startOutputMessages } from './output-messages.js';
 import type { ReceivedRequest } from './received.js';
 import type { Recorder } from './recorder.js';
 import { type ExecutionEnd, runAction, timeoutOf } from './run-action.js';
-import { inlineLimit, subjectOf, toResult } from './to-result.js';
+import { inlineLimit, pieceLimit, subjectOf, toResult } from './to-result.js';
 import { endInsteadOfStart } from './window.js';
 
 /** What one execution needs from the executor. */
@@ -57,7 +57,10 @@ export function createPerformer(
     async perform(received, action, { stop, messages: tell }) {
       const { request, isLocal } = received;
       const { execution_id: id } = request;
-      const capture = createOutputCapture({ maxBytes: limits.maxOutputBytes });
+      const capture = createOutputCapture({
+        maxBytes: limits.maxOutputBytes,
+        maxPieceBytes: pieceLimit(deps.maxPacketBytes),
+      });
       // The controller learns of a local execution by its result, and asks for the output then.
       const publish = isLocal ? async () => undefined : reporter.output;
       const messages = startOutputMessages({

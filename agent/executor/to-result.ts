@@ -1,5 +1,5 @@
 import { formatDuration } from '../../protocol/durations.js';
-import type { Output } from '../../protocol/messages/output.js';
+import { MAX_CHUNK_BYTES, type Output } from '../../protocol/messages/output.js';
 import type { Request, TriggeredBy } from '../../protocol/messages/request.js';
 import { MAX_INLINE_BYTES, type Result } from '../../protocol/messages/result.js';
 import { toTime } from '../../runtime/clock.js';
@@ -35,6 +35,14 @@ export function subjectOf({ request, sha256, isLocal }: ReceivedRequest): Subjec
 
 function originOf({ action, parameters, timeout, checksum = '' }: Request): LocalOrigin {
   return { origin: 'local', action, parameters, timeout, ...(checksum === '' ? {} : { checksum }) };
+}
+
+/** An output message keeps this much for what is not output: topic, headers, ids and signature at their longest. */
+const PIECE_RESERVE_BYTES = 2 * 1024;
+
+/** How many bytes of output one message may carry, so that base64 in JSON in a JWS fits the packet. */
+export function pieceLimit(maxPacketBytes: number): number {
+  return Math.min(MAX_CHUNK_BYTES, Math.floor(((maxPacketBytes - PIECE_RESERVE_BYTES) * 9) / 16));
 }
 
 /** How many bytes of a stream may stand in the result, so that base64 in JSON in a JWS fits the packet, twice. */

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { MAX_CHUNKS } from '../../protocol/messages/output.js';
 import type { OpenExecutions } from '../dispatch/open-executions.js';
 import { groupBy } from '../grouping.js';
 import { EXECUTION_STATUSES } from '../http/schemas.js';
@@ -26,9 +27,6 @@ type Deps = Pick<EvidenceDeps, 'open' | 'registry' | 'clock' | 'org'>;
 
 /** The execution that evidence is about, as far as it matters here. */
 type Known = Readonly<{ invocationId: string; requestSha256: string | null }>;
-
-/** No execution prints more pieces than this: 4,096 of 48 KiB. */
-const MAX_CHUNKS = 4_096;
 
 /** Stores a batch in the transaction that it is given, and says what became of each piece. */
 export async function storeEvidence(

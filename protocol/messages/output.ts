@@ -4,6 +4,9 @@ import { ExecutionId, Id } from '../ids.js';
 /** At most this many bytes of output in one message. */
 export const MAX_CHUNK_BYTES = 48 * 1024;
 
+/** No execution prints more pieces than this; `seq` stays below it. */
+export const MAX_CHUNKS = 4_096;
+
 export const StreamName = z.enum(['stdout', 'stderr']);
 export type StreamName = z.infer<typeof StreamName>;
 

@@ -100,6 +100,16 @@ test('P-14…P-16: all faults are named at once, with the setting each stands in
   }
 });
 
+test('more output than the messages of an execution hold is a fault of the settings', () => {
+  const env = { MUSTER_AGENT_MAX_OUTPUT_BYTES: `${64 * 1024 * 1024}` };
+  assert.equal(loadConfig({ agent: AgentConfig }, { env }).agent.max_output_bytes, 64 * 1024 * 1024);
+
+  const small = { ...env, MUSTER_AGENT_MAX_PACKET_BYTES: '16384' };
+  const { message } = assertThrowsCode(() => loadConfig({ agent: AgentConfig }, { env: small }), 'config_invalid');
+
+  assert.match(message, /agent\.max_output_bytes: is more than 4096 messages of max_packet_bytes hold/);
+});
+
 test('P-17: a disabled agent starts with any numbers', () => {
   const env = { MUSTER_AGENT_ENABLED: 'false', MUSTER_AGENT_MAX_CONCURRENT: '0' };
 

@@ -45,6 +45,7 @@ export type TestExecutorOptions = Readonly<{
   standing?: () => Standing | undefined;
   reporter?: Partial<Reporter>;
   random?: () => number;
+  maxPacketBytes?: number;
 }>;
 
 const EPOCH_MS = Date.parse('2026-01-01T00:00:00Z');
@@ -67,7 +68,7 @@ export async function createTestExecutor(t: TestScope, options: TestExecutorOpti
     told.flatMap((each) => (each.kind === 'result' && each.id === id ? [each.result] : []));
   const executor = createExecutor({
     limits: { ...ACTIONS_DEFAULTS, ...options.limits },
-    maxPacketBytes: 256 * 1024,
+    maxPacketBytes: options.maxPacketBytes ?? 256 * 1024,
     speaker: { org: 'default', node: 'pump', bootId: BOOT_ID, processId: PROCESS_ID },
     find: (name) => actions.get(name),
     journal,
