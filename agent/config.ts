@@ -60,6 +60,12 @@ export const AgentConfig = z
       .default('auto')
       .describe('What holds the processes of a hook together; auto takes the best that the machine offers'),
     drain_timeout: Interval.default('30s').describe('How long a stop waits for running actions'),
+    restart_guard: z
+      .boolean()
+      .default(true)
+      .describe(
+        'After three restarts within 10m that nobody asked for, take only reading actions until the agent has run for 10m',
+      ),
     data_dir: z
       .string()
       .min(1)

@@ -15,6 +15,8 @@ export type AgentMetrics = Readonly<{
   localRefused: (code: ErrorCode) => void;
   outbox: (results: number) => void;
   connected: (isConnected: boolean) => void;
+  /** Only reading actions are taken, since it restarted too often. */
+  readsOnly: (isHeld: boolean) => void;
   /** The closed set of `action` labels: built-ins and hooks as they are offered now. */
   offer: (names: Iterable<string>) => void;
 }>;
@@ -68,6 +70,11 @@ export function createAgentMetrics(): AgentMetrics {
   });
   const outbox = new Gauge({ name: 'muster_agent_outbox_results', help: 'Results without a receipt', registers });
   const connected = new Gauge({ name: 'muster_agent_connected', help: '1 while connected to the broker', registers });
+  const readsOnly = new Gauge({
+    name: 'muster_agent_reads_only',
+    help: '1 while only reading actions are taken, after too many restarts',
+    registers,
+  });
   const terminals = new Gauge({ name: 'muster_agent_terminals_open', help: 'Open terminals', registers });
   new Gauge({
     name: 'muster_agent_build_info',
@@ -81,6 +88,7 @@ export function createAgentMetrics(): AgentMetrics {
   for (const code of codesOf('refusal')) refused.inc({ code }, 0);
   for (const code of LOCAL_REFUSALS) localRefused.inc({ code }, 0);
   connected.set(0);
+  readsOnly.set(0);
   outbox.set(0);
   terminals.set(0);
   let offered = new Set<string>();
@@ -107,6 +115,7 @@ export function createAgentMetrics(): AgentMetrics {
     refused: (code) => refused.inc({ code }),
     localRefused: (code) => localRefused.inc({ code }),
     outbox: (results) => outbox.set(results),
+    readsOnly: (isHeld) => readsOnly.set(isHeld ? 1 : 0),
     connected: (isConnected) => connected.set(isConnected ? 1 : 0),
     offer(names) {
       offered = new Set(names);

@@ -1,3 +1,4 @@
+import { uptime } from 'node:os';
 import { dirname } from 'node:path';
 import { parseDuration } from '../protocol/durations.js';
 import type { WakefulClock } from '../runtime/clock.js';
@@ -16,6 +17,7 @@ import { startLocal } from './local/start-local.js';
 import { createUsers } from './local/users.js';
 import { type AgentMetrics, createAgentMetrics } from './metrics.js';
 import { createOutbox, type Outbox } from './outbox.js';
+import { createRestartGuard } from './restart-guard.js';
 import { type AgentSession, startAgentSession } from './session/session.js';
 import { createStanding, type StandingRecord } from './session/standing.js';
 import { createStops, type Stops } from './stops.js';
@@ -52,6 +54,8 @@ type Context = Readonly<{
   home: Home;
   standing: StandingRecord;
   keys: TrustedKeys;
+  /** Milliseconds for which only reading actions are still taken. */
+  heldForMs: () => number;
   /** Local executions, for those who wait for them. */
   ends: Ends;
   /** When this process started. */
@@ -110,11 +114,45 @@ async function prepare(
   const settings = config.agent;
   const started = { atMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
   const home = await openHome({ settings, log, clock, signal, stops });
+  const heldForMs = settings.restart_guard ? guardRestarts({ home, metrics, log, clock, stops }) : () => 0;
   const standing = createStanding(clock);
   const keys = createTrustedKeys(home.identity.current, standing.nowMs);
   const ends = createEnds(home.journal);
   const limits = actionsConfigOf(settings);
-  return { config, settings, limits, home, standing, keys, ends, started, metrics, log, clock, random, stops };
+  return {
+    config,
+    settings,
+    limits,
+    home,
+    standing,
+    keys,
+    heldForMs,
+    ends,
+    started,
+    metrics,
+    log,
+    clock,
+    random,
+    stops,
+  };
+}
+
+/** Gives for how many milliseconds only reading actions are still taken. */
+function guardRestarts({
+  home,
+  metrics,
+  log,
+  clock,
+  stops,
+}: Pick<Context, 'home' | 'metrics' | 'log' | 'clock' | 'stops'>): () => number {
+  const { dataDir, speaker } = home;
+  const guard = createRestartGuard({
+    ...{ dataDir, bootId: speaker.bootId, clock, log },
+    uptimeMs: () => uptime() * 1000,
+    onHold: metrics.readsOnly,
+  });
+  stops.add(guard.stop);
+  return guard.heldForMs;
 }
 
 /** `session` is asked for only when hooks change, and by actions that run: there is one by then. */
@@ -196,7 +234,7 @@ function reportResults({ home, metrics, clock, log, random, stops }: Context, { 
 }
 
 function takeRequests(
-  { settings, limits, home, standing, ends, metrics, log, clock, random }: Context,
+  { settings, limits, home, standing, heldForMs, ends, metrics, log, clock, random }: Context,
   { actions, session, outbox }: { actions: Actions; session: AgentSession; outbox: Outbox },
 ): Executor {
   const { voice, executionEnded } = session;
@@ -216,6 +254,7 @@ function takeRequests(
       },
     },
     standing: standing.read,
+    readsOnly: () => heldForMs() > 0,
     metrics,
     clock,
     log: log.child({ component: 'actions' }),
@@ -225,14 +264,14 @@ function takeRequests(
 
 /** For people on the node itself; needs neither broker nor welcome. */
 async function serveLocally(
-  { settings, limits, home, keys, ends, started, metrics, log, clock, stops }: Context,
+  { settings, limits, home, keys, heldForMs, ends, started, metrics, log, clock, stops }: Context,
   { actions, session, executor }: { actions: Actions; session: AgentSession; executor: Executor },
 ): Promise<void> {
   const path = servedSocket(settings, { dataDir: home.dataDir, env: process.env });
   if (path === undefined) return;
   const { journal, speaker } = home;
   const local = await startLocal({
-    ...{ path, executor, session, journal, speaker, keys, ends, started, limits, metrics, clock },
+    ...{ path, executor, session, journal, speaker, keys, heldForMs, ends, started, limits, metrics, clock },
     isShared: settings.local_users.length > 0,
     users: createUsers({ listed: settings.local_users, ownUid: process.getuid?.() ?? 0 }),
     find: actions.find,

@@ -80,8 +80,8 @@ export const ERROR_CODES = {
   before_epoch: ack(false, 'the request is older than the journal of the node', 'ask again with a new invocation'),
   max_concurrent_reached: ack(
     true,
-    'agent.max_concurrent actions are already running',
-    'nothing: it is offered again when a slot is free',
+    'agent.max_concurrent actions are already running, or the agent restarted too often to take what does not only read',
+    'nothing: it is offered again when there is room',
   ),
   unknown_action: entry(['ack', 'api'], {
     http: 422,

@@ -18,6 +18,8 @@ export type AdmissionState = Readonly<{
   /** A person on the node asks: now, so that no clock and no controller has to say when. */
   isLocal: boolean;
   enabled: boolean;
+  /** The agent has restarted too often: only actions of risk `read` may run. */
+  readsOnly: boolean;
   shuttingDown: boolean;
   entry: JournalEntry | undefined;
   standing: Standing | undefined;
@@ -37,7 +39,7 @@ export type Admission =
 
 /**
  * What to do with a verified request. Pure; the order of the checks is part of the contract: disabled, shutting down,
- * duplicate, window, capacity, known name (P-3, P-26…P-30, P-53), and last the capacity for this one action.
+ * duplicate, window, capacity, known name (P-3, P-26…P-30, P-53), and last whether there is room for this one action (promise 24 among it).
  */
 export function admit(request: Request, sha256: string, state: AdmissionState): Admission {
   if (!state.enabled) return { kind: 'rejected', reason: 'actions_disabled' };
@@ -49,6 +51,7 @@ export function admit(request: Request, sha256: string, state: AdmissionState): 
   if (isFull(state.maxConcurrent, state.active)) return { kind: 'rejected', reason: 'max_concurrent_reached' };
   const action = state.find(request.action); // a Map: the name comes from the wire
   if (action === undefined) return { kind: 'rejected', reason: 'unknown_action' };
+  if (state.readsOnly && action.risk !== 'read') return { kind: 'rejected', reason: 'max_concurrent_reached' };
   if (isFull(action.concurrency ?? Number.POSITIVE_INFINITY, state.activeOf(action.name)))
     return { kind: 'rejected', reason: 'max_concurrent_reached' };
   return { kind: 'run', action };

@@ -38,6 +38,8 @@ export type ExecutorDeps = Readonly<{
   reporter: Reporter;
   /** What the last welcome of this process said; undefined before it. */
   standing: () => Standing | undefined;
+  /** Asked for each request: whether only reading actions are taken now. */
+  readsOnly: () => boolean;
   metrics: Pick<AgentMetrics, 'started' | 'ended' | 'acked'>;
   clock: Clock;
   /** Child logger with `component: "actions"` (P-19, P-115). */
@@ -113,6 +115,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     const admission = admit(request, sha256, {
       isLocal,
       enabled: limits.enabled,
+      readsOnly: deps.readsOnly(),
       shuttingDown,
       entry: journal.find(id),
       standing: deps.standing(),

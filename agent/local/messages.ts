@@ -67,7 +67,12 @@ export const LocalStatus = z.object({
     bytes: z.int(),
     max_bytes: z.int(),
   }),
-  actions: z.object({ enabled: z.boolean(), max_concurrent: z.int(), isolation: z.string() }),
+  actions: z.object({
+    enabled: z.boolean(),
+    max_concurrent: z.int(),
+    isolation: z.string(),
+    reads_only_until: Time.nullable().default(null).describe('After too many restarts only reading actions are taken'),
+  }),
   running: z.array(
     z.object({
       execution_id: ExecutionId,

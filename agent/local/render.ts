@@ -8,6 +8,7 @@ import type { LocalStatus } from './messages.js';
 /** A status for people: what it is about, then how that is. */
 export function renderStatus(status: LocalStatus): string {
   const { broker, journal, actions, controller_keys: keys, last_refusal: refusal } = status;
+  const { reads_only_until: until } = actions;
   const uptime = formatDuration(status.uptime_seconds * 1000);
   const facts: readonly (readonly [string, string])[] = [
     ['node', `${status.node} of ${status.org}`],
@@ -21,6 +22,7 @@ export function renderStatus(status: LocalStatus): string {
     ['unreported', journal.unreceipted === 0 ? 'nothing' : `${journal.unreceipted} of the results`],
     ['actions', actions.enabled ? `${status.running.length} of ${actions.max_concurrent} run` : 'disabled'],
     ['isolation', actions.isolation],
+    ...(until === null ? [] : [['held', `restarted too often: only reading actions until ${until}`] as const]),
   ];
   const lines = facts.map(([name, text]) => `${`${name}:`.padEnd(14)}${escapeText(text)}`);
   return [lines.join('\n'), renderRunning(status), renderLocal(status)].filter((part) => part !== '').join('\n\n');

@@ -23,6 +23,8 @@ export type StatusDeps = Readonly<{
   limits: ActionsConfig;
   capabilities: () => Buffer;
   ends: Ends;
+  /** Milliseconds for which only reading actions are still taken; 0 when all are. */
+  heldForMs: () => number;
   /** When this process started, on either clock. */
   started: Readonly<{ atMs: number; monotonicMs: number }>;
   clock: Clock;
@@ -32,6 +34,7 @@ export type StatusDeps = Readonly<{
 export function readStatus(deps: StatusDeps): LocalStatus {
   const { speaker, journal, executor, session, keys, limits, ends, started, clock } = deps;
   const { brokerUrl, connectedSinceMs, lastWelcomeMs, lastRefusal } = session.facts();
+  const heldForMs = deps.heldForMs();
   const { process_isolation: isolation = 'unknown' } = parsePayload(Capabilities, deps.capabilities()).limits;
   return {
     node: speaker.node,
@@ -51,7 +54,12 @@ export function readStatus(deps: StatusDeps): LocalStatus {
       bytes: journal.bytes,
       max_bytes: deps.journalMaxBytes,
     },
-    actions: { enabled: limits.enabled, max_concurrent: limits.maxConcurrent, isolation: String(isolation) },
+    actions: {
+      enabled: limits.enabled,
+      max_concurrent: limits.maxConcurrent,
+      isolation: String(isolation),
+      reads_only_until: heldForMs === 0 ? null : toTime(clock.nowMs() + heldForMs),
+    },
     running: executor.running().flatMap((id) => describeRunning(journal, id) ?? []),
     local: ends.recent(),
   };

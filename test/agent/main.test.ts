@@ -46,6 +46,28 @@ test('a second agent on one data directory ends with 69', async (t) => {
   assert.match(stderr, /already_running/);
 });
 
+test('after three kills within ten minutes an agent takes only reading actions (promise 24)', async (t) => {
+  const { controller, hooksDir, start } = await setUp(t);
+  const script = '#!/bin/sh\n';
+  writeHook(hooksDir, 'change', script);
+  const ask = async (action: string): Promise<unknown> => {
+    const request = controller.request({ action, ...(action === 'change' ? { checksum: sha256Hex(script) } : {}) });
+    await controller.send('node_request', request);
+    return (await controller.hear('ack', ({ execution_id }) => execution_id === request.execution_id)).reason;
+  };
+  for (let kills = 0; kills < 3; kills += 1) {
+    const agent = start();
+    await welcomed(agent);
+    assert.equal(await ask('change'), '', `after ${kills} kills`);
+    agent.child.kill('SIGKILL');
+    await agent.ended;
+  }
+
+  await welcomed(start());
+
+  assert.deepEqual([await ask('change'), await ask('gather_info')], ['max_concurrent_reached', '']);
+});
+
 test('SIGTERM ends an agent with 0, and it says offline', async (t) => {
   const { controller, start } = await setUp(t);
   const agent = start();

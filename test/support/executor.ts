@@ -43,6 +43,7 @@ export type TestExecutorOptions = Readonly<{
   limits?: Partial<ActionsConfig>;
   actions?: readonly Action[];
   standing?: () => Standing | undefined;
+  readsOnly?: () => boolean;
   reporter?: Partial<Reporter>;
   random?: () => number;
   maxPacketBytes?: number;
@@ -81,6 +82,7 @@ export async function createTestExecutor(t: TestScope, options: TestExecutorOpti
       ...options.reporter,
     },
     standing: options.standing ?? standingNow,
+    readsOnly: options.readsOnly ?? (() => false),
     metrics: createAgentMetrics(),
     clock: SYSTEM_CLOCK,
     log: createLogger('agent', {

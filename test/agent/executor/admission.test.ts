@@ -74,6 +74,24 @@ test('S-P-15, P-28: above the limit a request is rejected, and its id works once
   assert.deepEqual(acks(idOf(second)), ['max_concurrent_reached', '']);
 });
 
+test('while only reading actions are taken, others are refused for now, also those of people on the node', async (t) => {
+  const change = { ...answering('change'), risk: 'write' } as const;
+  let readsOnly = true;
+  const { executor, acks } = await createTestExecutor(t, {
+    actions: [answering('echo'), change],
+    readsOnly: () => readsOnly,
+  });
+  const [reading, writing] = [receive(), receive({ action: 'change' })];
+  await executor.execute(reading);
+  await executor.execute(writing);
+  assert.equal(await executor.execute({ ...receive({ action: 'change' }), isLocal: true }), 'max_concurrent_reached');
+
+  readsOnly = false;
+  await executor.execute(writing);
+
+  assert.deepEqual([acks(idOf(reading)), acks(idOf(writing))], [[''], ['max_concurrent_reached', '']]);
+});
+
 test('above the concurrency of its action a request is rejected, others run, and its id works once it has ended', async (t) => {
   const [deploy, other] = [waiting('deploy'), waiting('other')];
   const { executor, acks, resultOf } = await createTestExecutor(t, {

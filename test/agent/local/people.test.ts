@@ -36,6 +36,24 @@ test('without any network, and before any welcome, a person on the node runs act
   assert.ok(password?.[1] !== undefined && !`${human.stdout}${JSON.stringify(status)}`.includes(password[1]));
 });
 
+test('an agent that was killed too often says until when it only reads, and refuses the rest', async (t) => {
+  const agent = await startLocalAgent(t);
+  await addHook(agent, 'change', '#!/bin/sh\n');
+  assert.equal((await statusOf(agent)).actions.reads_only_until, null);
+  for (let kills = 0; kills < 3; kills += 1) {
+    await agent.kill();
+    await agent.start();
+  }
+
+  const human = await agent.ask(['status']);
+  const [change, read] = [await agent.ask(['run', 'change']), await agent.ask(['run', 'gather_info'])];
+
+  assert.match(human.stdout, /\nheld: +restarted too often: only reading actions until 2\d{3}-/);
+  assert.match(String((await statusOf(agent)).actions.reads_only_until), /Z$/);
+  assert.match(change.stderr, /max_concurrent_reached/);
+  assert.equal(read.exitCode, 0);
+});
+
 test('what the node can do is listed with parameters', async (t) => {
   const agent = await startLocalAgent(t);
   await addHook(agent, 'backup', '#!/bin/sh\n', { parameters: [{ name: 'to', type: 'string', required: true }] });

@@ -52,7 +52,8 @@ export async function createAgentPart(
         ...settingsEnv('agent', {
           ...{ data_dir: dataDir, node_id: node, enroll_url: controllerUrl, enroll_token: token },
           ...{ broker_url: brokerUrl, hooks_dir: paths.hooks, metrics_port: 0, drain_timeout: DRAIN },
-          ...{ log_level: 'debug', ...settings },
+          // A fault run kills more often than any machine does, and waits for no ten minutes.
+          ...{ restart_guard: false, log_level: 'debug', ...settings },
         }),
         ...env,
       },
