@@ -4,6 +4,7 @@ import { announceReady, type Running, runProcess } from '../runtime/lifecycle.js
 import { createLogger, type Logger } from '../runtime/logger.js';
 import type { SystemdNotifier } from '../runtime/systemd.js';
 import { AgentConfig, MeshConfig } from './config.js';
+import { closeInherited } from './inherited.js';
 import { type RunningAgent, startAgent } from './start.js';
 
 /** The sections of the configuration that an agent reads. */
@@ -11,7 +12,9 @@ export const AGENT_SECTIONS = { agent: AgentConfig, mesh: MeshConfig } as const;
 
 /** Runs an agent as a process of its own until it is told to stop. */
 export async function runAgent(config: ConfigOf<typeof AGENT_SECTIONS>): Promise<void> {
+  const inherited = closeInherited();
   const log = createLogger('agent', { level: config.agent.log_level });
+  if (inherited.length > 0) log.info({ descriptors: inherited.length }, 'inherited descriptors closed');
   await runProcess(log, async (signal) => {
     const notifier = await notifierOf(log);
     const agent = await startAgent({ config, log, clock: SYSTEM_CLOCK, signal });

@@ -46,6 +46,27 @@ test('a second agent on one data directory ends with 69', async (t) => {
   assert.match(stderr, /already_running/);
 });
 
+test('a descriptor that the agent was started with does not reach a hook, however high it is', async (t) => {
+  const { controller, directory, hooksDir, start } = await setUp(t);
+  const script = '#!/bin/sh\nexec ls -l /proc/self/fd\n';
+  writeHook(hooksDir, 'open', script);
+  const secret = join(directory, 'identity.json');
+  const agent = start({ INHERITED: secret }, [
+    'bash',
+    '-c',
+    'exec 25<"$INHERITED" 200<"$INHERITED"; exec "$@"',
+    'bash',
+  ]);
+  await welcomed(agent);
+
+  await controller.send('node_request', controller.request({ action: 'open', checksum: sha256Hex(script) }));
+
+  const { status, stdout } = await controller.hear('result');
+  assert.equal(status, 'success');
+  assert.match(String(stdout), / 1 -> /);
+  assert.doesNotMatch(String(stdout), /identity\.json| (25|200) -> /);
+});
+
 test('after three kills within ten minutes an agent takes only reading actions (promise 24)', async (t) => {
   const { controller, hooksDir, start } = await setUp(t);
   const script = '#!/bin/sh\n';
@@ -179,6 +200,7 @@ async function setUp(t: TestScope) {
   enrollByHand(broker, directory);
   const flags = ['--drain-timeout=1ms', '--metrics-port=-1', '--log-level=silent'];
   const args = [`--data-dir=${directory}`, `--hooks-dir=${hooksDir}`, ...flags];
-  const start = (env: Readonly<Record<string, string>> = {}) => startChildWith(t, { file: MAIN, args, env });
+  const start = (env: Readonly<Record<string, string>> = {}, wrap: readonly string[] = []) =>
+    startChildWith(t, { file: MAIN, args, env, wrap });
   return { broker, controller, directory, hooksDir, start };
 }
