@@ -41,6 +41,9 @@ type Place = CrashPoint & Readonly<{ when: 'starting' | 'working' }>;
 
 const EXECUTION: Place = { call: 'execve', nth: 1, when: 'working' };
 
+/** An agent whose every call is traced takes that long to look through /proc for what a hook has left. */
+const TRACED_MS = 20_000;
+
 /**
  * The tracer follows into the hooks, so that they die, too. Before its first line a program executes, opens and writes;
  * what was left open may run under the tracer of the next start. Who holds hooks by a program in front of them sees
@@ -50,6 +53,7 @@ const ALLOWED: Allowances = {
   killsHooks: true,
   killsAtLaunch: /(execve|openat|write|clone) \d+$|^left open$/,
   errors: [{ code: 'start_failed', label: /execve/ }],
+  recordMs: TRACED_MS,
 };
 
 /** The agent dies at one system call after another; each time it starts again and all comes to its end. */
