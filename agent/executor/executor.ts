@@ -84,7 +84,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   const recorder = createRecorder({ journal, clock, log });
   const lastCall = new AbortController();
   setMaxListeners(0, lastCall.signal); // one for each execution that reports: Node warns of more than ten
-  const { perform, conclude } = createPerformer(deps, { recorder, lastCall: lastCall.signal });
+  const { perform, conclude, concludeUnread } = createPerformer(deps, { recorder, lastCall: lastCall.signal });
   const running = new Map<string, Running>();
   /** Requests whose acceptance is on its way to the disk; a second delivery waits for it. */
   const accepting = new Map<string, Promise<void>>();
@@ -257,7 +257,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       running.get(id)?.cancel.abort();
       if (waiting !== undefined) await conclude(waiting, CANCELLED);
     },
-    recover: () => recoverOpen({ journal, conclude, resume: spread.add, log }),
+    recover: () => recoverOpen({ journal, conclude, concludeUnread, resume: spread.add, log }),
     welcomed: onWelcome,
     liveOutput: (id) => [...(running.get(id)?.messages()?.payloads() ?? [])],
     running: () =>

@@ -5,7 +5,7 @@ import { type OutputMessages, startOutputMessages } from './output-messages.js';
 import type { ReceivedRequest } from './received.js';
 import type { Recorder } from './recorder.js';
 import { type ExecutionEnd, runAction, timeoutOf } from './run-action.js';
-import { inlineLimit, pieceLimit, subjectOf, toResult } from './to-result.js';
+import { inlineLimit, pieceLimit, type Subject, subjectOf, toResult } from './to-result.js';
 import { endInsteadOfStart } from './window.js';
 
 /** What one execution needs from the executor. */
@@ -21,9 +21,14 @@ export type Performer = Readonly<{
   perform: (received: ReceivedRequest, action: Action, context: PerformContext) => Promise<void>;
   /** Ends an execution that does not run. */
   conclude: (received: ReceivedRequest, end: ExecutionEnd) => Promise<void>;
+  /** Ends an execution whose request cannot be read any more. */
+  concludeUnread: (known: Readonly<{ id: string; sha256: string }>, end: ExecutionEnd) => Promise<void>;
 }>;
 
 type Printed = Readonly<{ capture: OutputCapture; messages?: OutputMessages; inlineBytes: number }>;
+
+/** What a report says beside the end. `action` is empty when nobody knows it any more. */
+type Reported = Readonly<{ subject: Subject; action: string }>;
 
 const NOTHING_BYTES = 1024;
 
@@ -35,10 +40,10 @@ export function createPerformer(
   const { limits, journal, reporter, metrics, clock, log, speaker, standing } = deps;
 
   /** The result is on disk before it leaves: what has been said once is said the same way for ever. */
-  async function report(received: ReceivedRequest, end: ExecutionEnd, printed: Printed): Promise<void> {
-    const { execution_id: id, action } = received.request;
+  async function report({ subject, action }: Reported, end: ExecutionEnd, printed: Printed): Promise<void> {
+    const { executionId: id } = subject;
     const { capture, messages, inlineBytes } = printed;
-    const result = toResult(subjectOf(received), end, {
+    const result = toResult(subject, end, {
       speaker,
       capture,
       inlineBytes,
@@ -51,6 +56,12 @@ export function createPerformer(
     if (!(await recorder.record({ id, result: Buffer.from(JSON.stringify(result)), output }))) return;
     await messages?.sent(lastCall);
     reporter.result(id);
+  }
+
+  function concludeAs(reported: Reported, end: ExecutionEnd): Promise<void> {
+    metrics.started();
+    const capture = createOutputCapture({ maxBytes: NOTHING_BYTES });
+    return report(reported, end, { capture, inlineBytes: NOTHING_BYTES });
   }
 
   return {
@@ -85,14 +96,16 @@ export function createPerformer(
       sink.close();
       const inlineBytes = inlineLimit(deps.maxPacketBytes, subjectOf(received));
       messages.finish(capture.size('stdout') > inlineBytes || capture.size('stderr') > inlineBytes);
-      await report(received, end, { capture, messages, inlineBytes });
+      await report(reportedOf(received), end, { capture, messages, inlineBytes });
     },
-    async conclude(received, end) {
-      metrics.started();
-      const capture = createOutputCapture({ maxBytes: NOTHING_BYTES });
-      await report(received, end, { capture, inlineBytes: NOTHING_BYTES });
-    },
+    conclude: (received, end) => concludeAs(reportedOf(received), end),
+    concludeUnread: ({ id, sha256 }, end) =>
+      concludeAs({ subject: { executionId: id, requestSha256: sha256 }, action: '' }, end),
   };
+}
+
+function reportedOf(received: ReceivedRequest): Reported {
+  return { subject: subjectOf(received), action: received.request.action };
 }
 
 /** What an action that was given up still prints is no part of its result. */

@@ -1,16 +1,18 @@
+import { isMusterError } from '../../protocol/errors.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { Journal, JournalEntry } from '../journal/contract.js';
+import type { Performer } from './perform.js';
 import { type ReceivedRequest, rereadRequest } from './received.js';
 import { CANCELLED, type ExecutionEnd, errorEnd } from './run-action.js';
 
 /** What becomes of an execution that a crash left open. */
-export type RecoverDeps = Readonly<{
-  journal: Journal;
-  conclude: (received: ReceivedRequest, end: ExecutionEnd) => Promise<void>;
-  /** It had not started and still may. */
-  resume: (received: ReceivedRequest) => void;
-  log: Logger;
-}>;
+export type RecoverDeps = Pick<Performer, 'conclude' | 'concludeUnread'> &
+  Readonly<{
+    journal: Journal;
+    /** It had not started and still may. */
+    resume: (received: ReceivedRequest) => void;
+    log: Logger;
+  }>;
 
 /**
  * Takes up again what only waited, and ends everything else that a crash left open as interrupted. Resolves when all
@@ -20,14 +22,31 @@ export async function recoverOpen(deps: RecoverDeps): Promise<void> {
   await Promise.all(deps.journal.leftOpen().map((entry) => recoverOne(entry, deps)));
 }
 
-async function recoverOne(entry: JournalEntry, { journal, conclude, resume, log }: RecoverDeps): Promise<void> {
+async function recoverOne(entry: JournalEntry, { journal, resume, log, ...performer }: RecoverDeps): Promise<void> {
   const { id, sha256, state, launched, cancelled } = entry;
-  const octets = journal.requestOf(id);
-  if (octets === undefined || sha256 === undefined) return;
-  const received = rereadRequest(octets, sha256);
-  if (cancelled !== undefined && state === 'accepted') return conclude(received, CANCELLED);
+  if (sha256 === undefined) return;
+  const interrupted = errorEnd('interrupted', 'The agent ended while the action was under way.');
+  const howFar = launched ? 'yes' : 'unknown';
+  const received = rereadOpen({ id, sha256 }, { journal, log });
+  const conclude = (end: ExecutionEnd): Promise<void> =>
+    received === undefined ? performer.concludeUnread({ id, sha256 }, end) : performer.conclude(received, end);
+  if (cancelled !== undefined && state === 'accepted') return conclude(CANCELLED);
+  if (received === undefined) return conclude({ ...interrupted, launched: howFar });
   if (state === 'accepted' && received.request.spread !== undefined) return resume(received);
   log.warn({ execution_id: id }, 'execution was interrupted');
-  const end = errorEnd('interrupted', 'The agent ended while the action was under way.');
-  return conclude(received, { ...end, launched: state === 'accepted' ? 'no' : launched ? 'yes' : 'unknown' });
+  return conclude({ ...interrupted, launched: state === 'accepted' ? 'no' : howFar });
+}
+
+/** Undefined when the disk gives it no more, or when it fits no request of this release: then it can only be ended. */
+function rereadOpen(
+  { id, sha256 }: Readonly<{ id: string; sha256: string }>,
+  { journal, log }: Pick<RecoverDeps, 'journal' | 'log'>,
+): ReceivedRequest | undefined {
+  try {
+    return rereadRequest(journal.requestOf(id) ?? Buffer.alloc(0), sha256);
+  } catch (err) {
+    if (!isMusterError(err)) throw err;
+    log.error({ execution_id: id, err }, 'open request cannot be read, it ends as interrupted');
+    return undefined;
+  }
 }

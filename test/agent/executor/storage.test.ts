@@ -5,9 +5,10 @@ import type { Journal } from '../../../agent/journal/contract.js';
 import { MusterError } from '../../../protocol/errors.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { createLogger } from '../../../runtime/logger.js';
+import { assertRejectsCode } from '../../support/assert-code.js';
 import { answering, createTestExecutor, idOf, receive, waiting } from '../../support/executor.js';
 import { createGate } from '../../support/gate.js';
-import { openTestJournal, withOwn } from '../../support/journal.js';
+import { journalRequest, openTestJournal, withOwn } from '../../support/journal.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { until } from '../../support/until.js';
 
@@ -73,6 +74,57 @@ test('promise 16: what a crash left open is ended when the disk has room again, 
 
   assert.equal((await resultOf(idOf(received))).error_code, 'interrupted');
   assert.deepEqual(executor.running(), []);
+});
+
+test('promise 5: an open request that the disk gives no more, or that fits no schema, ends as interrupted beside the others', async (t) => {
+  const directory = temporaryDirectory(t);
+  const before = await openTestJournal(t, directory);
+  const [unreadable, good] = [receive(), receive()];
+  const open = journalRequest({ octets: Buffer.from('{"v":1,"of":"another release"}'), starting: false });
+  const cancelled = journalRequest({ octets: Buffer.from('{}'), starting: false });
+  for (const { request, octets, sha256 } of [unreadable, good])
+    await before.accept(journalRequest({ id: request.execution_id, octets, sha256 }));
+  for (const request of [open, cancelled]) await before.accept(request);
+  before.launched(idOf(unreadable));
+  await before.cancel({ id: cancelled.id, reason: 'not needed', expiresMs: cancelled.expiresMs });
+  await before.close();
+  const real = await openTestJournal(t, directory);
+  const journal = withOwn(real, {
+    requestOf(id) {
+      if (id === idOf(unreadable)) throw new MusterError('storage_failed', 'the disk is broken');
+      return real.requestOf(id);
+    },
+  });
+  const { executor, results, logs } = await createTestExecutor(t, { journal });
+
+  await executor.recover();
+
+  const ends = [idOf(unreadable), idOf(good), open.id, cancelled.id].flatMap(results);
+  assert.deepEqual(
+    ends.map(({ status, error_code, launched }) => [status, error_code, launched]),
+    [
+      ['error', 'interrupted', 'yes'],
+      ['error', 'interrupted', 'unknown'],
+      ['error', 'interrupted', 'unknown'],
+      ['cancelled', undefined, 'no'],
+    ],
+  );
+  assert.equal(ends[2]?.request_sha256, open.sha256);
+  assert.equal(logs.filter(({ msg }) => msg === 'open request cannot be read, it ends as interrupted').length, 3);
+});
+
+test('a cancel that the disk refuses leaves what waits waiting, and it still runs', async (t) => {
+  const journal = withOwn(await openTestJournal(t, temporaryDirectory(t)), {
+    cancel: () => Promise.reject(new MusterError('storage_failed', 'the disk is full')),
+  });
+  const { executor, resultOf } = await createTestExecutor(t, { journal, random: () => 0.5 });
+  const received = receive({ spread: '200ms' });
+  await executor.execute(received);
+
+  const cancel = { id: idOf(received), reason: 'not needed', expiresMs: Date.now() + 60_000 };
+  await assertRejectsCode(executor.cancel(cancel), 'storage_failed');
+
+  assert.equal((await resultOf(idOf(received))).status, 'success');
 });
 
 test('promise 5: nobody is told of a result before it is on disk', async (t) => {
