@@ -72,6 +72,7 @@ async function listenAside(server: Server, held: HeldDirectory): Promise<string>
     server.once('error', failed);
     server.listen(claim, () => {
       server.off('error', failed);
+      server.on('error', () => undefined); // a caller that cannot be accepted was answered by the kernel already
       listening();
     });
   });
