@@ -11,6 +11,7 @@ import type { SentControl } from '../dispatch/controls.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
 import type { OpenExecution } from '../dispatch/open-executions.js';
 import { moveExecutions } from '../store/executions.js';
+import type { MissingOutput } from './missing-output.js';
 import { type Judge, openNodeMessage } from './open-message.js';
 
 export type ReplyDeps = Judge &
@@ -18,6 +19,7 @@ export type ReplyDeps = Judge &
   Readonly<{
     dispatcher: Dispatcher;
     cancellations: Cancellations;
+    missingOutput: MissingOutput;
     welcomes: ReadonlyMap<string, SentControl>;
   }>;
 
@@ -25,7 +27,7 @@ export type ReplyDeps = Judge &
 const WelcomeData = z.object({ unknown_executions: z.array(ExecutionId).max(MAX_HELLO_LIST).default([]) });
 
 /**
- * Takes a reply to a welcome or to a cancel.
+ * Takes a reply to a welcome, a cancel or a resend.
  * @throws {MusterError} a refusal of openNodeMessage, stale, payload_invalid
  */
 export async function takeReply(deps: ReplyDeps, message: IncomingMessage): Promise<void> {
@@ -33,6 +35,7 @@ export async function takeReply(deps: ReplyDeps, message: IncomingMessage): Prom
   const { node, control_id: controlId, control_sha256: sha256 } = reply;
   const cancelled = deps.cancellations.answeredBy(node, { controlId, sha256 });
   if (cancelled !== undefined) return takeCancelled(deps, cancelled, reply);
+  if (deps.missingOutput.answered(reply)) return;
   const welcome = deps.welcomes.get(node);
   if (welcome?.controlId !== controlId || welcome.sha256 !== sha256) {
     throw new MusterError('stale', 'the reply answers no control that is awaited');

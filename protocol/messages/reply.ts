@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { Id, Sha256Hex, Uuid } from '../ids.js';
 import { ErrorCodeText } from './result.js';
 
+/** The code in the reply to a `resend` of output that the node no longer has, or has only damaged. */
+export const OUTPUT_LOST = 'output_lost';
+
 /** What an agent says of a failed control (X-15, X-58). */
 export const ReplyError = z.object({
   code: ErrorCodeText,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sha256Hex } from '../../../protocol/envelope.js';
 import { MAX_CHUNK_BYTES } from '../../../protocol/messages/output.js';
+import { OUTPUT_LOST } from '../../../protocol/messages/reply.js';
 import { type Clock, SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { invoke } from '../../support/asks.js';
 import { startTestCore } from '../../support/core.js';
@@ -155,4 +156,28 @@ test('output that is missing of a node that is away is asked for once the node i
   // Not before the welcome, when nobody would hear it, and so not 30 s later either.
   await until(() => agent.controls.some(({ kind }) => kind === 'resend'), { what: 'a resend' });
   assert.deepEqual(agent.controls.map(({ kind }) => kind).slice(-2), ['welcome', 'resend']);
+});
+
+test('output that its node has lost is not asked for again: the result is receipted, the output incomplete', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
+  const offered = await agent.nextOffer();
+  await agent.result(offered, { chunks: 1, stdout: 'aaa…', stdout_bytes: MAX_CHUNK_BYTES });
+  await services.invocations.whenDone('default', id, { ms: 5_000 });
+  const isAsk = ({ control }: { control: { kind: string } }): boolean => control.kind === 'resend';
+  const ask = await until(() => agent.sent.find(isAsk), { what: 'a resend' });
+  assert.deepEqual(agent.receipted(), []);
+
+  await agent.say('reply', 'muster-reply', {
+    ...{ v: 1, node: 'pump-1', org: 'default', control_id: ask.control.control_id, control_sha256: ask.sha256 },
+    ok: false,
+    error: { code: OUTPUT_LOST, title: '', message: '', suggestion: '', retryable: false, retry_commands: [] },
+  });
+
+  await until(() => agent.receipted().length === 1, { what: 'the receipt' });
+  assert.deepEqual(agent.receipted(), [offered.request.execution_id]);
+  const output = await services.invocations.outputOf('default', id, { node: 'pump-1', stream: 'stdout' });
+  assert.equal(output?.complete, false);
 });
