@@ -57,8 +57,8 @@ export type Executor = Readonly<{
   recover: () => Promise<void>;
   /** A welcome came: what waited for one may start, and what an epoch that it began leaves behind ends. */
   welcomed: () => void;
-  /** Output messages of a running execution that streams. */
-  liveOutput: (id: string) => readonly Buffer[];
+  /** Output messages so far of a running execution that streams, from this seq on. */
+  liveOutput: (id: string, fromSeq: number) => Iterable<Buffer>;
   /** What has not ended on disk yet: running, waiting, or about to be recorded. */
   running: () => readonly string[];
   activeCount: () => number;
@@ -259,7 +259,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     },
     recover: () => recoverOpen({ journal, conclude, concludeUnread, resume: spread.add, log }),
     welcomed: onWelcome,
-    liveOutput: (id) => [...(running.get(id)?.messages()?.payloads() ?? [])],
+    liveOutput: (id, fromSeq) => running.get(id)?.messages()?.payloads(fromSeq) ?? [],
     running: () =>
       [...new Set([...running.keys(), ...spread.waiting(), ...recorder.pending()])].filter((id) => !accepting.has(id)),
     activeCount: () => running.size,

@@ -17,8 +17,8 @@ const STREAMS: readonly StreamName[] = ['stdout', 'stderr'];
 /** The output messages of one execution. Only their places are kept; the bytes stay in the capture. */
 export type OutputMessages = Readonly<{
   count: () => number;
-  /** Their payloads by seq, made anew for each reader. */
-  payloads: () => Generator<Buffer>;
+  /** Their payloads by seq, from this one (0) on, made anew for each reader. */
+  payloads: (fromSeq?: number) => Generator<Buffer>;
   /** The action has ended: cuts the rest, so that `count` is final. `isWanted`: also if it was not published live. */
   finish: (isWanted: boolean) => void;
   /** After `finish`: resolves when all are sent, at the first that does not get through, or when the signal fires. */
@@ -104,8 +104,12 @@ export function startOutputMessages({
 
   return {
     count: () => ranges.length,
-    *payloads() {
-      for (const [seq, range] of ranges.entries()) yield toPayload(range, seq);
+    *payloads(fromSeq = 0) {
+      const until = ranges.length; // what comes meanwhile is published by itself
+      for (let seq = fromSeq; seq < until; seq += 1) {
+        const range = ranges[seq];
+        if (range !== undefined) yield toPayload(range, seq);
+      }
     },
     finish(isWanted) {
       clearInterval(timer);

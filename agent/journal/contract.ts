@@ -45,8 +45,8 @@ export type Journal = Readonly<{
   requestOf: (id: string) => Buffer | undefined;
   /** Result octets of an entry that has finished, once they are on disk: before that nobody may hear of them. */
   resultOf: (id: string) => Buffer | undefined;
-  /** Output payloads of a finished entry, by seq. */
-  outputOf: (id: string) => readonly Buffer[];
+  /** Output payloads of a finished entry by seq, from this one (0) on; ends at the first that is lost or damaged. */
+  outputOf: (id: string, fromSeq?: number) => Generator<Buffer, void>;
   /** Finished, on disk and without a receipt, oldest first. */
   unreceipted: () => readonly string[];
   /** Accepted or starting when the journal was opened: what a crash left open. */

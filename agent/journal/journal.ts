@@ -46,7 +46,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   const owner = { machine, org, node };
   try {
     mkdirSync(join(options.directory, 'output'), { recursive: true, mode: 0o700 });
-    const spill = createSpill(join(options.directory, 'output'));
+    const spill = createSpill(join(options.directory, 'output'), log);
     const directory = join(options.directory, 'journal');
     const { entries, state } = loadJournal(directory, { ...options, owner });
     const segments = await createSegments(directory, {
@@ -204,7 +204,14 @@ function createJournal({
       const entry = entries.byId.get(id);
       return entry?.state === 'finished' && entry.undo === undefined ? bytesOf(entry) : undefined;
     },
-    outputOf: (id) => ((entries.byId.get(id)?.spillBytes ?? 0) > 0 ? read(() => spill.read(id)) : []),
+    *outputOf(id, fromSeq = 0) {
+      if ((entries.byId.get(id)?.spillBytes ?? 0) === 0) return;
+      try {
+        yield* spill.read(id, fromSeq);
+      } catch (cause) {
+        throw toStorageFailure(cause);
+      }
+    },
     unreceipted: () =>
       [...entries.unreceipted]
         .flatMap((id) => entries.byId.get(id) ?? [])

@@ -43,7 +43,7 @@ export async function feedOutput(
   try {
     for (let said = 0; ; ) {
       const { hasEnded } = state;
-      for (const piece of (hasEnded ? journal.outputOf(id) : executor.liveOutput(id)).slice(said)) {
+      for (const piece of hasEnded ? journal.outputOf(id, said) : executor.liveOutput(id, said)) {
         while (state.isSlow && !state.isGone) await something();
         if (state.isGone) return;
         said += 1;

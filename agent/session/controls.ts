@@ -4,6 +4,7 @@ import type { Logger } from '../../runtime/logger.js';
 import type { Executor } from '../executor/executor.js';
 import type { Journal } from '../journal/contract.js';
 import type { Outbox } from '../outbox.js';
+import type { Resends } from './resends.js';
 
 /** What a control acts on. `reply` never throws: a lost reply is asked for again. */
 export type ControlDeps = Readonly<{
@@ -11,7 +12,7 @@ export type ControlDeps = Readonly<{
   journal: Journal;
   outbox: Outbox;
   reply: (reply: Omit<Reply, 'v' | 'node' | 'org'>) => void;
-  output: (payload: Buffer) => void;
+  resends: Resends;
   sayHello: () => void;
   publishCapabilities: () => void;
   welcome: (welcome: Welcome) => Promise<void>;
@@ -41,7 +42,11 @@ export async function obey(control: Control, sha256: string, deps: ControlDeps):
     case 'cancel':
       return done(await cancel(control, deps));
     case 'resend':
-      return resend(control, deps);
+      return deps.resends.take({
+        executionId: control.execution_id,
+        fromSeq: control.from_seq,
+        refuse: (error) => deps.reply({ control_id, control_sha256: sha256, ok: false, error }),
+      });
     case 'announce':
       if (control.capabilities) deps.publishCapabilities();
       return deps.sayHello();
@@ -89,15 +94,4 @@ async function cancel({ execution_id: id, reason }: Cancel, deps: ControlDeps): 
   if (journal.find(id)?.state === 'finished') return { state: 'finished' };
   await executor.cancel({ id, reason, expiresMs: deps.nowMs() + TOMBSTONE_MS });
   return { state: journal.find(id)?.state === 'tombstone' ? 'never_seen' : 'open' };
-}
-
-function resend(
-  { execution_id, from_seq }: { execution_id: string; from_seq: number },
-  { journal, executor, output }: ControlDeps,
-): void {
-  const kept =
-    journal.find(execution_id)?.state === 'finished'
-      ? journal.outputOf(execution_id)
-      : executor.liveOutput(execution_id);
-  for (const payload of kept.slice(from_seq)) output(payload);
 }

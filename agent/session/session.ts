@@ -24,6 +24,7 @@ import { createLane } from './lane.js';
 import { groupsOf } from './password.js';
 import { createOnce, openControl, openRequest, type ReceiveContext } from './receive.js';
 import { createRenewal } from './renewal.js';
+import { createResends, type Resends } from './resends.js';
 import { metricsSnapshot, startSnapshots } from './snapshot.js';
 import type { StandingRecord } from './standing.js';
 import { createVoice, type Voice } from './voice.js';
@@ -60,6 +61,7 @@ export type AgentSessionOptions = Readonly<{
 
 /** What messages are for. */
 type SessionParts = Readonly<{ executor: Executor; outbox: Outbox }>;
+type ServedParts = SessionParts & Readonly<{ resends: Resends }>;
 
 /** Times by the wall clock; undefined while there is no connection, or before the first welcome or refusal. */
 export type SessionFacts = Readonly<{
@@ -104,7 +106,7 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     isFirst: createOnce(standing.nowMs),
     onLate: () => greeting.doubt(),
   };
-  let parts: SessionParts | undefined;
+  let parts: ServedParts | undefined;
   let regroupTimer: NodeJS.Timeout | undefined;
   let capabilitiesTimer: NodeJS.Timeout | undefined;
   let areCapabilitiesDue = false;
@@ -168,10 +170,10 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
 
   function receive(message: IncomingMessage): void {
     if (parts === undefined) return;
-    const { executor, outbox } = parts;
+    const served = parts;
     try {
-      if (message.kind === 'control') void controls.take(() => takeControl(message, { executor, outbox }));
-      else void requests.take(() => settle(executor.execute(openRequest(message, context))));
+      if (message.kind === 'control') void controls.take(() => takeControl(message, served));
+      else void requests.take(() => settle(served.executor.execute(openRequest(message, context))));
     } catch (error) {
       if (!isMusterError(error)) throw error;
       refusals.note(error, { topic: message.kind });
@@ -179,18 +181,16 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
   }
 
   /** @throws {MusterError} a refusal of openControl, stale */
-  function takeControl(message: IncomingMessage, { executor, outbox }: SessionParts): Promise<void> {
+  function takeControl(message: IncomingMessage, served: ServedParts): Promise<void> {
     const { control, sha256 } = openControl(message, context);
     if (control.kind === 'welcome' && !greeting.answers(control.nonce)) {
       throw new MusterError('stale', 'the welcome answers no open hello');
     }
     const deps = {
-      executor,
-      outbox,
+      ...served,
       journal,
       log,
       reply,
-      output,
       welcome,
       nowMs,
       sayHello: greeting.again,
@@ -308,10 +308,6 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     attempt(voice.reply(payload), 'reply not published');
   }
 
-  function output(payload: Buffer): void {
-    attempt(voice.output(payload), 'output not published');
-  }
-
   /** For what is said again anyway: a lost link is an expected end of it. */
   function attempt(saying: Promise<void>, failure: string): void {
     saying.catch((error: unknown) => {
@@ -339,7 +335,8 @@ export function startAgentSession(options: AgentSessionOptions): AgentSession {
     },
     voice,
     serve(served) {
-      parts = served;
+      const resends = createResends({ journal, executor: served.executor, publish: voice.output, log });
+      parts = { ...served, resends };
       if (session.connected) greeting.again();
     },
     capabilitiesChanged: publishCapabilities,

@@ -103,7 +103,7 @@ test('the output of a local execution is kept for the controller to ask for, and
   const { chunks } = await resultOf(idOf(whole));
 
   assert.equal(chunks, 10);
-  assert.equal(journal.outputOf(idOf(whole)).length, chunks);
+  assert.equal([...journal.outputOf(idOf(whole))].length, chunks);
   assert.deepEqual(output, []);
 });
 

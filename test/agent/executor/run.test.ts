@@ -253,12 +253,12 @@ test('output is published while the action runs when the request wants it', asyn
   await executor.execute(received);
   await until(() => output.length > 0, { what: 'output' });
   assert.deepEqual(results(id), []);
-  assert.equal(executor.liveOutput(id).length, 1);
+  assert.equal([...executor.liveOutput(id, 0)].length, 1);
   end();
 
   const { chunks } = await resultOf(id);
   assert.equal(output.map(({ data }) => data).join(''), 'first\nsecond\n');
-  assert.equal(chunks, journal.outputOf(id).length);
+  assert.equal(chunks, [...journal.outputOf(id)].length);
 });
 
 test('S-P-26, P-105, P-110: an ack that does not get through changes nothing and leaves a warning', async (t) => {

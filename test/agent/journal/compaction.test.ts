@@ -44,7 +44,7 @@ test('through many compactions nothing is lost, and the files stay within the bo
   assert.equal(again.find(waiting.id)?.cancelled, 'not needed');
   assert.equal(again.find(running.id)?.launched, true);
   assert.equal(again.resultOf(held.id)?.toString(), 'held');
-  assert.deepEqual(again.outputOf(held.id), [Buffer.from('out')]);
+  assert.deepEqual([...again.outputOf(held.id)], [Buffer.from('out')]);
   assert.deepEqual(again.unreceipted(), [held.id]);
   assert.deepEqual([again.seq, again.epochMs], [202, 1_700_000_000_000]);
   assert.deepEqual(setAside(directory), []);

@@ -125,7 +125,7 @@ test('output beside the journal comes back by seq, and what a crash left without
   writeFileSync(join(directory, 'output', uuidv7()), 'left over');
 
   const again = await openTestJournal(t, directory);
-  assert.deepEqual(again.outputOf(request.id), output);
+  assert.deepEqual([...again.outputOf(request.id)], output);
   assert.deepEqual(readdirSync(join(directory, 'output')), [request.id]);
 });
 

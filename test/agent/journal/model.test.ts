@@ -61,7 +61,7 @@ function told(journal: Journal, requests: readonly { id: string }[]): unknown {
       journal.find(id),
       journal.requestOf(id)?.toString(),
       journal.resultOf(id)?.toString(),
-      journal.outputOf(id).map(String),
+      [...journal.outputOf(id)].map(String),
     ]),
   };
 }
