@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
@@ -26,6 +26,12 @@ function writeDurably(file: string, content: string, mode: number): void {
   } finally {
     closeSync(handle);
   }
+}
+
+/** Makes a private directory, if need be, so that a power cut does not take it away with all that is in it. */
+export function makeDirectoryDurably(directory: string): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  syncDirectory(dirname(directory));
 }
 
 /** Makes the names in a directory durable: a rename or a new file is not, until its directory is synced. */

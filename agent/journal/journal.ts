@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMusterError, MusterError } from '../../protocol/errors.js';
+import { makeDirectoryDurably } from '../../runtime/atomic-file.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import { createCommitQueue } from './commit-queue.js';
@@ -45,7 +45,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   const { org, node, log, maxBytes, machine = readMachine() } = options;
   const owner = { machine, org, node };
   try {
-    mkdirSync(join(options.directory, 'output'), { recursive: true, mode: 0o700 });
+    makeDirectoryDurably(join(options.directory, 'output'));
     const spill = createSpill(join(options.directory, 'output'), log);
     const directory = join(options.directory, 'journal');
     const { entries, state } = loadJournal(directory, { ...options, owner });

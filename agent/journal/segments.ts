@@ -1,6 +1,6 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { syncDirectory } from '../../runtime/atomic-file.js';
+import { makeDirectoryDurably, syncDirectory } from '../../runtime/atomic-file.js';
 import type { Place } from './entries.js';
 import { CHAIN_START } from './frame.js';
 import { encodeRecord, type JournalRecord } from './records.js';
@@ -102,7 +102,7 @@ export async function createSegments(
   }
 
   if (newest === undefined) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectoryDurably(directory);
     await roll();
   }
 
