@@ -110,17 +110,25 @@ function keyListIn(message: Buffer): string | undefined {
 
 /** Control ids are remembered this long past their end. */
 const KEEP_MS = 60_000;
+/** How often it is looked which ids may be forgotten. */
+const SWEEP_MS = 1_000;
 
 /** Remembers control ids until they have expired. `nowMs` is the corrected time, undefined before a welcome. */
 export function createOnce(nowMs: () => number | undefined): (id: string, expiresAtMs: number) => boolean {
   const seen = new Map<string, number>();
+  let sweptMs = Number.NEGATIVE_INFINITY;
+
+  function sweep(now: number): void {
+    if (Math.abs(now - sweptMs) < SWEEP_MS) return; // corrected time goes back when the controller's clock is set back
+    sweptMs = now;
+    // All of them: what came while the controller's clock was ahead ends after what comes later.
+    for (const [id, untilMs] of seen) if (untilMs + KEEP_MS < now) seen.delete(id);
+  }
+
   return (id, expiresAtMs) => {
     if (seen.has(id)) return false;
     const now = nowMs();
-    for (const [old, untilMs] of seen) {
-      if (now === undefined || untilMs + KEEP_MS >= now) break; // in the order of their coming, which is nearly that of their ends
-      seen.delete(old);
-    }
+    if (now !== undefined) sweep(now);
     seen.set(id, expiresAtMs);
     return true;
   };

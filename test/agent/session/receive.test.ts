@@ -57,7 +57,22 @@ test('S-P-65: control ids are remembered until a minute after their end, and no 
   assert.equal(isFirst('two', nowMs + 60_000), true);
   assert.equal(isFirst('one', NOW_MS + 60_000), false);
 
-  nowMs += 1;
+  nowMs += 1_000;
   assert.equal(isFirst('three', nowMs + 60_000), true);
   assert.equal(isFirst('one', NOW_MS + 60_000), true);
+});
+
+test('S-P-65: a control from a time when the controller was ahead is remembered until its end, and keeps no other', () => {
+  const yearsMs = 10 * 365 * 24 * 3_600_000;
+  let nowMs = NOW_MS + yearsMs;
+  const isFirst = createOnce(() => nowMs);
+  assert.equal(isFirst('ahead', nowMs + 60_000), true);
+
+  nowMs = NOW_MS;
+  assert.equal(isFirst('one', nowMs + 60_000), true);
+  nowMs += 121_000;
+  assert.equal(isFirst('two', nowMs + 60_000), true);
+
+  assert.equal(isFirst('one', NOW_MS + 60_000), true);
+  assert.equal(isFirst('ahead', NOW_MS + yearsMs + 60_000), false);
 });
