@@ -41,7 +41,7 @@ test('output that the disk does not sync is not kept, nor is the result that it 
 
   mock.restore();
   await journal.finish(request.id, Buffer.from('{}'), [Buffer.from('out')]);
-  assert.deepEqual(journal.outputOf(request.id), [Buffer.from('out')]);
+  assert.deepEqual([...journal.outputOf(request.id)], [Buffer.from('out')]);
 });
 
 test('output is synced once, after its last piece', async (t) => {
