@@ -17,6 +17,9 @@ const LOOK_MS = 3_000;
 /** Asks whose time is over before a frozen part can be noticed. */
 const SHORT_LIVED = 4;
 const SHORT_LIFE = '4s';
+/** Shorter than a link may be silent, and longer than the life and the 2 s that a start may be late by. */
+const NAP_MS = 5_000;
+const NAP_LIFE = '2s';
 const PROBE_MS = 2_000;
 /** The controller serves its metrics beside its REST API. */
 const Ready = z.object({ ready: z.object({ metricsPort: z.int().optional(), port: z.int().optional() }) });
@@ -36,6 +39,7 @@ export const frozen: Scenario = {
       const spared = size === 'full' ? '' : random() < 0.5 ? 'controller' : 'broker';
       const victims = victimsOf(rig).filter(({ name }) => name !== spared);
       for (let round = 1; round <= ROUNDS[size]; round += 1) {
+        await nap(rig);
         for (const victim of victims) {
           note(`round ${round}: the ${victim.name}`);
           await wait(random() * 2_000);
@@ -76,6 +80,20 @@ function victimsOf({ agent, broker, controller, api }: Rig): Victim[] {
       isGivenUp: async () => !(await isReady(agent)) && !(await isReady(controller)),
     },
   ];
+}
+
+/**
+ * The agent stands still for so short a time that its link holds: what was asked for meanwhile is read when it goes on,
+ * and the time of all of that is over.
+ */
+async function nap({ agent, load }: Rig): Promise<void> {
+  agent.pause();
+  const asked = Array.from({ length: SHORT_LIVED }, () =>
+    load.submit({ label: 'asked in a nap', expiresIn: NAP_LIFE }),
+  );
+  await wait(NAP_MS);
+  agent.resume();
+  await Promise.all(asked);
 }
 
 /** What went wrong while a part was frozen and after it. */
