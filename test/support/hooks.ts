@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { uuidv7 } from 'uuidv7';
 import type { ActionEnd } from '../../agent/actions/action.js';
 import { discoverHooks } from '../../agent/actions/hooks/discover.js';
 import { createHookAction, type HookHost } from '../../agent/actions/hooks/run-hook.js';
@@ -11,7 +12,8 @@ import { createLogger } from '../../runtime/logger.js';
 import type { TestScope } from './broker.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
-export const EXECUTION_ID = '0193a000-0000-7000-8000-000000000001';
+/** Of this process alone: what is left of a hook is found, and ended, by its id, in other tests' processes as well. */
+export const EXECUTION_ID = uuidv7();
 
 /** Writes a file with exactly this mode, whatever the umask; gives its path and its SHA-256 in hex. */
 export function writeHook(

@@ -61,6 +61,7 @@ test('P-43: a hook in bubblewrap has the environment of any hook', async (t) => 
   const inside = await runHook(t, script, { sidecar, parameters: { a: 'b' } });
   const outside = await runHook(t, script, { parameters: { a: 'b' } });
 
+  assert.deepEqual(inside.end, outside.end);
   assert.deepEqual(inside.stdout.split('\n').sort(), outside.stdout.split('\n').sort());
 });
 
