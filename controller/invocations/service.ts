@@ -1,5 +1,5 @@
 import type { InvocationEvents } from '../events/invocation-events.js';
-import type { InvocationStatus, InvocationView } from '../http/schemas.js';
+import { ENDED_STATUSES, type InvocationStatus, type InvocationView } from '../http/schemas.js';
 import { readCursor, toPage } from '../paging.js';
 import type { InvocationService } from '../services.js';
 import type { ExecutionRow } from '../store/executions.js';
@@ -12,8 +12,6 @@ import { type CancelDeps, createCancel } from './cancel.js';
 import { type CreateDeps, createCreate } from './create.js';
 import { assembleOutput } from './output.js';
 import { readStoredResult, toExecutionView, toInvocationView } from './views.js';
-
-const ENDS: ReadonlySet<InvocationStatus> = new Set(['completed', 'failed', 'denied', 'expired', 'cancelled']);
 
 /** Asks, and what became of them. Reads see what is committed. */
 export function createInvocationService(deps: CreateDeps & CancelDeps): InvocationService {
@@ -69,7 +67,7 @@ export function createInvocationService(deps: CreateDeps & CancelDeps): Invocati
       const end = waitForEnd(events, id, { ms, signal });
       try {
         const status = await findStatus(store, org, id);
-        if (status !== undefined && !ENDS.has(status)) await end.over;
+        if (status !== undefined && !ENDED_STATUSES.has(status)) await end.over;
         return status === undefined ? undefined : await get(org, id);
       } finally {
         end.release();
