@@ -14,6 +14,8 @@ export type Io = Readonly<{
   stderr: Output;
   /** True when a person types at a terminal. */
   isInteractive: boolean;
+  /** One line that a person types after the prompt, which goes to stderr. Empty at the end of the input. */
+  readLine: (prompt: string) => Promise<string>;
   /** One line that is not shown: typed, or the first of the standard input. Empty at its end. */
   readSecret: (prompt: string) => Promise<string>;
   /** The exit code that the command ends with; 0 when it is never called. */

@@ -1,6 +1,6 @@
 import { errnoOf } from '../runtime/errno.js';
 import { runCommandLine } from './program.js';
-import { readSecret } from './read-secret.js';
+import { readLine, readSecret } from './read-line.js';
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
@@ -15,6 +15,7 @@ async function main(): Promise<void> {
     stdout: process.stdout,
     stderr: process.stderr,
     isInteractive: process.stdin.isTTY === true,
+    readLine: (prompt) => readLine(process.stdin, process.stderr, prompt),
     readSecret: (prompt) => readSecret(process.stdin, process.stderr, prompt),
     onInterrupt(listener) {
       for (const signal of STOP_SIGNALS) process.on(signal, listener);

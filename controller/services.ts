@@ -17,6 +17,7 @@ import type {
   GroupView,
   HooksQuery,
   HookView,
+  InvocationPreview,
   InvocationView,
   Login,
   Me,
@@ -71,10 +72,15 @@ export type HookService = Readonly<{
 
 export type InvocationService = Readonly<{
   /**
+   * What `create` would come to now; nothing is stored.
+   * @throws {MusterError} what `create` throws of the ask and its targets
+   */
+  preview: (principal: Principal, ask: CreateInvocation) => Promise<InvocationPreview>;
+  /**
    * Stores the ask and starts delivering it; durable when it resolves. `replayed` is true when the same
    * `idempotencyKey`, principal and body came before. `bodySha256` is of the body's octets.
    * @throws {MusterError} unknown_action, unknown_node, unknown_group, no_target, invalid_parameter,
-   *   missing_required_parameter, hook_changed, too_many_open, idempotency_conflict, forbidden,
+   *   missing_required_parameter, hook_changed, plan_changed, too_many_open, idempotency_conflict, forbidden,
    *   confirmation_required, too_many_pending, invalid_request, overloaded, storage_failed
    */
   create: (

@@ -192,6 +192,11 @@ export const ERROR_CODES = {
     'look at the file on the node, and accept the change if it is yours: muster hooks',
   ),
   idempotency_conflict: api(409, 'this Idempotency-Key was used with another body', 'use a new key for a new ask'),
+  plan_changed: api(
+    409,
+    'the nodes, a hook or a definition are others than in the preview whose digest came with the ask',
+    'look again (muster run --dry-run) and ask with the new digest',
+  ),
   conflict: api(409, 'the record is no longer in a state that allows this', 'read the record again'),
   too_many_open: api(429, 'the node has too many open executions', 'wait until some have ended, or cancel some', true),
   too_many_pending: api(

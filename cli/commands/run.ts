@@ -2,15 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { ActionView, InvocationAnswer, type InvocationView, pageOf } from '../../controller/http/schemas.js';
+import {
+  ActionView,
+  InvocationAnswer,
+  type InvocationPreview,
+  type InvocationView,
+  pageOf,
+} from '../../controller/http/schemas.js';
 import { isMusterError } from '../../protocol/errors.js';
 import type { Parameters } from '../../protocol/messages/parameters.js';
 import { EXIT } from '../../runtime/exit-codes.js';
 import { readParameters, type TypedParameters, toParameters } from '../../runtime/parameters.js';
 import type { Client } from '../client.js';
+import { confirmAsk, preview } from '../confirm.js';
 import { follow, type Outcome } from '../follow.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, collect, collectNodes, connect, print } from '../options.js';
+import { renderPreview } from '../render/preview.js';
 import { renderEnd, renderOutcome } from '../report.js';
 import { toSelector } from '../target.js';
 import { watchOf } from '../watch.js';
@@ -19,8 +27,11 @@ const HELP = `
 Say which nodes with exactly one of --node, --group, --label and --all. Values are typed as the action
 announces them (see: muster actions). Durations are written 500ms, 30s, 10m or 24h.
 
+At a terminal, what changes something is shown first and has to be confirmed, unless --yes is there.
+
 Examples:
   $ muster run gather_info --node pump-7
+  $ muster run reload-config --all --dry-run
   $ muster run gather_info --node pump-7,pump-8
   $ muster run ping target=10.0.0.1 --group pumps --timeout 10s
   $ muster run reload-config --label site=north --label tier=edge --reason "ticket 4711" --yes
@@ -44,6 +55,7 @@ const RunOptions = z.object({
   stream: z.boolean().default(false),
   yes: z.boolean().default(false),
   detach: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
 });
 type RunOptions = z.infer<typeof RunOptions>;
 
@@ -63,6 +75,7 @@ export function runCommand(io: Io): Command {
     .option('--reason <text>', 'why, for the record')
     .option('--stream', 'show what the nodes print while it runs')
     .option('--detach', 'print the id at once and do not wait')
+    .option('--dry-run', 'show what it would come to, and ask for nothing')
     .option('-y, --yes', 'confirm an action that changes something')
     .addHelpText('after', HELP);
   return addConnectionOptions(command).action(async (action: string, words: string[], options: unknown) => {
@@ -71,11 +84,27 @@ export function runCommand(io: Io): Command {
     const target = toSelector(ask);
     const { client, isJson } = connect(options, io);
     const parameters = await typeParameters(client, action, typed);
-    const invocation = await create(client, { ...toBody(ask), action, target, parameters });
+    const body = { ...toBody(ask), action, target, parameters };
+    if (ask.dryRun) return showPreview(await preview(client, body), { isJson, io });
+    const confirmed = io.isInteractive && !ask.yes ? await confirmAsk(client, body, io) : body;
+    if (confirmed === undefined) return refrain(io);
+    const invocation = await create(client, confirmed);
     if (ask.detach) return print(io, { isJson, value: { invocation }, render: () => invocation.id });
     if (invocation.status === 'pending') tellPending(invocation, io);
     await report(client, { invocation, isJson, isLive: ask.stream && !isJson, io });
   });
+}
+
+/** Exit code 77 when it would not be taken. */
+function showPreview(shown: InvocationPreview, { isJson, io }: { isJson: boolean; io: Io }): void {
+  print(io, { isJson, value: shown, render: () => renderPreview(shown) });
+  const { kind } = shown.decision;
+  if (kind === 'denied' || kind === 'refused') io.exitWith(EXIT.notAllowed);
+}
+
+function refrain(io: Io): void {
+  io.stderr.write('Nothing was asked.\n');
+  io.exitWith(EXIT.failed);
 }
 
 function tellPending({ id, expires_at }: InvocationView, io: Io): void {

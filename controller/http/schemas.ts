@@ -69,9 +69,13 @@ export const Problem = z.object({
 });
 export type Problem = Readonly<z.infer<typeof Problem>>;
 
+/** Whether a node is connected now. */
+export const NodeState = z.enum(['online', 'offline', 'never_seen']);
+export type NodeState = z.infer<typeof NodeState>;
+
 export const NodeView = z.object({
   node: Id,
-  state: z.enum(['online', 'offline', 'never_seen']),
+  state: NodeState,
   agent_version: z.string().nullable(),
   groups: z.array(Id),
   labels: Labels,
@@ -147,6 +151,9 @@ export const CreateInvocation = z.strictObject({
   stream: z.boolean().default(false),
   spread: Spread.optional(),
   confirm: z.boolean().default(false).describe("An admin's or owner's own approval of a write"),
+  digest: Sha256Hex.optional().describe(
+    'Of a preview: with it the ask is refused when it would come to something else now',
+  ),
 });
 export type CreateInvocation = Readonly<z.infer<typeof CreateInvocation>>;
 
@@ -171,6 +178,37 @@ export const Counts = z.object({
 
 /** Who an invocation came from: a caller of this API, or a person on the node itself. */
 export const Origin = z.enum(['api', 'local']);
+
+/** What the policy would say of an ask; `code` and `detail` tell why when it would not be taken. */
+export const PreviewedDecision = z.object({
+  kind: z.enum(['approved', 'pending', 'denied', 'refused']),
+  code: z.string().nullable(),
+  detail: z.string().nullable(),
+});
+
+/** A node of a preview; `offers_action` is false where the node would reject it. */
+export const PreviewedNode = z.object({ node: Id, state: NodeState, offers_action: z.boolean() });
+
+/** What an ask would come to, without asking. */
+export const InvocationPreview = z.object({
+  action: ActionName,
+  target: Selector,
+  risk: Risk,
+  timeout: z.string(),
+  expires_in: z.string(),
+  digest: Sha256Hex.describe('Of what is asked and of whom; send it with the ask to get exactly this'),
+  decision: PreviewedDecision,
+  counts: z.object({
+    total: z.int(),
+    online: z.int(),
+    offline: z.int(),
+    never_seen: z.int(),
+    without_action: z.int().describe('Nodes that would reject it with unknown_action'),
+  }),
+  nodes: z.array(PreviewedNode).describe('Those that are away first, then by id; at most 200'),
+  nodes_left_out: z.int().describe('How many more there are'),
+});
+export type InvocationPreview = Readonly<z.infer<typeof InvocationPreview>>;
 
 export const InvocationView = z.object({
   id: z.string(),

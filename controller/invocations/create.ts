@@ -2,6 +2,7 @@ import { MusterError } from '../../protocol/errors.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
 import type { OpenExecutions } from '../dispatch/open-executions.js';
+import type { CreateInvocation } from '../http/schemas.js';
 import type { ControllerMetrics } from '../metrics.js';
 import type { Presence } from '../nodes/presence.js';
 import type { Registry } from '../nodes/registry.js';
@@ -46,6 +47,7 @@ export function createCreate(deps: CreateDeps): InvocationService['create'] {
       ask,
       defaultExpiresInMs: deps.defaultExpiresInMs,
     });
+    refuseUnlessAsSeen(ask, plan);
     const verdict = decide(principal, plan.risk, ask.confirm);
     if (verdict.kind === 'refused') throw new MusterError(verdict.code, verdict.detail);
     refuseTooMany(deps, plan);
@@ -62,6 +64,15 @@ export function createCreate(deps: CreateDeps): InvocationService['create'] {
     const counts = { ...noExecutions(), total: draft.executions.length, queued: draft.executions.length };
     return { invocation: toInvocationView(draft.row, counts), replayed: false };
   };
+}
+
+/** Who looked first asks for what they saw and nothing else. @throws {MusterError} plan_changed */
+function refuseUnlessAsSeen({ digest }: CreateInvocation, plan: Plan): void {
+  if (digest === undefined || digest === plan.digest) return;
+  throw new MusterError(
+    'plan_changed',
+    `It would run on other nodes or something else there now (${plan.targets.length} nodes)`,
+  );
 }
 
 /** @throws {MusterError} idempotency_conflict, denied_by_policy */

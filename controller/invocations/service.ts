@@ -11,6 +11,7 @@ import { createApprovals } from './approvals.js';
 import { type CancelDeps, createCancel } from './cancel.js';
 import { type CreateDeps, createCreate } from './create.js';
 import { assembleOutput } from './output.js';
+import { createPreview } from './preview.js';
 import { readStoredResult, toExecutionView, toInvocationView } from './views.js';
 
 /** Asks, and what became of them. Reads see what is committed. */
@@ -19,6 +20,7 @@ export function createInvocationService(deps: CreateDeps & CancelDeps): Invocati
   const get: InvocationService['get'] = (org, id) => findInvocation(store, org, id);
   return {
     create: createCreate(deps),
+    preview: createPreview(deps),
     get,
     cancel: createCancel(deps, get),
     ...createApprovals(deps),

@@ -1,3 +1,6 @@
+import type { NodeState } from '../http/schemas.js';
+import type { NodeRecord } from './registry.js';
+
 /**
  * Which nodes have said hello on this connection of ours to the broker, and when each was heard last. A guess that
  * only decides when to offer; what a node did, its signed messages say.
@@ -36,4 +39,10 @@ export function createPresence(): Presence {
       return connected.size;
     },
   };
+}
+
+/** Whether the node is connected, was once, or never. */
+export function stateOf(presence: Presence, { node, lastSeenMs }: Pick<NodeRecord, 'node' | 'lastSeenMs'>): NodeState {
+  if ((presence.lastSeenMs(node) ?? lastSeenMs) === null) return 'never_seen';
+  return presence.isConnected(node) ? 'online' : 'offline';
 }

@@ -9,7 +9,7 @@ import type { NodeService } from '../services.js';
 import type { Store } from '../store/store.js';
 import type { Offer } from './catalogue.js';
 import { hooksOf } from './hooks.js';
-import type { Presence } from './presence.js';
+import { type Presence, stateOf } from './presence.js';
 import { compareText, type NodeRecord, type Registry, recordsOf } from './registry.js';
 
 /** What is known of nodes, from memory but for what only one node is asked for. */
@@ -28,7 +28,7 @@ export function createNodeService(deps: {
     const offers = [...(catalogue?.values() ?? [])];
     return {
       node,
-      state: lastSeenMs === null ? 'never_seen' : presence.isConnected(node) ? 'online' : 'offline',
+      state: stateOf(presence, record),
       agent_version: record.agentVersion,
       groups: [...record.groups.keys()].sort(),
       labels: record.labels,

@@ -63,6 +63,7 @@ export function createScriptedServices({
         created.push(invocation);
         return { invocation, replayed: false };
       },
+      preview: async () => Promise.reject(new MusterError('plan_changed', 'Not scripted')),
       get: async (_org, id) => find(id),
       cancel: async (_principal, id) => find(id),
       approve: async (_principal, id) => find(id),

@@ -11,6 +11,7 @@ import {
   ENDED_STATUSES,
   InvocationAnswer,
   InvocationId,
+  InvocationPreview,
   InvocationView,
   PageQuery,
   pageOf,
@@ -56,6 +57,21 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
       const answer = await answerWhenDone(invocations, wait, invocation);
       return reply.code(ENDED_STATUSES.has(answer.invocation.status) ? 200 : 202).send(answer);
     },
+  });
+
+  app.route({
+    method: 'POST',
+    url: `${API}/invocations/preview`,
+    config: { rule: 'operator' },
+    schema: {
+      summary: 'See what an ask would come to',
+      description:
+        'Which nodes, how many of them are away, the risk and what the policy says. Nothing is stored. An ask that carries the `digest` is refused with plan_changed when it would come to something else by then.',
+      tags: ['invocations'],
+      body: CreateInvocation,
+      response: { 200: InvocationPreview, ...FAILURE },
+    },
+    handler: (request) => invocations.preview(principalOf(request), request.body),
   });
 
   app.route({

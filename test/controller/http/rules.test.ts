@@ -17,6 +17,7 @@ const EXPECTED = {
   'GET /api/v1/groups': 'viewer',
   'GET /api/v1/actions': 'viewer',
   'POST /api/v1/invocations': 'operator',
+  'POST /api/v1/invocations/preview': 'operator',
   'GET /api/v1/invocations': 'viewer',
   'GET /api/v1/invocations/:id': 'viewer',
   'POST /api/v1/invocations/:id/cancel': 'operator',

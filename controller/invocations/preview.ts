@@ -1,0 +1,52 @@
+import { formatDuration } from '../../protocol/durations.js';
+import type { InvocationPreview } from '../http/schemas.js';
+import { stateOf } from '../nodes/presence.js';
+import { type Decision, decide } from '../policy/decide.js';
+import type { InvocationService } from '../services.js';
+import { type CreateDeps, refuseTooMany } from './create.js';
+import { type Plan, planInvocation } from './plan.js';
+
+/** A preview names this many nodes. */
+const MAX_NAMED = 200;
+
+/** Plans and judges an ask as `create` does, and stores nothing. */
+export function createPreview(deps: CreateDeps): InvocationService['preview'] {
+  const { registry, defaultExpiresInMs } = deps;
+  return async (principal, ask) => {
+    const { action, target, confirm } = ask;
+    const plan = planInvocation(registry, { org: principal.org, ask, defaultExpiresInMs });
+    const decision = toDecision(decide(principal, plan.risk, confirm));
+    refuseTooMany(deps, plan);
+    const nodes = previewNodes(deps, plan, action);
+    const count = (passes: (node: (typeof nodes)[number]) => boolean): number => nodes.filter(passes).length;
+    return {
+      ...{ action, target, decision, risk: plan.risk, timeout: plan.timeout, digest: plan.digest },
+      expires_in: formatDuration(plan.expiresInMs),
+      counts: {
+        total: nodes.length,
+        online: count(({ state }) => state === 'online'),
+        offline: count(({ state }) => state === 'offline'),
+        never_seen: count(({ state }) => state === 'never_seen'),
+        without_action: count(({ offers_action }) => !offers_action),
+      },
+      nodes: nodes.slice(0, MAX_NAMED),
+      nodes_left_out: Math.max(0, nodes.length - MAX_NAMED),
+    };
+  };
+}
+
+function previewNodes({ presence }: CreateDeps, { targets }: Plan, action: string): InvocationPreview['nodes'] {
+  const nodes = targets.map(({ record }) => ({
+    node: record.node,
+    state: stateOf(presence, record),
+    offers_action: record.catalogue?.has(action) ?? false,
+  }));
+  return [...nodes.filter(({ state }) => state !== 'online'), ...nodes.filter(({ state }) => state === 'online')];
+}
+
+function toDecision(decision: Decision): InvocationPreview['decision'] {
+  const { kind } = decision;
+  if (kind === 'refused') return { kind, code: decision.code, detail: decision.detail };
+  if (kind === 'denied') return { kind, code: 'denied_by_policy', detail: decision.error };
+  return { kind, code: null, detail: null };
+}
