@@ -6,7 +6,7 @@ import type { Runs } from './ledger.js';
 /** A request may start this much before its `issued_at`. */
 const EARLY_MS = 120_000;
 /** From the agent's decision to start to the first line of a hook, on a machine that is busy. */
-const LAUNCH_MS = 2_000;
+export const LAUNCH_MS = 2_000;
 
 /** Everything that is wrong with one accepted execution. */
 export function judgeExecution(
