@@ -128,7 +128,7 @@ export async function createCore({
   const services: Services = {
     org,
     authenticate: (bearer) => principalOf(store, bearer, clock.nowMs()),
-    nodes: createNodeService({ store, registry, presence, openOn: open.countOf }),
+    nodes: createNodeService({ store, registry, presence, clock, openOn: open.countOf }),
     hooks: createHookService(shared),
     invocations: createInvocationService({ ...shared, dispatcher, cancellations, ...limits }),
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),

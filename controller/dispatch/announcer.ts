@@ -31,7 +31,7 @@ export function createAnnouncer(deps: {
 
   function ask(nodes: readonly string[]): void {
     for (const node of nodes) {
-      if (presence.isConnected(node)) continue;
+      if (presence.isConnected(node) || registry.get(node)?.key === undefined) continue; // one that polls listens to nothing
       controls
         .send(node, { kind: 'announce', capabilities: false })
         .catch((err: unknown) => log.debug({ err, node }, 'announce not published'));

@@ -149,6 +149,7 @@ async function enrollNew(
     password_groups: token.groups,
     capabilities_sha256: null,
     capabilities: null,
+    transport: 'mqtt',
   };
   const groups = readStrings(token.groups);
   await insertNode(tx, row, groups);

@@ -76,6 +76,7 @@ export type NodeState = z.infer<typeof NodeState>;
 export const NodeView = z.object({
   node: Id,
   state: NodeState,
+  transport: z.enum(['mqtt', 'http']).describe('http: it has no key, polls and reports with a token'),
   agent_version: z.string().nullable(),
   groups: z.array(Id),
   labels: Labels,
@@ -176,6 +177,9 @@ export const Counts = z.object({
   ...(Object.fromEntries(EXECUTION_STATUSES.map((s) => [s, z.int()])) as Record<ExecutionStatus, z.ZodInt>),
 });
 
+/** Whose word a result is: that of its node's key, or of whoever held the token of a node that polls. */
+export const Evidence = z.enum(['signature', 'token']);
+
 /** Who an invocation came from: a caller of this API, or a person on the node itself. */
 export const Origin = z.enum(['api', 'local']);
 
@@ -263,6 +267,7 @@ export const ExecutionView = z.object({
   error: z.string().nullable(),
   launched: z.enum(['yes', 'no', 'unknown']).nullable(),
   violation: Violation.nullable().describe('With integrity_check_failed: what was found'),
+  evidence: Evidence.nullable().describe('Whose word the result is; null while there is none'),
 });
 export type ExecutionView = Readonly<z.infer<typeof ExecutionView>>;
 

@@ -1,5 +1,4 @@
 import type { Output } from '../../protocol/messages/output.js';
-import type { Result } from '../../protocol/messages/result.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
@@ -11,13 +10,16 @@ import type { Registry } from '../nodes/registry.js';
 import type { Store } from '../store/store.js';
 import type { MissingOutput } from './missing-output.js';
 import type { Objections } from './objections.js';
+import type { StoredResult } from './reported-result.js';
 import { type Judged, storeEvidence } from './store-evidence.js';
 
 /** A verified result as it waits to be stored. */
 export type ResultEvidence = Readonly<{
   kind: 'result';
+  /** Whose word it is: the node's key, or the token of one that has none. */
+  evidence: 'signature' | 'token';
   node: string;
-  result: Result;
+  result: StoredResult;
   payloadSha256: string;
   jws: string;
 }>;
@@ -44,6 +46,8 @@ export type EvidenceDeps = Readonly<{
 export type EvidenceStore = Readonly<{
   /** A returned promise holds back whoever sends too fast, until there is room. */
   add: (evidence: Evidence) => void | Promise<void>;
+  /** For whoever waits for the answer: what became of it, once that is on disk. @throws {MusterError} storage_failed */
+  addNow: (evidence: ResultEvidence) => Promise<Judged['verdict'] | undefined>;
   /** Resolves when all that was added is stored. */
   drained: () => Promise<void>;
 }>;
@@ -87,6 +91,12 @@ export function createEvidenceStore(deps: EvidenceDeps): EvidenceStore {
       waiting.push(evidence);
       running ??= run();
       return waiting.length < MAX_WAITING ? undefined : new Promise((release) => held.push(release));
+    },
+    async addNow(evidence) {
+      const { judged, ended } = await deps.store.write((tx) => storeEvidence(tx, deps, [evidence]));
+      answer(deps, judged);
+      deps.events.ended(ended);
+      return judged[0]?.verdict;
     },
     async drained() {
       await running;

@@ -124,7 +124,14 @@ function takeResult(deps: IngestDeps, message: IncomingMessage): void | Promise<
     throw new MusterError('rate_limited', 'the node reports more local executions than may be stored at once');
   }
   const jws = message.payload.toString('latin1');
-  return deps.evidence.add({ kind: 'result', node, result, payloadSha256: sha256Hex(payload), jws });
+  return deps.evidence.add({
+    kind: 'result',
+    evidence: 'signature',
+    node,
+    result,
+    payloadSha256: sha256Hex(payload),
+    jws,
+  });
 }
 
 function takeOutput(deps: IngestDeps, message: IncomingMessage): void | Promise<void> {

@@ -92,7 +92,7 @@ async function addResults(
   const nowMs = clock.nowMs();
   const inserted = await insertResults(
     tx,
-    [...firsts.values()].map(({ node, result, payloadSha256, jws }) => ({
+    [...firsts.values()].map(({ node, result, payloadSha256, jws, evidence }) => ({
       execution_id: result.execution_id,
       node,
       status: result.status,
@@ -100,6 +100,7 @@ async function addResults(
       jws,
       chunks: result.chunks,
       received_at: nowMs,
+      evidence,
     })),
   );
   const added = [...firsts].flatMap(([key, each]) => (inserted.has(key) ? [each] : []));

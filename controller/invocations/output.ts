@@ -1,5 +1,5 @@
 import { sha256Hex } from '../../protocol/envelope.js';
-import type { Result } from '../../protocol/messages/result.js';
+import type { StoredResult } from '../ingest/reported-result.js';
 import type { ExecutionOutput } from '../services.js';
 import type { OutputRow } from '../store/outputs.js';
 
@@ -10,7 +10,7 @@ import type { OutputRow } from '../store/outputs.js';
  */
 export function assembleOutput(
   stream: 'stdout' | 'stderr',
-  { pieces, result }: { pieces: readonly OutputRow[]; result: Result | undefined },
+  { pieces, result }: { pieces: readonly OutputRow[]; result: StoredResult | undefined },
 ): ExecutionOutput {
   const truncated = result?.[`${stream}_truncated`] ?? false;
   const inline =
@@ -21,7 +21,7 @@ export function assembleOutput(
   return { stream, bytes: whole ?? longer, complete: whole !== undefined && !truncated, truncated };
 }
 
-function isWhole(bytes: Buffer, stream: 'stdout' | 'stderr', result: Result): boolean {
+function isWhole(bytes: Buffer, stream: 'stdout' | 'stderr', result: StoredResult): boolean {
   return bytes.length === result[`${stream}_bytes`] && sha256Hex(bytes) === result[`${stream}_sha256`];
 }
 

@@ -35,10 +35,10 @@ export function createPreview(deps: CreateDeps): InvocationService['preview'] {
   };
 }
 
-function previewNodes({ presence }: CreateDeps, { targets }: Plan, action: string): InvocationPreview['nodes'] {
+function previewNodes({ presence, clock }: CreateDeps, { targets }: Plan, action: string): InvocationPreview['nodes'] {
   const nodes = targets.map(({ record }) => ({
     node: record.node,
-    state: stateOf(presence, record),
+    state: stateOf(presence, record, clock.nowMs()),
     offers_action: record.catalogue?.has(action) ?? false,
   }));
   return [...nodes.filter(({ state }) => state !== 'online'), ...nodes.filter(({ state }) => state === 'online')];

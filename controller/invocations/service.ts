@@ -62,7 +62,7 @@ export function createInvocationService(deps: CreateDeps & CancelDeps): Invocati
       if (row === undefined) return undefined;
       const key = { executionId: row.execution_id, node };
       const stored = await findResult(store.read, key);
-      const result = stored === undefined ? undefined : readStoredResult(stored.jws);
+      const result = stored === undefined ? undefined : readStoredResult(stored);
       return assembleOutput(stream, { pieces: await listOutputs(store.read, key, stream), result });
     },
     async whenDone(org, id, { ms, signal }) {

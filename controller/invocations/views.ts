@@ -1,4 +1,3 @@
-import type { Selectable } from 'kysely';
 import { decodeBase64Url } from '../../protocol/base64url.js';
 import { parsePayload } from '../../protocol/envelope.js';
 import { Risk } from '../../protocol/messages/capabilities.js';
@@ -6,10 +5,11 @@ import { Parameters } from '../../protocol/messages/parameters.js';
 import { Result } from '../../protocol/messages/result.js';
 import { Selector } from '../../protocol/selectors.js';
 import { toTime } from '../../runtime/clock.js';
-import { ExecutionStatus, type ExecutionView, type InvocationView, Origin } from '../http/schemas.js';
+import { Evidence, ExecutionStatus, type ExecutionView, type InvocationView, Origin } from '../http/schemas.js';
+import { ReportedResult, type StoredResult } from '../ingest/reported-result.js';
 import type { ExecutionRow } from '../store/executions.js';
 import { type InvocationCounts, type InvocationRow, readInvocationStatus } from '../store/invocations.js';
-import type { Tables } from '../store/schema.js';
+import type { ResultRow } from '../store/results.js';
 
 /** An invocation as the API shows it. */
 export function toInvocationView(row: InvocationRow, counts: InvocationCounts): InvocationView {
@@ -37,14 +37,15 @@ export function toInvocationView(row: InvocationRow, counts: InvocationCounts): 
   };
 }
 
-/** The payload of a stored result: its signature was checked before it was stored. */
-export function readStoredResult(jws: string): Result {
-  return parsePayload(Result, decodeBase64Url(jws.split('.', 2)[1] ?? '') ?? Buffer.alloc(0));
+/** The payload of a stored result: its signature, or the token it came with, was checked before it was stored. */
+export function readStoredResult({ jws, evidence }: Pick<ResultRow, 'jws' | 'evidence'>): StoredResult {
+  const payload = decodeBase64Url(jws.split('.', 2)[1] ?? '') ?? Buffer.alloc(0);
+  return evidence === 'token' ? parsePayload(ReportedResult, payload) : parsePayload(Result, payload);
 }
 
 /** An execution as the API shows it, with the fields of its result when there is one. */
-export function toExecutionView(row: ExecutionRow, stored: Selectable<Tables['results']> | undefined): ExecutionView {
-  const result = stored === undefined ? undefined : readStoredResult(stored.jws);
+export function toExecutionView(row: ExecutionRow, stored: ResultRow | undefined): ExecutionView {
+  const result = stored === undefined ? undefined : readStoredResult(stored);
   return {
     execution_id: row.execution_id,
     invocation_id: row.invocation_id,
@@ -74,6 +75,7 @@ export function toExecutionView(row: ExecutionRow, stored: Selectable<Tables['re
     error: result?.error ?? null,
     launched: result?.launched ?? (row.error_code === null ? null : 'unknown'),
     violation: result?.violation ?? null,
+    evidence: stored === undefined ? null : Evidence.parse(stored.evidence),
   };
 }
 

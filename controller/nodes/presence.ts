@@ -41,8 +41,18 @@ export function createPresence(): Presence {
   };
 }
 
-/** Whether the node is connected, was once, or never. */
-export function stateOf(presence: Presence, { node, lastSeenMs }: Pick<NodeRecord, 'node' | 'lastSeenMs'>): NodeState {
-  if ((presence.lastSeenMs(node) ?? lastSeenMs) === null) return 'never_seen';
-  return presence.isConnected(node) ? 'online' : 'offline';
+/** Nodes that poll do so every 30 s: this one has missed one poll at most. */
+const POLLED_MS = 60_000;
+
+/** Whether the node is connected, or polls; was here once; or never. */
+export function stateOf(
+  presence: Presence,
+  record: Pick<NodeRecord, 'node' | 'key' | 'lastSeenMs'>,
+  nowMs: number,
+): NodeState {
+  const { node, key } = record;
+  const lastSeenMs = presence.lastSeenMs(node) ?? record.lastSeenMs;
+  if (lastSeenMs === null) return 'never_seen';
+  const isHere = key === undefined ? nowMs - lastSeenMs <= POLLED_MS : presence.isConnected(node);
+  return isHere ? 'online' : 'offline';
 }

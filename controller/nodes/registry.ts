@@ -11,7 +11,8 @@ import { type Catalogue, type CatalogueCache, createCatalogueCache } from './cat
 export type NodeRecord = Readonly<{
   node: string;
   org: string;
-  key: VerifyKey;
+  /** Undefined for a node that polls over HTTP: it signs nothing and has no place on the broker. */
+  key: VerifyKey | undefined;
   enrolledAtMs: number;
   labels: Labels;
   /** Group → member since. */
@@ -56,6 +57,7 @@ export async function loadRegistry(store: Store, org: string): Promise<Registry>
 
   function put(record: NodeRecord): void {
     nodes.set(record.node, record);
+    if (record.key === undefined) return;
     const { kid, key } = record.key;
     if (keys.get(kid)?.node !== record.node) keys.set(kid, { key, role: 'node', node: record.node });
   }
@@ -83,12 +85,13 @@ export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function toRecord({ row, groups, pins }: StoredNode, catalogues: CatalogueCache): NodeRecord {
+/** A stored node as it stands in the registry. */
+export function toRecord({ row, groups, pins }: StoredNode, catalogues: CatalogueCache): NodeRecord {
   const announced = row.capabilities === null ? undefined : parsePayload(Capabilities, Buffer.from(row.capabilities));
   return {
     node: row.node,
     org: row.org,
-    key: admitKey(JSON.parse(row.public_jwk)),
+    key: row.transport === 'http' ? undefined : admitKey(JSON.parse(row.public_jwk)),
     enrolledAtMs: row.enrolled_at,
     labels: readLabels(row.labels),
     groups: new Map(groups.map(({ group, since }) => [group, since])),

@@ -1,6 +1,6 @@
 import { MusterError } from '../../protocol/errors.js';
 import { Capabilities } from '../../protocol/messages/capabilities.js';
-import { toTime } from '../../runtime/clock.js';
+import { type Clock, toTime } from '../../runtime/clock.js';
 import { groupBy } from '../grouping.js';
 import type { ActionView, NodeView } from '../http/schemas.js';
 import { readCursor, toPage } from '../paging.js';
@@ -17,10 +17,11 @@ export function createNodeService(deps: {
   store: Store;
   registry: Registry;
   presence: Presence;
+  clock: Clock;
   /** How many executions of a node are open. */
   openOn: (node: string) => number;
 }): NodeService {
-  const { store, registry, presence, openOn } = deps;
+  const { store, registry, presence, clock, openOn } = deps;
 
   function view(record: NodeRecord): NodeView {
     const { node, catalogue } = record;
@@ -28,7 +29,8 @@ export function createNodeService(deps: {
     const offers = [...(catalogue?.values() ?? [])];
     return {
       node,
-      state: stateOf(presence, record),
+      state: stateOf(presence, record, clock.nowMs()),
+      transport: record.key === undefined ? 'http' : 'mqtt',
       agent_version: record.agentVersion,
       groups: [...record.groups.keys()].sort(),
       labels: record.labels,

@@ -12,12 +12,14 @@ export type Tables = Readonly<{
   nodes: NodeTable;
   node_groups: NodeGroupTable;
   hook_pins: HookPinTable;
+  node_tokens: NodeTokenTable;
   invocations: InvocationTable;
   idempotency_keys: IdempotencyKeyTable;
   requests: RequestTable;
   executions: ExecutionTable;
   results: ResultTable;
   outputs: OutputTable;
+  action_ids: ActionIdTable;
   audit: AuditTable;
 }>;
 
@@ -88,7 +90,22 @@ type NodeTable = {
   password_groups: string;
   capabilities_sha256: string | null;
   capabilities: string | null;
+  /** `mqtt`, or `http` for a node that has no key and fetches its work with a token. */
+  transport: Generated<string>;
 };
+
+/** What a node that only polls proves itself with. */
+type NodeTokenTable = {
+  id: string;
+  org: string;
+  node: string;
+  secret_sha256: string;
+  created_at: number;
+  created_by: string;
+};
+
+/** The names under which nodes that poll know what was queued for them: `org:node:milliseconds`. */
+type ActionIdTable = { action_id: string; org: string; node: string; invocation_id: string };
 
 type NodeGroupTable = { node: string; group: string; since: number };
 
@@ -159,6 +176,8 @@ type ExecutionTable = {
   ended_at: number | null;
   /** What the controller itself concluded; a result's own code stands in its payload. */
   error_code: string | null;
+  /** Under which key a node fetched it over HTTP; empty when it named none, null when it did not fetch it. */
+  handed_as: Generated<string | null>;
 };
 
 /** The signed result as it came: evidence that anybody with the node's public key can check. */
@@ -170,6 +189,8 @@ type ResultTable = {
   jws: string;
   chunks: number;
   received_at: number;
+  /** `signature`; or `token`: header and signature are empty, and only the token of its node vouches for it. */
+  evidence: Generated<string>;
 };
 
 type OutputTable = {
