@@ -2,6 +2,7 @@ import { denialOf, type Principal } from '../protocol/authorization.js';
 import { openBrokerToken } from '../protocol/broker-token.js';
 import type { KnownKey } from '../protocol/envelope.js';
 import { isMusterError } from '../protocol/errors.js';
+import type { RevocationSource } from './revocations-file.js';
 
 /** What a CONNECT packet asks for, as far as it decides whether the client may in. */
 export type ConnectAsk = Readonly<{
@@ -14,7 +15,13 @@ export type ConnectAsk = Readonly<{
 }>;
 
 /** Who may in until when, and the key that vouches for it. */
-export type Admission = Readonly<{ principal: Principal; expiresAtMs: number; kid: string }>;
+export type Admission = Readonly<{
+  principal: Principal;
+  expiresAtMs: number;
+  kid: string;
+  /** Of a node: the thumbprint of its key; undefined in passwords of releases before 0.2. */
+  nodeKey: string | undefined;
+}>;
 
 export const CONNECT_REFUSALS = ['session', 'keep_alive', 'credentials', 'client_id', 'will'] as const;
 export type ConnectRefusal = (typeof CONNECT_REFUSALS)[number];
@@ -38,8 +45,15 @@ export function admit(
     prefix,
     org,
     keyOf,
+    isRevoked,
     nowMs,
-  }: { prefix: string; org: string; keyOf: (kid: string) => KnownKey | undefined; nowMs: number },
+  }: {
+    prefix: string;
+    org: string;
+    keyOf: (kid: string) => KnownKey | undefined;
+    isRevoked: RevocationSource['isRevoked'];
+    nowMs: number;
+  },
 ): Admission | ConnectRefusal {
   if (!ask.clean) return 'session';
   if (ask.keepAliveSeconds === 0 || ask.keepAliveSeconds > MAX_KEEP_ALIVE_SECONDS) return 'keep_alive';
@@ -47,10 +61,16 @@ export function admit(
   const admission = open(ask.password, keyOf, nowMs);
   if (admission === undefined || admission.principal.org !== org) return 'credentials';
   const { principal } = admission;
+  if (isVoid(admission, isRevoked)) return 'credentials';
   if (ask.clientId !== principal.id || ask.username !== principal.id || !isIdOfRole(principal)) return 'client_id';
   if (ask.will !== undefined && denialOf(principal, prefix, { operation: 'publish', ...ask.will }) !== undefined)
     return 'will';
   return admission;
+}
+
+/** Whether a password that holds was given to a node that has been removed since. */
+export function isVoid({ principal, nodeKey }: Admission, isRevoked: RevocationSource['isRevoked']): boolean {
+  return principal.role === 'node' && isRevoked(principal.id, nodeKey);
 }
 
 /** The CONNACK return code of MQTT 3.1.1 that says it best [MQTT-3.2.2-3, table 3.1]. */

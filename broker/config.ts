@@ -32,6 +32,9 @@ export const BrokerConfig = z
     keys_file: File.default('./.muster/controller/public/keys.jws').describe(
       'Key list signed by the root key; read again within 1 s of a change',
     ),
+    revocations_file: File.default('./.muster/controller/public/revocations.jws').describe(
+      'Signed list of the nodes that were removed; read again within 1 s of a change, and none is removed without it',
+    ),
     max_packet_bytes: z
       .int()
       .min(16 * 1024)

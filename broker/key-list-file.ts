@@ -1,10 +1,11 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { KnownKey } from '../protocol/envelope.js';
 import { isMusterError, MusterError } from '../protocol/errors.js';
 import { type KeyList, openKeyList } from '../protocol/key-list.js';
 import { admitKey, type VerifyKey } from '../protocol/keys.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/logger.js';
+import { followFile } from './followed-file.js';
 
 /** Where the broker learns which keys may vouch for clients. */
 export type KeySource = Readonly<{
@@ -14,8 +15,6 @@ export type KeySource = Readonly<{
   notReady: () => string | undefined;
   stop: () => void;
 }>;
-
-const POLL_MS = 1000;
 
 /**
  * Reads a key list that the root key signed and follows the file: a newer version replaces the list within a second, a
@@ -36,13 +35,9 @@ export function startKeyListFile({
   log: Logger;
 }): KeySource {
   const root = readRoot(rootFile);
-  let seen = fingerprintOf(keysFile);
   let list = readKeyList(keysFile, root, org);
 
-  const timer = setInterval(() => {
-    const current = fingerprintOf(keysFile);
-    if (current === seen) return;
-    seen = current;
+  const stop = followFile(keysFile, () => {
     try {
       const next = readKeyList(keysFile, root, org);
       if (next.version > list.version) {
@@ -55,13 +50,13 @@ export function startKeyListFile({
       if (!isMusterError(error)) throw error;
       log.warn({ detail: error.message }, 'key list refused');
     }
-  }, POLL_MS);
+  });
 
   const isCurrent = (): boolean => clock.nowMs() < list.notAfterMs;
   return {
     keyOf: (kid) => (isCurrent() ? list.keys.get(kid) : undefined),
     notReady: () => (isCurrent() ? undefined : 'the key list has passed its not_after'),
-    stop: () => clearInterval(timer),
+    stop,
   };
 }
 
@@ -80,16 +75,6 @@ function readKeyList(file: string, root: VerifyKey, org: string): KeyList {
     return openKeyList(readFileSync(file, 'utf8').trim(), root, org);
   } catch (cause) {
     throw new MusterError('config_invalid', `broker.keys_file: ${file} is not a key list: ${textOf(cause)}`, { cause });
-  }
-}
-
-/** Changes whenever the file is written or replaced; empty while it cannot be read. */
-function fingerprintOf(file: string): string {
-  try {
-    const { ino, size, mtimeNs } = statSync(file, { bigint: true });
-    return `${ino}-${size}-${mtimeNs}`;
-  } catch {
-    return '';
   }
 }
 

@@ -7,6 +7,7 @@ import type { ClientRecord, Clients } from './clients.js';
 import type { BrokerConfig } from './config.js';
 import type { NoteDenial } from './denials.js';
 import type { BrokerMetrics } from './metrics.js';
+import type { RevocationSource } from './revocations-file.js';
 import { createThrottle } from './throttle.js';
 
 /** A client of ours holds at most 20 filters (16 groups, its own, the fleet's); hosts of other makes may split more. */
@@ -20,6 +21,7 @@ export type RuleDeps = Readonly<{
   config: BrokerConfig;
   clients: Clients;
   keyOf: (kid: string) => KnownKey | undefined;
+  isRevoked: RevocationSource['isRevoked'];
   metrics: BrokerMetrics;
   deny: NoteDenial;
   clock: Clock;
@@ -53,10 +55,10 @@ export function createRules(deps: RuleDeps): Rules {
 }
 
 function authenticate(record: ClientRecord, deps: RuleDeps): ConnectRefusal | undefined {
-  const { config, clock, keyOf } = deps;
+  const { config, clock, keyOf, isRevoked } = deps;
   if (record.ask === undefined) return 'credentials';
   const { prefix, org } = config;
-  const admission = admit(record.ask, { prefix, org, keyOf, nowMs: clock.nowMs() });
+  const admission = admit(record.ask, { prefix, org, keyOf, isRevoked, nowMs: clock.nowMs() });
   record.ask = undefined; // it holds the password
   if (typeof admission === 'string') return admission;
   record.admission = admission;

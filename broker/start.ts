@@ -6,6 +6,7 @@ import { withDeadline } from '../runtime/deadline.js';
 import type { Running } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
 import { startUsualMetricsServer } from '../runtime/metrics-server.js';
+import { isVoid } from './authentication.js';
 import { type Clients, createClients } from './clients.js';
 import type { BrokerConfig } from './config.js';
 import { createConnectionSlots } from './connection-slots.js';
@@ -14,6 +15,7 @@ import { type KeySource, startKeyListFile } from './key-list-file.js';
 import { type Ports, startListeners } from './listeners.js';
 import { createBrokerMetrics } from './metrics.js';
 import { createPersistence } from './persistence.js';
+import { type RevocationSource, startRevocationsFile } from './revocations-file.js';
 import { createRules } from './rules.js';
 import { guardStream } from './stream-guard.js';
 import { startSysTopics } from './sys-topics.js';
@@ -44,21 +46,33 @@ export async function startBroker({
 }): Promise<RunningBroker> {
   const { org, root_file: rootFile, keys_file: keysFile } = config;
   const source = keys ?? startKeyListFile({ rootFile, keysFile, org, clock, log });
+  const revocations = startRevocationsFile({ file: config.revocations_file, org, keyOf: source.keyOf, log });
   const clients = createClients();
   const metrics = createBrokerMetrics({ clients: () => clients.ready });
   const deny = createDenials({ log, clock, metrics });
-  const stops: (() => void | Promise<void>)[] = [source.stop];
+  const stops: (() => void | Promise<void>)[] = [source.stop, revocations.stop];
   const stop = async (): Promise<void> => {
     for (const each of stops.splice(0).reverse()) await each();
   };
 
   try {
-    const rules = createRules({ config, clients, keyOf: source.keyOf, metrics, deny, clock });
+    const rules = createRules({
+      config,
+      clients,
+      keyOf: source.keyOf,
+      isRevoked: revocations.isRevoked,
+      metrics,
+      deny,
+      clock,
+    });
     const aedes = await startAedes(config, rules);
     stops.push(() => closeAedes(aedes, log));
     followClients(aedes, clients, log);
     stops.push(startSysTopics({ aedes, clients, metrics, clock }));
-    const sweep = setInterval(() => endLapsed(clients, source, { deny, nowMs: clock.nowMs() }), SWEEP_MS);
+    const sweep = setInterval(
+      () => endLapsed(clients, { source, revocations }, { deny, nowMs: clock.nowMs() }),
+      SWEEP_MS,
+    );
     stops.push(() => clearInterval(sweep));
 
     const server = await startUsualMetricsServer(
@@ -125,12 +139,16 @@ function followClients(aedes: Aedes, clients: Clients, log: Logger): void {
   aedes.on('connectionError', (_client, err) => log.debug({ err }, 'connection broke before it was admitted'));
 }
 
-/** Ends what was let in by a password that has run out, or by a key that is no longer believed. */
-function endLapsed(clients: Clients, keys: KeySource, { deny, nowMs }: { deny: NoteDenial; nowMs: number }): void {
+/** Ends what was let in by a password that has run out, by a key that is no longer believed, or before it was removed. */
+function endLapsed(
+  clients: Clients,
+  { source, revocations }: { source: KeySource; revocations: RevocationSource },
+  { deny, nowMs }: { deny: NoteDenial; nowMs: number },
+): void {
   for (const { client, admission } of clients.connected()) {
     if (admission === undefined) continue;
-    const lapsed =
-      admission.expiresAtMs <= nowMs ? 'expired' : keys.keyOf(admission.kid) === undefined ? 'revoked' : undefined;
+    const isRevoked = source.keyOf(admission.kid) === undefined || isVoid(admission, revocations.isRevoked);
+    const lapsed = admission.expiresAtMs <= nowMs ? 'expired' : isRevoked ? 'revoked' : undefined;
     if (lapsed === undefined) continue;
     deny(lapsed, { clientId: client.id });
     client.close();

@@ -19,6 +19,7 @@ import { createAttempts } from './identity/attempts.js';
 import { createBrokerCredentials } from './identity/broker-credentials.js';
 import { createGate } from './identity/gate.js';
 import type { Keyring } from './identity/keyring.js';
+import { createRevocationsFile } from './identity/revocations-file.js';
 import { createUsers } from './identity/users.js';
 import { createEvidenceStore } from './ingest/evidence.js';
 import { createIngest, type Ingest } from './ingest/ingest.js';
@@ -30,6 +31,7 @@ import { expirePending } from './invocations/approvals.js';
 import { createInvocationService } from './invocations/service.js';
 import { createControllerMetrics } from './metrics.js';
 import { createHookService } from './nodes/hooks.js';
+import { createMembership } from './nodes/membership.js';
 import { createPresence, type Presence } from './nodes/presence.js';
 import { loadRegistry } from './nodes/registry.js';
 import { createNodeService } from './nodes/service.js';
@@ -124,11 +126,14 @@ export async function createCore({
     defaultExpiresInMs: parseDuration(config.default_expires_in) ?? 0,
     maxOpenPerNode: config.max_open_per_node,
   };
+  const revocations = createRevocationsFile(shared);
+  const membership = createMembership({ ...shared, controls, revocations });
+  await revocations.write();
   const attempts = createAttempts(clock);
   const services: Services = {
     org,
     authenticate: (bearer) => principalOf(store, bearer, clock.nowMs()),
-    nodes: createNodeService({ store, registry, presence, clock, openOn: open.countOf }),
+    nodes: createNodeService({ store, registry, presence, clock, openOn: open.countOf, membership }),
     hooks: createHookService(shared),
     invocations: createInvocationService({ ...shared, dispatcher, cancellations, ...limits }),
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
@@ -152,11 +157,13 @@ export async function createCore({
       await sweep(shared);
       await expirePending(shared, { org, nowMs: clock.nowMs() });
     },
-    tidy: () =>
-      store.write(async (tx) => {
+    async tidy() {
+      await store.write(async (tx) => {
         await deleteOldIdempotentUses(tx, clock.nowMs());
         await deleteExpiredTokens(tx, clock.nowMs());
-      }),
+      });
+      await revocations.write();
+    },
     async drain() {
       await ingest.drained();
       receipts.stop();

@@ -4,6 +4,7 @@ import type {
   ApiTokenCreated,
   ApiTokenView,
   BrokerCredential,
+  ChangeNode,
   ChangePassword,
   ChangeUser,
   CreateApiToken,
@@ -52,6 +53,16 @@ export type NodeService = Readonly<{
   list: (org: string, page: PageRequest) => Promise<Page<NodeView>>;
   get: (org: string, node: string) => Promise<NodeDetail | undefined>;
   groups: (org: string) => Promise<readonly GroupView[]>;
+  /**
+   * Replaces labels or groups; the node hears of it with its next welcome. Undefined when there is no such node.
+   * @throws {MusterError} overloaded, storage_failed
+   */
+  change: (principal: Principal, node: string, change: ChangeNode) => Promise<NodeDetail | undefined>;
+  /**
+   * Revokes the key of a node: it is believed by nobody when this resolves, our broker has been told, and what was open
+   * on it has ended. False when there is no such node. @throws {MusterError} overloaded, storage_failed
+   */
+  remove: (principal: Principal, node: string) => Promise<boolean>;
   /** What is offered, by name; of one node when it is named. @throws {MusterError} unknown_node */
   actions: (org: string, node?: string) => Promise<readonly ActionView[]>;
 }>;

@@ -13,6 +13,11 @@ export const BrokerClaims = z.object({
   sub: Id.describe('Client id: a node id, or ctl-… and mon-… for the other roles'),
   role: z.enum(['node', 'controller', 'monitor']),
   groups: z.array(Id).max(16),
+  node_key: z
+    .string()
+    .length(43)
+    .optional()
+    .describe('Of a node: the thumbprint of its key; the password ends when that key is revoked'),
   iat: z.int().min(0),
   exp: z.int().min(0),
 });
@@ -30,11 +35,11 @@ export function signBrokerToken(claims: BrokerClaims, signer: SigningKey): strin
 export function openBrokerToken(
   token: string,
   { keyOf, nowMs }: { keyOf: (kid: string) => KnownKey | undefined; nowMs: number },
-): { principal: Principal; expiresAtMs: number; kid: string } {
+): { principal: Principal; expiresAtMs: number; kid: string; nodeKey: string | undefined } {
   const { kid, payload } = openEnvelope(token, { typ: 'muster-broker+jwt', maxBytes: 4096, keyOf });
   const claims = parsePayload(BrokerClaims, payload);
-  const { role, sub, org, groups, iat, exp } = claims;
+  const { role, sub, org, groups, node_key: nodeKey, iat, exp } = claims;
   if (exp * 1000 <= nowMs) throw new MusterError('stale', 'the broker password has expired');
   if (exp - iat > MAX_BROKER_TOKEN_SECONDS) throw new MusterError('stale', 'the broker password lives too long');
-  return { principal: { role, id: sub, org, groups }, expiresAtMs: exp * 1000, kid };
+  return { principal: { role, id: sub, org, groups }, expiresAtMs: exp * 1000, kid, nodeKey };
 }

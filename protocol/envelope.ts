@@ -10,6 +10,7 @@ export const SIGNERS = {
   'muster-control': 'controller',
   'muster-enrolled': 'controller',
   'muster-broker+jwt': 'controller',
+  'muster-revocations': 'controller',
   'muster-keys': 'root',
   'muster-hello': 'node',
   'muster-ack': 'node',

@@ -150,6 +150,10 @@ export const ERROR_CODES = {
     'no result came in time; a late signed result still replaces this',
     'look at the node and its link',
   ),
+  node_removed: result(
+    'the node was removed while it was under way, so nobody will say whether it ran',
+    'look at the device',
+  ),
   internal: entry(['result', 'api'], {
     http: 500,
     meaning: 'a fault in Muster itself',

@@ -13,6 +13,7 @@ import { Reply } from './messages/reply.js';
 import { Request } from './messages/request.js';
 import { Result } from './messages/result.js';
 import { Status } from './messages/status.js';
+import { RevocationsPayload } from './revocations.js';
 import type { TopicKind } from './topics.js';
 
 /** What each topic carries: a JWS of this `typ`, plain JSON, or a sealed terminal frame. */
@@ -44,6 +45,7 @@ export const ENVELOPE_SCHEMAS = {
   'muster-reply': Reply,
   'muster-capabilities': Capabilities,
   'muster-keys': KeyListPayload,
+  'muster-revocations': RevocationsPayload,
   'muster-enroll': Enroll,
   'muster-enrolled': Enrolled,
   'muster-renew': Renew,

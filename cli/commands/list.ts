@@ -17,6 +17,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'nodes', summary: 'list the nodes', load: async () => (await import('./nodes.js')).nodesCommand },
   {
+    name: 'node',
+    summary: 'change the labels and groups of a node, or remove it',
+    load: async () => (await import('./node.js')).nodeCommand,
+  },
+  {
     name: 'actions',
     summary: 'list what the nodes offer',
     load: async () => (await import('./actions.js')).actionsCommand,

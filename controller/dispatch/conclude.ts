@@ -15,7 +15,7 @@ export type Conclusion =
   | Readonly<{ status: 'expired' }>
   /** It never starts: it had not left us, or its node said that it was cancelled before it came. */
   | Readonly<{ status: 'cancelled' }>
-  | Readonly<{ status: 'error'; errorCode: 'agent_lost' | 'journal_lost' }>;
+  | Readonly<{ status: 'error'; errorCode: 'agent_lost' | 'journal_lost' | 'node_removed' }>;
 
 export type ConcludeDeps = Readonly<{
   store: Store;

@@ -13,6 +13,7 @@ import type { EnrollmentService } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
 import { readLabels, readStrings } from '../store/json.js';
+import { findNodeKey, type NodeKeyRow } from '../store/node-keys.js';
 import { findNodeRow, insertNode, type NodeRow } from '../store/nodes.js';
 import type { Tables } from '../store/schema.js';
 import type { Store } from '../store/store.js';
@@ -83,8 +84,8 @@ async function admit(tx: Queries, deps: EnrollDeps, candidate: Candidate): Promi
     return invalid('The enrollment token is unknown');
   }
 
-  const known = await tx.selectFrom('nodes').selectAll().where('kid', '=', signer.kid).executeTakeFirst();
-  if (known !== undefined) return admitAgain(tx, known, { token, wanted: ask.node_id });
+  const key = await findNodeKey(tx, signer.kid);
+  if (key !== undefined) return admitAgain(tx, key, { token, wanted: ask.node_id });
 
   if (token.expires_at <= nowMs) return invalid('The enrollment token has expired');
   if (token.uses_left < 1) return invalid('The enrollment token is used up');
@@ -95,19 +96,34 @@ async function admit(tx: Queries, deps: EnrollDeps, candidate: Candidate): Promi
   if (token.node_id_pattern !== null && !matchesGlob(token.node_id_pattern, node)) {
     return notAllowed(`The token allows node ids that match ${token.node_id_pattern}`);
   }
-  if ((await findNodeRow(tx, node)) !== undefined) {
-    return { kind: 'refused', code: 'node_id_taken', detail: `A node ${node} is enrolled with another key` };
-  }
+  const taken = await whyTaken(tx, node);
+  if (taken !== undefined) return { kind: 'refused', code: 'node_id_taken', detail: taken };
   return enrollNew(tx, { token, node, candidate, org: deps.org });
+}
+
+/** Why nobody else may be called so now; undefined when nobody is, or whoever was has been removed. */
+async function whyTaken(tx: Queries, node: string): Promise<string | undefined> {
+  const row = await findNodeRow(tx, node);
+  if (row === undefined) return undefined;
+  if (row.revoked_at === null) return `A node ${node} is enrolled with another key`;
+  const open = await tx
+    .selectFrom('executions')
+    .select('execution_id')
+    .where('node', '=', node)
+    .where('open', '=', 1)
+    .limit(1)
+    .executeTakeFirst();
+  return open === undefined ? undefined : `The node ${node} was removed a moment ago: try again in a few seconds`;
 }
 
 /** A node that lost the answer asks again with the key that it kept. */
 async function admitAgain(
   tx: Queries,
-  row: NodeRow,
+  key: NodeKeyRow,
   { token, wanted }: { token: Token; wanted: string | undefined },
 ): Promise<Admission> {
-  if (row.revoked_at !== null) return invalid('The node was revoked');
+  const row = await findNodeRow(tx, key.node);
+  if (key.revoked_at !== null || row === undefined) return invalid('The node was removed: it needs a new key');
   if (row.token_id !== token.id) return invalid('The node was enrolled with another token');
   if (wanted !== undefined && wanted !== row.node) return notAllowed(`This key is enrolled as ${row.node}`);
   const groups = await tx.selectFrom('node_groups').select('group').where('node', '=', row.node).execute();
@@ -192,7 +208,11 @@ function answer(
   { keyring, clock, org, prefix, broker }: EnrollDeps,
   { row, groups, signer, tokenId }: { row: NodeRow; groups: readonly string[]; signer: VerifyKey; tokenId: string },
 ): string {
-  const { password } = issueBrokerPassword(keyring, { role: 'node', id: row.node, org, groups }, clock.nowMs());
+  const { password } = issueBrokerPassword(
+    keyring,
+    { role: 'node', id: row.node, org, groups, nodeKey: signer.kid },
+    clock.nowMs(),
+  );
   const enrolled: Enrolled = {
     v: 1,
     token_id: tokenId,

@@ -50,9 +50,9 @@ export function createRenewal(deps: {
       const record = registry.get(ask.node);
       if (record === undefined) throw new MusterError('unauthenticated', 'The node is not enrolled');
       const groups = [...record.groups.keys()];
-      const principal = { role: 'node', id: ask.node, org, groups } as const;
+      const principal = { role: 'node', id: ask.node, org, groups, nodeKey: record.key?.kid } as const;
       const { password, expiresAtMs } = issueBrokerPassword(keyring, principal, clock.nowMs());
-      registry.put({ ...record, passwordExpiresAtMs: expiresAtMs, passwordGroups: groups });
+      registry.update(record, { passwordExpiresAtMs: expiresAtMs, passwordGroups: groups });
       const changes = { password_expires_at: expiresAtMs, password_groups: JSON.stringify(groups) };
       await store.write((tx) => updateNode(tx, ask.node, changes));
       return { username: ask.node, password, expires_at: toTime(expiresAtMs) };

@@ -125,6 +125,17 @@ export const NodeDetail = NodeView.extend({
 });
 export type NodeDetail = Readonly<z.infer<typeof NodeDetail>>;
 
+/** Each that is given replaces what was there. */
+export const ChangeNode = z.strictObject({
+  labels: Labels.optional(),
+  groups: z
+    .array(Id)
+    .max(MAX_GROUPS)
+    .refine((groups) => new Set(groups).size === groups.length, 'names a group twice')
+    .optional(),
+});
+export type ChangeNode = Readonly<z.infer<typeof ChangeNode>>;
+
 export const GroupView = z.object({ group: Id, nodes: z.int().describe('How many nodes are members') });
 export type GroupView = Readonly<z.infer<typeof GroupView>>;
 

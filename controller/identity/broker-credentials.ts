@@ -10,12 +10,24 @@ import type { Keyring } from './keyring.js';
 /** A password for the broker and when it ends. */
 export type BrokerPassword = Readonly<{ password: string; expiresAtMs: number }>;
 
-/** Signs a broker password of the full seven days. */
-export function issueBrokerPassword(keyring: Keyring, principal: BrokerPrincipal, nowMs: number): BrokerPassword {
+/** Signs a broker password of the full seven days. That of a node names the node's key, and ends with it. */
+export function issueBrokerPassword(
+  keyring: Keyring,
+  principal: BrokerPrincipal & Readonly<{ nodeKey?: string | undefined }>,
+  nowMs: number,
+): BrokerPassword {
   const iat = Math.floor(nowMs / 1000);
   const exp = iat + MAX_BROKER_TOKEN_SECONDS;
-  const { id, org, role, groups } = principal;
-  const claims: BrokerClaims = { org, sub: id, role, groups: [...groups], iat, exp };
+  const { id, org, role, groups, nodeKey } = principal;
+  const claims: BrokerClaims = {
+    org,
+    sub: id,
+    role,
+    groups: [...groups],
+    iat,
+    exp,
+    ...(nodeKey && { node_key: nodeKey }),
+  };
   return { password: signBrokerToken(claims, keyring.keys.signing), expiresAtMs: exp * 1000 };
 }
 

@@ -69,12 +69,10 @@ export async function adoptCandidate(deps: CapabilityDeps, node: string, namedSh
       entries.map((entry) => ({ ...entry, atMs: nowMs, org, actor: `node:${node}` })),
     );
   });
-  const current = registry.get(node) ?? record;
-  registry.put({
-    ...current,
+  registry.update(record, {
     capabilitiesSha256: candidate.sha256,
     catalogue: registry.catalogues.of(candidate.value),
-    pins: new Map([...pins, ...current.pins]), // one that was accepted meanwhile counts
+    pins: new Map([...pins, ...(registry.get(node) ?? record).pins]), // one that was accepted meanwhile counts
   });
   deps.metrics.hooksChanged(changed);
   if (changed > 0) log.warn({ node, changed }, 'hooks differ from what was pinned');

@@ -49,8 +49,8 @@ export async function takeHello(deps: HelloDeps, message: IncomingMessage): Prom
   refuseOld(deps, record, hello);
   const wasOffered = openOn(deps.open, record.node).some(({ offered }) => offered);
   const lost = hasLostJournal(record, hello, wasOffered);
-  const { next, password } = meet(deps, { record, hello, lost });
-  await remember(deps, { record, next, hello, lost });
+  const { changes, password } = meet(deps, { record, hello, lost });
+  if (!(await remember(deps, { record, changes, hello, lost }))) return; // it was removed in that moment
   if (lost) await endOldEpoch(deps, record.node);
 
   await adoptCandidate(deps, record.node, hello.capabilities_sha256);
@@ -82,22 +82,37 @@ function refuseOld(
   nonces.set(node, [...seen, nonce].slice(-MAX_NONCES));
 }
 
+/** What a hello changes of a node. Its groups, labels and pins are people's, who may change them meanwhile. */
+type Meeting = Pick<
+  NodeRecord,
+  | 'agentVersion'
+  | 'bootId'
+  | 'processId'
+  | 'connection'
+  | 'formerProcesses'
+  | 'lastSeenMs'
+  | 'journalEpoch'
+  | 'journalSeq'
+  | 'welcomeSeq'
+  | 'passwordExpiresAtMs'
+  | 'passwordGroups'
+>;
+
 /** What the node is from now on, and its new password when it is time for one. */
 function meet(
   { clock, keyring, org }: HelloDeps,
   { record, hello, lost }: { record: NodeRecord; hello: Hello; lost: boolean },
-): { next: NodeRecord; password: string | undefined } {
+): { changes: Meeting; password: string | undefined } {
   const nowMs = clock.nowMs();
   const groups = [...record.groups.keys()];
   const hasNewGroups = groups.join() !== record.passwordGroups.join();
   const renewed =
     hasNewGroups || record.passwordExpiresAtMs - nowMs < PASSWORD_RENEWAL_MS
-      ? issueBrokerPassword(keyring, { role: 'node', id: record.node, org, groups }, nowMs)
+      ? issueBrokerPassword(keyring, { role: 'node', id: record.node, org, groups, nodeKey: record.key?.kid }, nowMs)
       : undefined;
   const isNewProcess = record.processId !== null && record.processId !== hello.process_id;
   const formerProcesses = isNewProcess ? [...record.formerProcesses, record.processId] : record.formerProcesses;
-  const next: NodeRecord = {
-    ...record,
+  const changes: Meeting = {
     agentVersion: hello.agent_version,
     bootId: hello.boot_id,
     processId: hello.process_id,
@@ -110,29 +125,30 @@ function meet(
     passwordExpiresAtMs: renewed?.expiresAtMs ?? record.passwordExpiresAtMs,
     passwordGroups: groups,
   };
-  return { next, password: renewed?.password };
+  return { changes, password: renewed?.password };
 }
 
+/** False when the node has been removed since its hello came. */
 async function remember(
   { store, registry, clock, org, log }: HelloDeps,
-  { record, next, hello, lost }: { record: NodeRecord; next: NodeRecord; hello: Hello; lost: boolean },
-): Promise<void> {
+  { record, changes, hello, lost }: { record: NodeRecord; changes: Meeting; hello: Hello; lost: boolean },
+): Promise<boolean> {
   const { node } = record;
   const isRestored = hello.last_welcome_seq > record.welcomeSeq;
   if (lost) log.warn({ node }, 'node lost its journal');
   if (isRestored) log.error({ node }, 'node has seen a later welcome: was the store restored from an older copy?');
   const events = [...(lost ? ['journal_lost'] : []), ...(isRestored ? ['store_older_than_node'] : [])];
   await store.write(async (tx) => {
-    await updateNode(tx, node, toColumns(next, hello));
+    await updateNode(tx, node, toColumns(changes, hello));
     await appendAudit(
       tx,
       events.map((event) => ({ atMs: clock.nowMs(), org, actor: `node:${node}`, event, subject: `node:${node}` })),
     );
   });
-  registry.put({ ...next, pins: registry.get(node)?.pins ?? next.pins }); // somebody may have accepted a hook meanwhile
+  return registry.update(record, changes) !== undefined;
 }
 
-function toColumns(next: NodeRecord, hello: Hello) {
+function toColumns(next: Meeting, hello: Hello) {
   return {
     agent_version: next.agentVersion,
     boot_id: next.bootId,

@@ -37,9 +37,8 @@ export function createHookService(deps: { store: Store; registry: Registry; cloc
       if (hook.checksum !== checksum)
         throw new MusterError('hook_changed', `The hook ${name} on ${node} has the checksum ${hook.checksum} by now`);
       await pin(deps, principal, { node, name, checksum });
-      const current = registry.get(node) ?? record;
-      const accepted = { ...current, pins: new Map([...current.pins, [name, checksum] as const]) };
-      registry.put(accepted);
+      const pins = new Map([...(registry.get(node) ?? record).pins, [name, checksum] as const]);
+      const accepted = registry.update(record, { pins }) ?? { ...record, pins };
       return (
         hooksOf(accepted).find((each) => each.name === name) ?? { ...hook, pinned_checksum: checksum, changed: false }
       );

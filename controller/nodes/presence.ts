@@ -9,6 +9,8 @@ export type Presence = Readonly<{
   isConnected: (node: string) => boolean;
   connected: (node: string, atMs: number) => void;
   disconnected: (node: string) => void;
+  /** The node was removed. */
+  forget: (node: string) => void;
   /** Our own link broke: nothing is known of anybody. */
   forgetAll: () => void;
   /** A verified message came. */
@@ -29,6 +31,10 @@ export function createPresence(): Presence {
     },
     disconnected: (node) => {
       connected.delete(node);
+    },
+    forget(node) {
+      connected.delete(node);
+      lastSeen.delete(node);
     },
     forgetAll: () => connected.clear(),
     seen: (node, atMs) => {

@@ -43,6 +43,10 @@ export type Registry = Readonly<{
   get: (node: string) => NodeRecord | undefined;
   all: () => Iterable<NodeRecord>;
   put: (record: NodeRecord) => void;
+  /** Changes what is known of a node; nothing when it was removed, or came back under another key, since it was read. */
+  update: (known: NodeRecord, changes: Partial<Omit<NodeRecord, 'node' | 'org' | 'key'>>) => NodeRecord | undefined;
+  /** The node was removed: nothing that its key signs is believed from here on. */
+  remove: (node: string) => void;
   /** The key with this thumbprint, and which node it belongs to. */
   keyOf: (kid: string) => (KnownKey & Readonly<{ node: string }>) | undefined;
   catalogues: CatalogueCache;
@@ -62,11 +66,27 @@ export async function loadRegistry(store: Store, org: string): Promise<Registry>
     if (keys.get(kid)?.node !== record.node) keys.set(kid, { key, role: 'node', node: record.node });
   }
 
+  function update(known: NodeRecord, changes: Partial<NodeRecord>): NodeRecord | undefined {
+    const current = nodes.get(known.node);
+    if (current?.key?.kid !== known.key?.kid || current?.enrolledAtMs !== known.enrolledAtMs) return undefined;
+    const next = { ...current, ...changes };
+    nodes.set(next.node, next);
+    return next;
+  }
+
+  function remove(node: string): void {
+    const kid = nodes.get(node)?.key?.kid;
+    nodes.delete(node);
+    if (kid !== undefined) keys.delete(kid);
+  }
+
   for (const stored of await listNodeRows(store.read, org)) put(toRecord(stored, catalogues));
   return {
     get: (node) => nodes.get(node),
     all: () => nodes.values(),
     put,
+    update,
+    remove,
     keyOf: (kid) => keys.get(kid),
     catalogues,
     get size() {

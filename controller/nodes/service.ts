@@ -2,17 +2,18 @@ import { MusterError } from '../../protocol/errors.js';
 import { Capabilities } from '../../protocol/messages/capabilities.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
 import { groupBy } from '../grouping.js';
-import type { ActionView, NodeView } from '../http/schemas.js';
+import type { ActionView, NodeDetail, NodeView } from '../http/schemas.js';
 import { readCursor, toPage } from '../paging.js';
 import { riskOf } from '../policy/risks.js';
 import type { NodeService } from '../services.js';
 import type { Store } from '../store/store.js';
 import type { Offer } from './catalogue.js';
 import { hooksOf } from './hooks.js';
+import type { Membership } from './membership.js';
 import { type Presence, stateOf } from './presence.js';
 import { compareText, type NodeRecord, type Registry, recordsOf } from './registry.js';
 
-/** What is known of nodes, from memory but for what only one node is asked for. */
+/** What is known of nodes, from memory but for what only one node is asked for, and what people change of them. */
 export function createNodeService(deps: {
   store: Store;
   registry: Registry;
@@ -20,8 +21,9 @@ export function createNodeService(deps: {
   clock: Clock;
   /** How many executions of a node are open. */
   openOn: (node: string) => number;
+  membership: Membership;
 }): NodeService {
-  const { store, registry, presence, clock, openOn } = deps;
+  const { store, registry, presence, clock, openOn, membership } = deps;
 
   function view(record: NodeRecord): NodeView {
     const { node, catalogue } = record;
@@ -44,17 +46,24 @@ export function createNodeService(deps: {
     };
   }
 
+  async function get(org: string, node: string): Promise<NodeDetail | undefined> {
+    const record = registry.get(node);
+    if (record?.org !== org) return undefined;
+    return { ...view(record), limits: await findLimits(store, node), hook_checksums: hooksOf(record) };
+  }
+
   return {
     async list(org, { limit, cursor }) {
       const after = readCursor(cursor) ?? '';
       const nodes = recordsOf(registry, org).filter(({ node }) => node > after);
       return toPage(nodes, { limit, keyOf: ({ node }) => node, toItem: view });
     },
-    async get(org, node) {
-      const record = registry.get(node);
-      if (record?.org !== org) return undefined;
-      return { ...view(record), limits: await findLimits(store, node), hook_checksums: hooksOf(record) };
+    get,
+    async change(principal, node, change) {
+      const isThere = await membership.change(principal, node, change);
+      return isThere ? get(principal.org, node) : undefined;
     },
+    remove: membership.remove,
     async groups(org) {
       const members = recordsOf(registry, org).flatMap(({ groups }) => [...groups.keys()]);
       return [...groupBy(members, (group) => group)]

@@ -32,23 +32,68 @@ export function findNodeRow(queries: Queries, node: string): Promise<NodeRow | u
   return queries.selectFrom('nodes').selectAll().where('node', '=', node).executeTakeFirst();
 }
 
-/** Adds a node that was just enrolled, with its groups. */
+/** Adds a node that was just enrolled, with its key and groups; one that was removed before is the same row anew. */
 export async function insertNode(
   tx: Queries,
   row: Insertable<Tables['nodes']>,
   groups: readonly string[],
 ): Promise<void> {
-  await tx.insertInto('nodes').values(row).execute();
-  if (groups.length === 0) return;
+  const { node, org, kid, public_jwk, enrolled_at, transport } = row;
+  await tx
+    .insertInto('nodes')
+    .values(row)
+    .onConflict((conflict) => conflict.column('node').doUpdateSet(row))
+    .execute();
+  if (transport !== 'http') {
+    await tx.insertInto('node_keys').values({ kid, node, org, public_jwk, enrolled_at, revoked_at: null }).execute();
+  }
+  await insertGroups(
+    tx,
+    groups.map((group) => ({ node, group, since: enrolled_at })),
+  );
+}
+
+/** Removes a node: its key or token is revoked, and only what it did is left. False when it was removed before. */
+export async function revokeNode(tx: Queries, node: string, nowMs: number): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('nodes')
+    .set({ revoked_at: nowMs })
+    .where('node', '=', node)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
+  if (Number(numUpdatedRows) === 0) return false;
+  await tx
+    .updateTable('node_keys')
+    .set({ revoked_at: nowMs })
+    .where('node', '=', node)
+    .where('revoked_at', 'is', null)
+    .execute();
+  await tx.deleteFrom('node_tokens').where('node', '=', node).execute();
+  await tx.deleteFrom('node_groups').where('node', '=', node).execute();
+  await tx.deleteFrom('hook_pins').where('node', '=', node).execute();
+  return true;
+}
+
+/** The groups of a node from now on. */
+export async function replaceGroups(tx: Queries, node: string, groups: ReadonlyMap<string, number>): Promise<void> {
+  await tx.deleteFrom('node_groups').where('node', '=', node).execute();
+  await insertGroups(
+    tx,
+    [...groups].map(([group, since]) => ({ node, group, since })),
+  );
+}
+
+async function insertGroups(tx: Queries, rows: readonly Insertable<Tables['node_groups']>[]): Promise<void> {
+  if (rows.length === 0) return;
   await tx
     .insertInto('node_groups')
-    .values(groups.map((group) => ({ node: row.node, group, since: row.enrolled_at })))
+    .values([...rows])
     .execute();
 }
 
-/** Changes columns of one node. */
+/** Changes columns of one node, unless it has been removed. */
 export async function updateNode(tx: Queries, node: string, changes: Updateable<Tables['nodes']>): Promise<void> {
-  await tx.updateTable('nodes').set(changes).where('node', '=', node).execute();
+  await tx.updateTable('nodes').set(changes).where('node', '=', node).where('revoked_at', 'is', null).execute();
 }
 
 /** Pins hooks that were seen for the first time. */

@@ -10,6 +10,7 @@ export type Tables = Readonly<{
   api_tokens: ApiTokenTable;
   enrollment_tokens: EnrollmentTokenTable;
   nodes: NodeTable;
+  node_keys: NodeKeyTable;
   node_groups: NodeGroupTable;
   hook_pins: HookPinTable;
   node_tokens: NodeTokenTable;
@@ -106,6 +107,16 @@ type NodeTokenTable = {
 
 /** The names under which nodes that poll know what was queued for them: `org:node:milliseconds`. */
 type ActionIdTable = { action_id: string; org: string; node: string; invocation_id: string };
+
+/** Every key of a node, also those that were revoked when it was removed. */
+type NodeKeyTable = {
+  kid: string;
+  node: string;
+  org: string;
+  public_jwk: string;
+  enrolled_at: number;
+  revoked_at: number | null;
+};
 
 type NodeGroupTable = { node: string; group: string; since: number };
 

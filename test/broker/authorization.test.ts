@@ -106,7 +106,8 @@ for (const principal of PRINCIPALS) {
     const clients = createClients();
     const metrics = createBrokerMetrics({ clients: () => 0 });
     const noKey = (): undefined => undefined;
-    const rules = createRules({ config, clients, metrics, clock: SYSTEM_CLOCK, keyOf: noKey, deny: () => undefined });
+    const open = { keyOf: noKey, isRevoked: () => false, deny: () => undefined };
+    const rules = createRules({ config, clients, metrics, clock: SYSTEM_CLOCK, ...open });
     const aedes = await Aedes.createBroker();
     t.after(() => new Promise<void>((closed) => aedes.close(closed)));
     const stream = new PassThrough();
@@ -114,7 +115,7 @@ for (const principal of PRINCIPALS) {
     t.after(() => client.close());
     clients.add(client, { address: '', guard: guardStream(stream, { onViolation: () => undefined }) });
     const record = clients.of(client);
-    if (record !== undefined) record.admission = { principal, expiresAtMs: 0, kid: '' };
+    if (record !== undefined) record.admission = { principal, expiresAtMs: 0, kid: '', nodeKey: undefined };
 
     for (const { topic } of TARGETS) {
       const packet = {

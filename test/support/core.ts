@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { BrokerConfig } from '../../broker/config.js';
 import { startBroker } from '../../broker/start.js';
 import { ControllerConfig } from '../../controller/config.js';
@@ -44,7 +45,13 @@ export async function startTestCore(
   t.after(keyring.stop);
   const { rootFile, listFile } = keyring.keys;
   const broker = await startBroker({
-    config: BrokerConfig.parse({ port: 0, metrics_port: 0, root_file: rootFile, keys_file: listFile }),
+    config: BrokerConfig.parse({
+      port: 0,
+      metrics_port: 0,
+      root_file: rootFile,
+      keys_file: listFile,
+      revocations_file: join(dirname(listFile), 'revocations.jws'),
+    }),
     log,
     clock,
   });

@@ -196,6 +196,13 @@ export const ENVELOPE_EXAMPLES: { readonly [T in EnvelopeType]: z.input<(typeof 
     keys: [{ kty: 'OKP', crv: 'Ed25519', x: PUBLIC_X, kid: THUMBPRINT }],
     not_after: '2026-12-21T10:00:00Z',
   },
+  'muster-revocations': {
+    v: 1,
+    org: 'default',
+    version: 3,
+    issued_at: ISSUED_AT,
+    nodes: [{ node: 'pump-3', node_key: THUMBPRINT }],
+  },
   'muster-enroll': {
     v: 1,
     token: `met_k3v9x2p7_${'a'.repeat(32)}_${THUMBPRINT}`,
@@ -221,6 +228,7 @@ export const ENVELOPE_EXAMPLES: { readonly [T in EnvelopeType]: z.input<(typeof 
     sub: 'pump-7',
     role: 'node',
     groups: ['pumps'],
+    node_key: THUMBPRINT,
     iat: 1_795_600_000,
     exp: 1_795_686_400,
   },

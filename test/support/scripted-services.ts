@@ -49,6 +49,8 @@ export function createScriptedServices({
     nodes: {
       list: async () => EMPTY_PAGE,
       get: async () => undefined,
+      change: async () => undefined,
+      remove: async () => false,
       groups: async () => [{ group: 'pumps', nodes: 2 }],
       actions: async (_org, node) => {
         if (node !== undefined) throw new MusterError('unknown_node', `No node ${node} is enrolled`);

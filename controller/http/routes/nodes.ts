@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Id } from '../../../protocol/ids.js';
-import { ActionView, GroupView, NodeDetail, NodeView, PageQuery, pageOf } from '../schemas.js';
+import { ActionView, ChangeNode, GroupView, NodeDetail, NodeView, PageQuery, pageOf } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage, wholePage } from './route.js';
 
 /** The inventory: nodes, their groups and what they offer. */
@@ -29,6 +29,40 @@ export function nodeRoutes(app: App, { services: { nodes } }: RouteDeps): void {
       response: { 200: NodeDetail, ...FAILURE },
     },
     handler: async (request) => found(await nodes.get(principalOf(request).org, request.params.node), 'such node'),
+  });
+
+  app.route({
+    method: 'PATCH',
+    url: `${API}/nodes/:node`,
+    config: { rule: 'admin' },
+    schema: {
+      summary: 'Change the labels or the groups of a node',
+      description: 'What is given replaces what was there. The node hears of it at once, or when it comes.',
+      tags: ['fleet'],
+      params: z.strictObject({ node: Id }),
+      body: ChangeNode,
+      response: { 200: NodeDetail, ...FAILURE },
+    },
+    handler: async (request) =>
+      found(await nodes.change(principalOf(request), request.params.node, request.body), 'such node'),
+  });
+
+  app.route({
+    method: 'DELETE',
+    url: `${API}/nodes/:node`,
+    config: { rule: 'admin' },
+    schema: {
+      summary: 'Remove a node',
+      description:
+        'Its key is believed by nobody from then on, our broker ends its connection within seconds, and what was open on it ends. What it did before stays. The name is free for a node with another key.',
+      tags: ['fleet'],
+      params: z.strictObject({ node: Id }),
+      response: { 204: z.undefined().describe('Done'), ...FAILURE },
+    },
+    handler: async (request, reply) => {
+      found((await nodes.remove(principalOf(request), request.params.node)) || undefined, 'such node');
+      return reply.code(204).send();
+    },
   });
 
   app.route({

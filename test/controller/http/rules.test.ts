@@ -12,6 +12,8 @@ import { createScriptedServices, tokenOf } from '../../support/scripted-services
 const EXPECTED = {
   'GET /api/v1/nodes': 'viewer',
   'GET /api/v1/nodes/:node': 'viewer',
+  'PATCH /api/v1/nodes/:node': 'admin',
+  'DELETE /api/v1/nodes/:node': 'admin',
   'GET /api/v1/hooks': 'viewer',
   'POST /api/v1/nodes/:node/hooks/:name/accept': 'admin',
   'GET /api/v1/groups': 'viewer',
