@@ -48,7 +48,7 @@ export function watchOf(
 
 /** One line that is written over by the next. */
 function showProgress({ stderr }: Pick<Io, 'stderr'>, { id, counts }: InvocationView): void {
-  const open = counts.queued + counts.sent + counts.accepted;
+  const open = counts.held + counts.queued + counts.sent + counts.accepted;
   const line = `${counts.total - open} of ${counts.total} done, ${counts.accepted} running (${id})`;
   stderr.write(`${ERASE_LINE}${line.slice(0, (stderr.columns ?? 80) - 1)}`);
 }

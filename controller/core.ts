@@ -11,6 +11,7 @@ import { createControls } from './dispatch/controls.js';
 import { createDispatcher } from './dispatch/dispatcher.js';
 import { loadOpenExecutions } from './dispatch/load-open.js';
 import { createMarks } from './dispatch/marks.js';
+import { createRollouts } from './dispatch/rollouts.js';
 import { sweep } from './dispatch/sweeper.js';
 import { createEnrollmentService } from './enrollment/service.js';
 import { createInvocationEvents } from './events/invocation-events.js';
@@ -96,6 +97,7 @@ export async function createCore({
   });
   const shared = { store, keyring, registry, presence, open, link, marks, events, metrics, clock, log, org, random };
   const dispatcher = createDispatcher(shared);
+  const rollouts = createRollouts({ ...shared, dispatcher });
   const controls = createControls(shared);
   const cancellations = createCancellations({ ...shared, controls });
   const refusals = createRefusals({ log, clock, count: metrics.refused });
@@ -149,6 +151,7 @@ export async function createCore({
     tick() {
       clockWatch.tick();
       dispatcher.tick();
+      rollouts.tick();
       cancellations.tick();
       announcer.tick();
       missingOutput.tick();

@@ -34,6 +34,6 @@ export function cancelCommand(io: Io): Command {
 
 function renderCancel({ invocation: { id, status, counts, error } }: InvocationAnswer): string {
   if (ENDED_STATUSES.has(status)) return `${id} is ${status}${error === null ? '' : ` (${error})`}`;
-  const open = counts.queued + counts.sent + counts.accepted;
+  const open = counts.held + counts.queued + counts.sent + counts.accepted;
   return `${id} is to be cancelled; ${open} of ${counts.total} nodes have not answered yet. Look with: muster show ${id}`;
 }

@@ -13,6 +13,7 @@ import { isMusterError } from '../../protocol/errors.js';
 import type { Parameters } from '../../protocol/messages/parameters.js';
 import { EXIT } from '../../runtime/exit-codes.js';
 import { readParameters, type TypedParameters, toParameters } from '../../runtime/parameters.js';
+import { BatchOptions, toBatch } from '../batch.js';
 import type { Client } from '../client.js';
 import { confirmAsk, preview } from '../confirm.js';
 import { follow, type Outcome } from '../follow.js';
@@ -35,6 +36,7 @@ Examples:
   $ muster run gather_info --node pump-7,pump-8
   $ muster run ping target=10.0.0.1 --group pumps --timeout 10s
   $ muster run reload-config --label site=north --label tier=edge --reason "ticket 4711" --yes
+  $ muster run update-firmware --group pumps --batch 10% --pause 5m --max-failed 2
   $ muster run gather_info --all --json | jq '.executions[] | {node, status, exit_code}'
 
 Ctrl-C leaves the action running and prints its id; muster show ID tells how it ended, muster cancel ID ends it.
@@ -56,6 +58,7 @@ const RunOptions = z.object({
   yes: z.boolean().default(false),
   detach: z.boolean().default(false),
   dryRun: z.boolean().default(false),
+  ...BatchOptions.shape,
 });
 type RunOptions = z.infer<typeof RunOptions>;
 
@@ -75,6 +78,10 @@ export function runCommand(io: Io): Command {
     .option('--reason <text>', 'why, for the record')
     .option('--stream', 'show what the nodes print while it runs')
     .option('--detach', 'print the id at once and do not wait')
+    .option('--batch <n|p%>', 'so many nodes at a time, the next when these have ended')
+    .option('--pause <duration>', 'between two batches')
+    .option('--batch-wait <duration>', 'how long the nodes of a batch may take to accept it')
+    .option('--max-failed <n|p%>', 'begin no further batch when more have failed (0 unless given)')
     .option('--dry-run', 'show what it would come to, and ask for nothing')
     .option('-y, --yes', 'confirm an action that changes something')
     .addHelpText('after', HELP);
@@ -111,8 +118,9 @@ function tellPending({ id, expires_at }: InvocationView, io: Io): void {
   io.stderr.write(`It waits for an admin or an owner until ${expires_at}: muster approve ${id}\n`);
 }
 
-function toBody({ timeout, expiresIn, reason, stream, yes }: RunOptions): Readonly<Record<string, unknown>> {
-  return { timeout, expires_in: expiresIn, reason, stream, confirm: yes };
+function toBody(options: RunOptions): Readonly<Record<string, unknown>> {
+  const { timeout, expiresIn, reason, stream, yes } = options;
+  return { timeout, expires_in: expiresIn, reason, stream, confirm: yes, batch: toBatch(options) };
 }
 
 /**

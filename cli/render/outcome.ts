@@ -1,4 +1,4 @@
-import type { ExecutionView } from '../../controller/http/schemas.js';
+import type { ExecutionView, InvocationView } from '../../controller/http/schemas.js';
 import { formatDuration } from '../../protocol/durations.js';
 import { describeSelector } from '../../protocol/selectors.js';
 import { escapeOutput, escapeText } from '../../runtime/terminal-text.js';
@@ -65,6 +65,7 @@ export function renderInvocation({ invocation }: Outcome): string {
     ['origin', invocation.origin === 'local' ? 'local: on the node itself' : null],
     ['action', [action, ...asked].join(' ')],
     ['target', describeSelector(target)],
+    ['batches', batchesOf(invocation)],
     ['risk', invocation.risk],
     ['reason', reason],
     ['error', error],
@@ -82,6 +83,18 @@ export function renderInvocation({ invocation }: Outcome): string {
     .filter(([, value]) => value !== null)
     .map(([name, value]) => `${`${name}:`.padEnd(12)}${escapeText(value ?? '')}\n`)
     .join('');
+}
+
+/** `2 of 10 begun, 5m apart, stopped at …`; null without batches. */
+function batchesOf({ batch }: InvocationView): string | null {
+  if (batch === null) return null;
+  const { begun, count, pause, stopped_at } = batch;
+  const parts = [
+    `${begun} of ${count} begun`,
+    pause === undefined ? undefined : `${pause} apart`,
+    stopped_at === null ? undefined : `stopped at ${stopped_at}`,
+  ];
+  return parts.filter((part) => part !== undefined).join(', ');
 }
 
 /** When each execution was offered, accepted, finished and its result stored. */

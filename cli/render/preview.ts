@@ -7,7 +7,7 @@ const SHOWN_NODES = 8;
 
 /** What an ask would come to, a line for each fact. */
 export function renderPreview(preview: InvocationPreview): string {
-  const { action, target, counts, risk, timeout, expires_in, digest } = preview;
+  const { action, target, counts, risk, batches, timeout, expires_in, digest } = preview;
   const { total, without_action: without } = counts;
   const fields: readonly (readonly [string, string | undefined])[] = [
     ['action', action],
@@ -18,6 +18,7 @@ export function renderPreview(preview: InvocationPreview): string {
       'not offered',
       without === 0 ? undefined : `by ${namesOf(preview, without, ({ offers_action }) => !offers_action)}`,
     ],
+    ['batches', batches === 1 ? undefined : String(batches)],
     ['risk', risk],
     ['time-out', timeout],
     ['expires in', expires_in],

@@ -6,7 +6,7 @@ import {
 } from '../../controller/http/schemas.js';
 import type { Cell } from './table.js';
 
-const OPEN: ReadonlySet<ExecutionStatus> = new Set(['queued', 'sent', 'accepted']);
+const OPEN: ReadonlySet<ExecutionStatus> = new Set(['held', 'queued', 'sent', 'accepted']);
 
 export function invocationCell(status: InvocationStatus): Cell {
   if (!ENDED_STATUSES.has(status)) return { text: status, tone: 'dim' };
@@ -22,7 +22,7 @@ export function executionCell(status: ExecutionStatus): Cell {
 export function noteOf(execution: ExecutionView): string {
   const { status, reason, error_code, error, launched, provisional, unreachable, cancelling } = execution;
   const parts = [
-    status === 'rejected' ? reason : null,
+    status === 'rejected' || reason === 'batch_stopped' ? reason : null,
     error_code === null ? null : `${error_code}${error === null ? '' : `: ${error}`}`,
     launched === null ? null : `launched: ${launched}`,
     provisional ? 'concluded by the controller' : null,

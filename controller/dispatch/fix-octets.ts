@@ -1,4 +1,5 @@
 import { Parameters } from '../../protocol/messages/parameters.js';
+import { MAX_REQUEST_WINDOW_MS } from '../../protocol/messages/request.js';
 import type { Clock } from '../../runtime/clock.js';
 import { type FixedRequest, fixRequest, type RequestSource } from '../invocations/request.js';
 import { insertRequests, moveExecutions } from '../store/executions.js';
@@ -22,7 +23,9 @@ export async function fixOctets(
     const row = sources.get(execution.invocationId);
     if (row === undefined || execution.expiresAtMs <= nowMs) return [];
     const { executionId, node, checksum } = execution;
-    const request = fixRequest(toSource(row, executionId), { target: { node }, checksum, nowMs });
+    // A clock that was set back must not make a request that no node takes.
+    const expiresAtMs = Math.min(execution.expiresAtMs, nowMs + MAX_REQUEST_WINDOW_MS);
+    const request = fixRequest(toSource(row, { executionId, expiresAtMs }), { target: { node }, checksum, nowMs });
     return [{ execution, request }];
   });
   await store.write(async (tx) => {
@@ -43,7 +46,10 @@ function toRequestRow(executionId: string, { payload, sha256 }: FixedRequest, no
 }
 
 /** What of a stored invocation stands in its requests. */
-function toSource(row: InvocationRow, executionId: string): RequestSource {
+function toSource(
+  row: InvocationRow,
+  { executionId, expiresAtMs }: Pick<OpenExecution, 'executionId' | 'expiresAtMs'>,
+): RequestSource {
   return {
     invocationId: row.id,
     executionId,
@@ -55,6 +61,6 @@ function toSource(row: InvocationRow, executionId: string): RequestSource {
     spread: row.spread,
     reason: row.reason,
     createdBy: row.created_by,
-    expiresAtMs: row.expires_at,
+    expiresAtMs,
   };
 }

@@ -1,12 +1,13 @@
-/** `queued`: to be offered; `sent`: offered, no ack yet; `accepted`: a result is awaited. */
-export type OpenState = 'queued' | 'sent' | 'accepted';
+/** `held`: its batch has not begun; `queued`: to be offered; `sent`: offered, no ack yet; `accepted`: a result is awaited. */
+export type OpenState = 'held' | 'queued' | 'sent' | 'accepted';
 
 /** An execution that is not at its end. Changed in place by the dispatcher and the ingest, after the store. */
 export type OpenExecution = {
   readonly executionId: string;
   readonly node: string;
   readonly invocationId: string;
-  readonly expiresAtMs: number;
+  /** Set anew when its batch begins. */
+  expiresAtMs: number;
   /** How long after its acceptance a result is due. */
   readonly timeoutMs: number;
   readonly checksum: string | null;
@@ -61,6 +62,8 @@ export type OpenExecutions = Readonly<{
   nodes: () => Iterable<string>;
   countOf: (node: string) => number;
   countByState: () => Readonly<Record<OpenState, number>>;
+  /** The invocations that have executions which wait for their batch, and how many of each are open and do not. */
+  rollouts: () => Iterable<Readonly<{ invocationId: string; begun: number }>>;
 }>;
 
 type MutableQueue = Record<OpenState, Map<string, OpenExecution>> & {
@@ -68,21 +71,32 @@ type MutableQueue = Record<OpenState, Map<string, OpenExecution>> & {
   readonly newest: Record<OpenState, string>;
 };
 
-const EMPTY: NodeQueue = { queued: new Map(), sent: new Map(), accepted: new Map() };
-const STATES: readonly OpenState[] = ['queued', 'sent', 'accepted'];
+const EMPTY: NodeQueue = { held: new Map(), queued: new Map(), sent: new Map(), accepted: new Map() };
+const STATES: readonly OpenState[] = ['held', 'queued', 'sent', 'accepted'];
 
 export function createOpenExecutions(): OpenExecutions {
   const nodes = new Map<string, MutableQueue>();
-  const counts: Record<OpenState, number> = { queued: 0, sent: 0, accepted: 0 };
+  const counts: Record<OpenState, number> = { held: 0, queued: 0, sent: 0, accepted: 0 };
+  /** By invocation. */
+  const invocations = new Map<string, { held: number; begun: number }>();
+
+  function count({ invocationId, state }: OpenExecution, by: 1 | -1): void {
+    counts[state] += by;
+    const of = invocations.get(invocationId) ?? { held: 0, begun: 0 };
+    of[state === 'held' ? 'held' : 'begun'] += by;
+    if (of.held + of.begun === 0) invocations.delete(invocationId);
+    else invocations.set(invocationId, of);
+  }
 
   function queueOf(node: string): MutableQueue {
     const known = nodes.get(node);
     if (known !== undefined) return known;
     const made: MutableQueue = {
+      held: new Map(),
       queued: new Map(),
       sent: new Map(),
       accepted: new Map(),
-      newest: { queued: '', sent: '', accepted: '' },
+      newest: { held: '', queued: '', sent: '', accepted: '' },
     };
     nodes.set(node, made);
     return made;
@@ -93,16 +107,22 @@ export function createOpenExecutions(): OpenExecutions {
     const { state, executionId } = execution;
     insertInOrder(queue[state], execution, queue.newest[state]);
     if (executionId > queue.newest[state]) queue.newest[state] = executionId;
-    counts[state] += 1;
+    count(execution, 1);
   }
 
-  function take({ node, state, executionId }: OpenExecution): void {
-    if (nodes.get(node)?.[state].delete(executionId)) counts[state] -= 1;
+  function take(execution: OpenExecution): void {
+    const { node, state, executionId } = execution;
+    if (nodes.get(node)?.[state].delete(executionId)) count(execution, -1);
   }
 
   function get(executionId: string, node: string): OpenExecution | undefined {
     const queue = nodes.get(node);
-    return queue?.sent.get(executionId) ?? queue?.accepted.get(executionId) ?? queue?.queued.get(executionId);
+    return (
+      queue?.sent.get(executionId) ??
+      queue?.accepted.get(executionId) ??
+      queue?.queued.get(executionId) ??
+      queue?.held.get(executionId)
+    );
   }
 
   return {
@@ -142,9 +162,12 @@ export function createOpenExecutions(): OpenExecutions {
     nodes: () => nodes.keys(),
     countOf(node) {
       const queue = nodes.get(node) ?? EMPTY;
-      return queue.queued.size + queue.sent.size + queue.accepted.size;
+      return queue.held.size + queue.queued.size + queue.sent.size + queue.accepted.size;
     },
     countByState: () => ({ ...counts }),
+    *rollouts() {
+      for (const [invocationId, { held, begun }] of invocations) if (held > 0) yield { invocationId, begun };
+    },
   };
 }
 

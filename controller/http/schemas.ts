@@ -8,6 +8,7 @@ import { ParameterSpec, Parameters } from '../../protocol/messages/parameters.js
 import { Spread } from '../../protocol/messages/request.js';
 import { OUTCOMES, Violation } from '../../protocol/messages/result.js';
 import { Labels, Selector } from '../../protocol/selectors.js';
+import { Batch, BatchView } from './batch-schemas.js';
 
 /** Invocation states (A-33 and `cancelled`). */
 export const INVOCATION_STATUSES = [
@@ -32,8 +33,8 @@ export const ENDED_STATUSES: ReadonlySet<InvocationStatus> = new Set([
   'cancelled',
 ]);
 
-/** Execution states: on the way, then one of the agent's outcomes or the controller's own ends. */
-export const EXECUTION_STATUSES = ['queued', 'sent', 'accepted', 'rejected', 'expired', ...OUTCOMES] as const;
+/** Execution states: waiting for its batch, on the way, then one of the agent's outcomes or the controller's own ends. */
+export const EXECUTION_STATUSES = ['held', 'queued', 'sent', 'accepted', 'rejected', 'expired', ...OUTCOMES] as const;
 export const ExecutionStatus = z.enum(EXECUTION_STATUSES);
 export type ExecutionStatus = z.infer<typeof ExecutionStatus>;
 
@@ -162,6 +163,7 @@ export const CreateInvocation = z.strictObject({
   reason: z.string().max(1024).optional(),
   stream: z.boolean().default(false),
   spread: Spread.optional(),
+  batch: Batch.optional(),
   confirm: z.boolean().default(false).describe("An admin's or owner's own approval of a write"),
   digest: Sha256Hex.optional().describe(
     'Of a preview: with it the ask is refused when it would come to something else now',
@@ -220,6 +222,7 @@ export const InvocationPreview = z.object({
     never_seen: z.int(),
     without_action: z.int().describe('Nodes that would reject it with unknown_action'),
   }),
+  batches: z.int().describe('1 when all nodes are asked at once'),
   nodes: z.array(PreviewedNode).describe('Those that are away first, then by id; at most 200'),
   nodes_left_out: z.int().describe('How many more there are'),
 });
@@ -246,6 +249,7 @@ export const InvocationView = z.object({
   error: z.string().nullable(),
   cancel_requested_at: Time.nullable().describe('When somebody wanted it to end'),
   cancel_requested_by: z.string().nullable(),
+  batch: BatchView.nullable().describe('Null when all its nodes are asked at once'),
 });
 export type InvocationView = Readonly<z.infer<typeof InvocationView>>;
 
@@ -254,7 +258,8 @@ export const ExecutionView = z.object({
   invocation_id: z.string(),
   node: Id,
   status: ExecutionStatus,
-  reason: z.string().nullable().describe('Why it was rejected'),
+  batch: z.int().nullable().describe('Which batch it belongs to, from 1'),
+  reason: z.string().nullable().describe('Why it was rejected; batch_stopped when its batch never began'),
   unreachable: z.boolean().describe('Offered for 30 s without an answer; provisional'),
   cancelling: z.boolean().describe('It is to end, and its node has not answered yet'),
   provisional: z.boolean().describe('The controller concluded it; a late signed result replaces it'),

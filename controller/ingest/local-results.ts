@@ -69,7 +69,7 @@ function toMade({ registry }: Deps, { node, result: { action = '', status } }: R
   return {
     action,
     risk: riskOf(action, [{ kind, announced: spec?.risk }]),
-    ...statusOf({ ...noExecutions(), total: 1, [status]: 1 }, false),
+    ...statusOf({ ...noExecutions(), total: 1, [status]: 1 }, {}),
   };
 }
 
@@ -99,6 +99,7 @@ function toInvocation(
     ask: null,
     cancel_requested_at: null,
     cancel_requested_by: null,
+    ...{ batch: null, batches_begun: null, batch_stopped_at: null },
     total: 1,
     origin: 'local',
   };

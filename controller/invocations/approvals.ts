@@ -137,8 +137,8 @@ function refusalOf({ status, expires_at }: Pick<InvocationRow, 'status' | 'expir
 }
 
 async function storeApproval(tx: Queries, draft: Draft, principal: Principal): Promise<Refusal | undefined> {
-  const { status, approved_by, approved_at, expires_at, total } = draft.row;
-  const change = { status, approved_by, approved_at, expires_at, total, ask: null };
+  const { status, approved_by, approved_at, expires_at, total, batches_begun } = draft.row;
+  const change = { status, approved_by, approved_at, expires_at, total, batches_begun, ask: null };
   const refusal =
     (await refusalOfAsker(tx, draft.row)) ??
     (await decideOnce(tx, { row: draft.row, change, principal, event: 'invocation_approved' }));

@@ -124,7 +124,10 @@ async function noteWish(
 }
 
 function endUnsent(tx: Queries, unsent: readonly OpenExecution[], nowMs: number): Promise<number> {
-  return moveExecutions(tx, unsent, { from: ['queued'], set: { status: 'cancelled', open: 0, ended_at: nowMs } });
+  return moveExecutions(tx, unsent, {
+    from: ['held', 'queued'],
+    set: { status: 'cancelled', open: 0, ended_at: nowMs },
+  });
 }
 
 function auditCancel(

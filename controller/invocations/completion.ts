@@ -2,7 +2,10 @@ import type { z } from 'zod';
 import { type Counts, EXECUTION_STATUSES, type ExecutionStatus, type InvocationStatus } from '../http/schemas.js';
 
 /** The states of an execution that may still move by themselves. */
-export const OPEN_STATUSES = ['queued', 'sent', 'accepted'] as const satisfies readonly ExecutionStatus[];
+export const OPEN_STATUSES = ['held', 'queued', 'sent', 'accepted'] as const satisfies readonly ExecutionStatus[];
+
+/** Why executions may have ended that never began: somebody wanted it, or too many had failed before them. */
+type Wishes = Readonly<{ isToEnd?: boolean; isStopped?: boolean }>;
 
 /**
  * What an approved invocation is, by the states of its executions: `completed` when all succeeded, `expired` when none
@@ -11,12 +14,12 @@ export const OPEN_STATUSES = ['queued', 'sent', 'accepted'] as const satisfies r
  */
 export function statusOf(
   counts: Readonly<z.infer<typeof Counts>>,
-  isToEnd: boolean,
+  { isToEnd = false, isStopped = false }: Wishes,
 ): {
   status: Extract<InvocationStatus, 'approved' | 'executing' | 'completed' | 'failed' | 'expired' | 'cancelled'>;
   error: string | null;
 } {
-  const waiting = counts.queued + counts.sent;
+  const waiting = counts.held + counts.queued + counts.sent;
   const open = waiting + counts.accepted;
   if (open > 0) return { status: waiting === counts.total ? 'approved' : 'executing', error: null };
   if (counts.success === counts.total) return { status: 'completed', error: null };
@@ -25,5 +28,6 @@ export function statusOf(
     .join(', ');
   const isCancelled = isToEnd && counts.cancelled + counts.expired > 0;
   const status = isCancelled ? 'cancelled' : counts.expired === counts.total ? 'expired' : 'failed';
-  return { status, error: `of ${counts.total}: ${error}` };
+  const why = isStopped ? '; stopped, since too many had failed' : '';
+  return { status, error: `of ${counts.total}: ${error}${why}` };
 }

@@ -61,7 +61,9 @@ export function createCreate(deps: CreateDeps): InvocationService['create'] {
       throw new MusterError('denied_by_policy', `${verdict.error} (invocation ${draft.row.id})`);
     }
     dispatchDraft(deps, draft, plan);
-    const counts = { ...noExecutions(), total: draft.executions.length, queued: draft.executions.length };
+    const held = draft.executions.filter(({ state }) => state === 'held').length;
+    const total = draft.executions.length;
+    const counts = { ...noExecutions(), total, held, queued: total - held };
     return { invocation: toInvocationView(draft.row, counts), replayed: false };
   };
 }
@@ -105,16 +107,16 @@ async function refuseTooManyPending({ store, clock }: CreateDeps, { org, id }: P
 /** Hands what was just committed to the dispatcher. */
 export function dispatchDraft({ open, dispatcher }: CreateDeps, draft: Draft, plan: Plan): void {
   const { row, executionId, executions, broadcast, timeoutMs } = draft;
-  const added = executions.map(({ target, request }) => ({
+  const added = executions.map(({ target, request, state, expiresAtMs }) => ({
     request,
     execution: open.add({
       executionId,
       node: target.record.node,
       invocationId: row.id,
-      expiresAtMs: row.expires_at,
+      expiresAtMs,
       timeoutMs,
       checksum: target.checksum,
-      state: 'queued',
+      state,
       requestSha256: request?.sha256 ?? null,
       offered: false,
     }),
@@ -128,6 +130,7 @@ export function dispatchDraft({ open, dispatcher }: CreateDeps, draft: Draft, pl
     );
   }
   for (const { execution, request } of added) {
+    if (execution.state === 'held') continue;
     if (broadcast === undefined || request !== broadcast) dispatcher.submit(execution, request?.payload);
   }
 }

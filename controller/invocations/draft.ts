@@ -3,6 +3,7 @@ import type { CreateInvocation } from '../http/schemas.js';
 import type { Decision } from '../policy/decide.js';
 import type { Principal } from '../services.js';
 import type { InvocationRow } from '../store/invocations.js';
+import { type Batches, batchExpiry } from './batches.js';
 import type { Plan, PlannedTarget } from './plan.js';
 import { type FixedRequest, fixRequest, type RequestSource } from './request.js';
 
@@ -10,7 +11,14 @@ import { type FixedRequest, fixRequest, type RequestSource } from './request.js'
 export type Verdict = Exclude<Decision, { kind: 'refused' }>;
 
 /** One execution to be made; its request when the octets are fixed at once, because the node is there. */
-export type DraftExecution = Readonly<{ target: PlannedTarget; request: FixedRequest | undefined }>;
+export type DraftExecution = Readonly<{
+  target: PlannedTarget;
+  request: FixedRequest | undefined;
+  state: 'held' | 'queued';
+  /** From 1; null without batches. */
+  batch: number | null;
+  expiresAtMs: number;
+}>;
 
 /** Everything of an ask that one transaction stores. */
 export type Draft = Readonly<{
@@ -60,6 +68,9 @@ export function draftInvocation(from: {
     cancel_requested_by: null,
     total: verdict.kind === 'denied' ? 0 : plan.targets.length,
     origin: 'api',
+    batch: ask.batch === undefined ? null : JSON.stringify(ask.batch),
+    batches_begun: beginsBatch(plan, verdict.kind),
+    batch_stopped_at: null,
   };
   if (verdict.kind !== 'approved') return { row, executionId, executions: [], broadcast: undefined, timeoutMs: 0 };
   const source = toSource(row, ask, executionId);
@@ -84,10 +95,17 @@ export function draftApproved(from: {
     approved_at: nowMs,
     expires_at: nowMs + plan.expiresInMs,
     total: plan.targets.length,
+    batches_begun: beginsBatch(plan, 'approved'),
     ask: null,
   };
   const source = toSource(row, ask, executionId);
   return { row, executionId, timeoutMs: plan.timeoutMs, ...fixWhatIsKnown(plan, source, { isConnected, nowMs }) };
+}
+
+/** The first batch begins with the approval. */
+function beginsBatch({ batches }: Plan, status: string): number | null {
+  if (batches === undefined) return null;
+  return status === 'approved' ? 1 : 0;
 }
 
 /**
@@ -99,12 +117,15 @@ function fixWhatIsKnown(
   source: RequestSource,
   { isConnected, nowMs }: { isConnected: (node: string) => boolean; nowMs: number },
 ): Pick<Draft, 'executions' | 'broadcast'> {
+  if (plan.batches !== undefined) return cutIntoBatches(plan, plan.batches, { source, isConnected, nowMs });
+  const whole = { state: 'queued', batch: null, expiresAtMs: source.expiresAtMs } as const;
   const listening = plan.targets.filter(({ record }) => isConnected(record.node));
   if (plan.broadcast !== undefined && listening.length > 1) {
     const checksum = plan.targets[0]?.checksum ?? null;
     const broadcast = fixRequest(source, { target: plan.broadcast, checksum, nowMs });
     const executions = plan.targets.map((target) => ({
       target,
+      ...whole,
       request: target.record.journalEpoch === null && !isConnected(target.record.node) ? undefined : broadcast,
     }));
     return { executions, broadcast };
@@ -114,8 +135,32 @@ function fixWhatIsKnown(
     const { checksum } = target;
     return {
       target,
+      ...whole,
       request: isConnected(node) ? fixRequest(source, { target: { node }, checksum, nowMs }) : undefined,
     };
+  });
+  return { executions, broadcast: undefined };
+}
+
+/**
+ * The nodes that are here come first, so that those that are away do not hold up the others. Only the first batch has
+ * begun; a request is issued when its batch does.
+ */
+function cutIntoBatches(
+  { targets }: Plan,
+  batches: Batches,
+  { source, isConnected, nowMs }: { source: RequestSource; isConnected: (node: string) => boolean; nowMs: number },
+): Pick<Draft, 'executions' | 'broadcast'> {
+  const isHere = ({ record }: PlannedTarget): boolean => isConnected(record.node);
+  const inOrder = [...targets.filter(isHere), ...targets.filter((target) => !isHere(target))];
+  const expiresAtMs = batchExpiry(batches, nowMs, source.expiresAtMs);
+  const executions = inOrder.map((target, index): DraftExecution => {
+    const batch = Math.floor(index / batches.size) + 1;
+    if (batch > 1) return { target, request: undefined, state: 'held', batch, expiresAtMs: source.expiresAtMs };
+    const { record, checksum } = target;
+    const to = { target: { node: record.node }, checksum, nowMs };
+    const request = isHere(target) ? fixRequest({ ...source, expiresAtMs }, to) : undefined;
+    return { target, request, state: 'queued', batch, expiresAtMs };
   });
   return { executions, broadcast: undefined };
 }

@@ -3,10 +3,12 @@ import { sha256Hex } from '../../protocol/envelope.js';
 import { MusterError } from '../../protocol/errors.js';
 import type { Risk } from '../../protocol/messages/capabilities.js';
 import { MAX_REQUEST_WINDOW_MS, type Target } from '../../protocol/messages/request.js';
+import type { Batch } from '../http/batch-schemas.js';
 import type { CreateInvocation } from '../http/schemas.js';
 import { checkParameters, type Offer } from '../nodes/catalogue.js';
 import type { NodeRecord, Registry } from '../nodes/registry.js';
 import { riskOf } from '../policy/risks.js';
+import { type Batches, batchesOf, refuseTooSlow } from './batches.js';
 import { resolveTargets } from './targets.js';
 
 /** A node of a plan, and the checksum that it has to find; null for what is no hook there. */
@@ -22,6 +24,7 @@ export type Plan = Readonly<{
   digest: string;
   /** Set when one request may serve all targets that have a journal. */
   broadcast: Exclude<Target, { node: string }> | undefined;
+  batches: Batches | undefined;
 }>;
 
 /** A node, and what runs there: of a hook its checksum and what its sandbox lets it reach. */
@@ -52,6 +55,9 @@ export function planInvocation(
   for (const offer of offers) checkParameters(offer, ask.parameters);
 
   const targets = pinTargets(records, ask.action);
+  const expiresInMs = windowOf(ask, defaultExpiresInMs);
+  const batches = ask.batch === undefined ? undefined : batchesOf(ask.batch, targets.length);
+  if (batches !== undefined) refuseTooSlow(batches, expiresInMs);
   const timeout = ask.timeout ?? longestTimeout(offers);
   const spreadMs = ask.spread === undefined ? 0 : (parseDuration(ask.spread) ?? 0);
   return {
@@ -62,7 +68,8 @@ export function planInvocation(
     ),
     timeout,
     timeoutMs: Math.ceil((parseDuration(timeout) ?? 0) + spreadMs),
-    expiresInMs: windowOf(ask, defaultExpiresInMs),
+    expiresInMs,
+    batches,
     digest: digestOf(
       ask,
       timeout,
@@ -113,13 +120,29 @@ function windowOf({ expires_in }: CreateInvocation, defaultMs: number): number {
 
 /** SHA-256 of what is asked: whoever approves names it, and so approves this and nothing else. */
 export function digestOf(
-  ask: Pick<CreateInvocation, 'action' | 'target' | 'parameters' | 'stream' | 'spread'>,
+  ask: Pick<CreateInvocation, 'action' | 'target' | 'parameters' | 'stream' | 'spread' | 'batch'>,
   timeout: string,
   nodes: readonly ShownTarget[],
 ): string {
-  const { action, target, parameters, stream, spread = null } = ask;
+  const { action, target, parameters, stream, spread = null, batch } = ask;
   const sorted = Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1));
-  return sha256Hex(JSON.stringify([action, target, sorted, timeout, stream, spread, nodes]));
+  return sha256Hex(
+    JSON.stringify([
+      action,
+      target,
+      sorted,
+      timeout,
+      stream,
+      spread,
+      nodes,
+      ...(batch === undefined ? [] : [cutOf(batch)]),
+    ]),
+  );
+}
+
+/** In one order, whatever order the caller wrote it in. */
+function cutOf({ size, pause, wait, max_failed }: Batch): unknown {
+  return [size, pause ?? null, wait ?? null, max_failed];
 }
 
 function shownOf({ record, checksum }: PlannedTarget, action: string): ShownTarget {
@@ -129,10 +152,10 @@ function shownOf({ record, checksum }: PlannedTarget, action: string): ShownTarg
   return [record.node, offer.checksum, { kind, network, writable }];
 }
 
-/** A hook is broadcast only when every target pins the same checksum. */
-function broadcastOf({ target }: CreateInvocation, targets: readonly PlannedTarget[]): Plan['broadcast'] {
+/** A hook is broadcast only when every target pins the same checksum; batches are for some nodes of a group. */
+function broadcastOf({ target, batch }: CreateInvocation, targets: readonly PlannedTarget[]): Plan['broadcast'] {
   const agree = targets.every(({ checksum }) => checksum === targets[0]?.checksum);
-  if (!agree || targets.length < 2) return undefined;
+  if (!agree || targets.length < 2 || batch !== undefined) return undefined;
   if ('fleet' in target) return { fleet: true };
   return 'group' in target ? { group: target.group } : undefined;
 }

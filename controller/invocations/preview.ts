@@ -22,6 +22,7 @@ export function createPreview(deps: CreateDeps): InvocationService['preview'] {
     return {
       ...{ action, target, decision, risk: plan.risk, timeout: plan.timeout, digest: plan.digest },
       expires_in: formatDuration(plan.expiresInMs),
+      batches: plan.batches?.count ?? 1,
       counts: {
         total: nodes.length,
         online: count(({ state }) => state === 'online'),

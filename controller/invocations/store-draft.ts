@@ -77,22 +77,23 @@ function requestRows({ row, executionId, executions }: Draft) {
 }
 
 function executionRows({ row, executionId, executions, timeoutMs }: Draft) {
-  return executions.map(({ target, request }) => ({
+  return executions.map(({ target, request, state, batch, expiresAtMs }) => ({
     execution_id: executionId,
     node: target.record.node,
     invocation_id: row.id,
-    status: 'queued',
+    status: state,
     open: 1,
     reason: null,
     provisional: 0,
     unreachable: 0,
     request_sha256: request?.sha256 ?? null,
     checksum: target.checksum,
-    expires_at: row.expires_at,
+    expires_at: expiresAtMs,
     timeout_ms: timeoutMs,
     sent_at: null,
     accepted_at: null,
     ended_at: null,
     error_code: null,
+    batch,
   }));
 }

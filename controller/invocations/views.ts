@@ -5,11 +5,13 @@ import { Parameters } from '../../protocol/messages/parameters.js';
 import { Result } from '../../protocol/messages/result.js';
 import { Selector } from '../../protocol/selectors.js';
 import { toTime } from '../../runtime/clock.js';
+import { Batch } from '../http/batch-schemas.js';
 import { Evidence, ExecutionStatus, type ExecutionView, type InvocationView, Origin } from '../http/schemas.js';
 import { ReportedResult, type StoredResult } from '../ingest/reported-result.js';
 import type { ExecutionRow } from '../store/executions.js';
 import { type InvocationCounts, type InvocationRow, readInvocationStatus } from '../store/invocations.js';
 import type { ResultRow } from '../store/results.js';
+import { batchesOf } from './batches.js';
 
 /** An invocation as the API shows it. */
 export function toInvocationView(row: InvocationRow, counts: InvocationCounts): InvocationView {
@@ -34,7 +36,15 @@ export function toInvocationView(row: InvocationRow, counts: InvocationCounts): 
     error: row.error,
     cancel_requested_at: timeOrNull(row.cancel_requested_at),
     cancel_requested_by: row.cancel_requested_by,
+    batch: toBatchView(row),
   };
+}
+
+function toBatchView({ batch, batches_begun, batch_stopped_at, total }: InvocationRow): InvocationView['batch'] {
+  if (batch === null) return null;
+  const cut = Batch.parse(JSON.parse(batch));
+  const stopped_at = timeOrNull(batch_stopped_at);
+  return { ...cut, count: batchesOf(cut, total).count, begun: batches_begun ?? 0, stopped_at };
 }
 
 /** The payload of a stored result: its signature, or the token it came with, was checked before it was stored. */
@@ -51,6 +61,7 @@ export function toExecutionView(row: ExecutionRow, stored: ResultRow | undefined
     invocation_id: row.invocation_id,
     node: row.node,
     status: ExecutionStatus.parse(row.status),
+    batch: row.batch,
     reason: row.reason,
     unreachable: row.unreachable === 1,
     cancelling: row.open === 1 && row.cancelling === 1,

@@ -56,10 +56,10 @@ const MOVABLE: readonly Status[] = ['approved', 'executing', 'completed', 'faile
 export async function settleInvocations(tx: Queries, ids: readonly string[], nowMs: number): Promise<string[]> {
   if (ids.length === 0) return [];
   const counts = await countExecutions(tx, ids);
-  const toEnd = await findCancelRequests(tx, ids);
+  const wishes = await findWishes(tx, ids);
   const byStatus = new Map<string, { status: Status; error: string | null; ids: string[] }>();
   for (const [id, of] of counts) {
-    const { status, error } = statusOf(of, toEnd.has(id));
+    const { status, error } = statusOf(of, wishes.get(id) ?? {});
     const key = `${status} ${error ?? ''}`;
     const group = byStatus.get(key) ?? { status, error, ids: [] };
     group.ids.push(id);
@@ -80,15 +80,23 @@ export async function settleInvocations(tx: Queries, ids: readonly string[], now
   return ended;
 }
 
-/** Those of the invocations that somebody wants to end. */
-async function findCancelRequests(tx: Queries, ids: readonly string[]): Promise<ReadonlySet<string>> {
+/** Those of the invocations that somebody wants to end, or that were stopped between two batches. */
+async function findWishes(
+  tx: Queries,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Readonly<{ isToEnd: boolean; isStopped: boolean }>>> {
   const rows = await tx
     .selectFrom('invocations')
-    .select('id')
+    .select(['id', 'cancel_requested_at', 'batch_stopped_at'])
     .where('id', 'in', ids)
-    .where('cancel_requested_at', 'is not', null)
+    .where(({ eb, or }) => or([eb('cancel_requested_at', 'is not', null), eb('batch_stopped_at', 'is not', null)]))
     .execute();
-  return new Set(rows.map(({ id }) => id));
+  return new Map(
+    rows.map(({ id, cancel_requested_at, batch_stopped_at }) => [
+      id,
+      { isToEnd: cancel_requested_at !== null, isStopped: batch_stopped_at !== null },
+    ]),
+  );
 }
 
 /** An invocation's state as stored. */

@@ -150,6 +150,12 @@ type InvocationTable = {
   /** Null until somebody wants it to end. */
   cancel_requested_at: number | null;
   cancel_requested_by: string | null;
+  /** How it is cut into batches, as JSON; null when all its nodes are asked at once. */
+  batch: string | null;
+  /** How many of its batches have begun; null without batches. */
+  batches_begun: number | null;
+  /** When too many had failed for another batch to begin. */
+  batch_stopped_at: number | null;
 };
 
 type IdempotencyKeyTable = {
@@ -189,6 +195,8 @@ type ExecutionTable = {
   error_code: string | null;
   /** Under which key a node fetched it over HTTP; empty when it named none, null when it did not fetch it. */
   handed_as: Generated<string | null>;
+  /** Which batch it belongs to, from 1; null without batches. */
+  batch: number | null;
 };
 
 /** The signed result as it came: evidence that anybody with the node's public key can check. */

@@ -78,7 +78,7 @@ async function agentExposition(): Promise<string> {
 
 async function controllerExposition(): Promise<string> {
   const metrics = createControllerMetrics({
-    openByStatus: () => ({ queued: 0, sent: 0, accepted: 0 }),
+    openByStatus: () => ({ held: 0, queued: 0, sent: 0, accepted: 0 }),
     nodes: () => ({ online: 0, offline: 0 }),
     brokerConnected: () => false,
   });

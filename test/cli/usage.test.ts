@@ -23,6 +23,8 @@ const WRONG: readonly (readonly [why: string, args: readonly string[], says: Reg
   ['a parameter twice', [...RUN, '--all', 'a=1', 'a=2'], /given twice/],
   ['a label without =', [...RUN, '--label', 'north'], /"north" is not a label/],
   ['a label with two values', [...RUN, '--label', 'site=north', '--label', 'site=south'], /site has two values/],
+  ['a pause without batches', [...RUN, '--all', '--pause', '1m'], /need --batch/],
+  ['a batch that is no share', [...RUN, '--all', '--batch', 'few'], /--batch takes a whole number, or a percentage/],
   ['a limit that is none', ['invocations', '--limit', '0'], /whole number from 1 to 10000/],
   ['uses that are none', ['enroll-token', 'create', '--uses', 'many'], /whole number from 1 to 100000/],
   ['no verb', ['enroll-token'], /^Usage: muster enroll-token/],

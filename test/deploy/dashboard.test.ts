@@ -89,7 +89,7 @@ test('each query is held to the chosen part and instance, and counters appear as
 test('each metric of the dashboard and of the alerts is one that a part exposes', async () => {
   const broker = await createBrokerMetrics({ clients: () => 0 }).render();
   const controller = await createControllerMetrics({
-    openByStatus: () => ({ queued: 0, sent: 0, accepted: 0 }),
+    openByStatus: () => ({ held: 0, queued: 0, sent: 0, accepted: 0 }),
     nodes: () => ({ online: 0, offline: 0 }),
     brokerConnected: () => true,
   }).render();

@@ -155,5 +155,6 @@ export function exampleInvocation(index: number, ask: CreateInvocation, createdB
     error: null,
     cancel_requested_at: null,
     cancel_requested_by: null,
+    batch: null,
   };
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { createOpenExecutions, type OpenState } from '../../../controller/dispatch/open-executions.js';
 
-const state = fc.constantFrom<OpenState>('queued', 'sent', 'accepted');
+const state = fc.constantFrom<OpenState>('held', 'queued', 'sent', 'accepted');
 const step = fc.oneof(
   fc.record({ kind: fc.constant('add' as const), id: fc.nat({ max: 12 }), state }),
   fc.record({ kind: fc.constant('move' as const), id: fc.nat({ max: 12 }), state }),
@@ -31,7 +31,7 @@ test('each state of a node holds its executions oldest first, and the counts agr
       }
 
       const queue = open.of('pump-1');
-      for (const each of ['queued', 'sent', 'accepted'] as const) {
+      for (const each of ['held', 'queued', 'sent', 'accepted'] as const) {
         const ids = [...expected].flatMap(([executionId, at]) => (at === each ? [executionId] : [])).sort();
         assert.deepEqual([...queue[each].keys()], ids);
         assert.equal(open.countByState()[each], ids.length);

@@ -9,7 +9,7 @@ import type { PatientApi } from '../rig/api.js';
 import type { Load } from '../rig/load.js';
 import type { Accepted, Evidence, JournalFact, Outcome } from './evidence.js';
 
-const OPEN_STATUSES: readonly string[] = ['queued', 'sent', 'accepted'];
+const OPEN_STATUSES: readonly string[] = ['held', 'queued', 'sent', 'accepted'];
 /** More than a run ever writes: nothing is forgotten while it is read. */
 const JOURNAL_BYTES = 64 * 1024 * 1024 * 1024;
 const NOT_BELIEVED: readonly string[] = ['message_refused', 'journal_lost', 'store_older_than_node'];

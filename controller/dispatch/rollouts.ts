@@ -1,0 +1,114 @@
+import type { Clock } from '../../runtime/clock.js';
+import type { Logger } from '../../runtime/logger.js';
+import type { InvocationEvents } from '../events/invocation-events.js';
+import type { ControllerMetrics } from '../metrics.js';
+import type { ExecutionKey } from '../store/executions.js';
+import type { Store } from '../store/store.js';
+import { advanceRollout, type Step } from './advance-rollout.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { OpenExecutions } from './open-executions.js';
+
+/** Begins the batches of invocations, each when the one before has ended and its pause is over. */
+export type Rollouts = Readonly<{
+  /** Called twice a second. */
+  tick: () => void;
+}>;
+
+export type RolloutDeps = Readonly<{
+  store: Store;
+  open: OpenExecutions;
+  dispatcher: Dispatcher;
+  events: InvocationEvents;
+  metrics: ControllerMetrics;
+  clock: Clock;
+  log: Logger;
+  org: string;
+}>;
+
+/** What the last look at a rollout found: it is looked at again when `begun` changes, or at `dueMs` (monotonic). */
+type Look = { begun: number; dueMs: number; isPauseOver: boolean };
+
+/** How long after a failed write it is tried again. */
+const RETRY_MS = 1_000;
+
+/**
+ * What is held in memory says which invocations to look at; how far each has come is in the store alone, so that it
+ * goes on where it was after any crash.
+ */
+export function createRollouts(deps: RolloutDeps): Rollouts {
+  const { store, open, clock, log, org } = deps;
+  /** By invocation. */
+  let looks = new Map<string, Look>();
+  const busy = new Set<string>();
+
+  async function advance(id: string, look: Look): Promise<void> {
+    const { isPauseOver } = look;
+    look.isPauseOver = false;
+    look.dueMs = Number.POSITIVE_INFINITY;
+    const nowMs = clock.nowMs();
+    const step = await store.write((tx) => advanceRollout(tx, { id, org, nowMs, isPauseOver }));
+    apply(deps, id, step);
+    if (step.kind === 'pausing') {
+      // The pause is counted here, so that a clock that is set neither skips nor stretches it.
+      look.dueMs = clock.monotonicMs() + Math.min(step.pauseMs, Math.max(0, step.endedMs + step.pauseMs - nowMs));
+      look.isPauseOver = true;
+    }
+    if (step.kind === 'begun') look.dueMs = 0;
+  }
+
+  function lookAt(id: string, begun: number): void {
+    const monotonicMs = clock.monotonicMs();
+    const look = looks.get(id) ?? { begun: -1, dueMs: 0, isPauseOver: false };
+    looks.set(id, look);
+    if (busy.has(id)) return;
+    const hasMoved = look.begun !== begun;
+    if (!hasMoved && look.dueMs > monotonicMs) return;
+    if (hasMoved) look.isPauseOver = false;
+    look.begun = begun;
+    busy.add(id);
+    advance(id, look)
+      .catch((err: unknown) => {
+        look.dueMs = clock.monotonicMs() + RETRY_MS;
+        log.warn({ err, invocationId: id }, 'batch not begun');
+      })
+      .finally(() => busy.delete(id));
+  }
+
+  return {
+    tick() {
+      const rollouts = [...open.rollouts()];
+      const ids = new Set(rollouts.map(({ invocationId }) => invocationId));
+      looks = new Map([...looks].filter(([id]) => ids.has(id)));
+      for (const { invocationId, begun } of rollouts) lookAt(invocationId, begun);
+    },
+  };
+}
+
+/** Brings memory to what was committed. */
+function apply(deps: RolloutDeps, invocationId: string, step: Step): void {
+  const { open, dispatcher, events, metrics, log } = deps;
+  if (step.kind === 'begun') {
+    log.info({ invocationId, batch: step.batch, count: step.executions.length }, 'batch begun');
+    for (const execution of heldOf(open, step.executions)) {
+      execution.expiresAtMs = step.expiresAtMs;
+      open.move(execution, 'queued');
+      dispatcher.submit(execution, undefined);
+    }
+  }
+  if (step.kind !== 'stopped') return;
+  log.warn({ invocationId, failed: step.failed, count: step.executions.length }, 'rollout stopped');
+  for (const execution of heldOf(open, step.executions)) {
+    open.remove(execution);
+    metrics.executionEnded('cancelled');
+    dispatcher.ended(execution.node);
+  }
+  events.ended(step.ended);
+}
+
+/** Somebody may have cancelled them while the commit was under way. */
+function heldOf(open: OpenExecutions, keys: readonly ExecutionKey[]) {
+  return keys.flatMap(({ executionId, node }) => {
+    const execution = open.get(executionId, node);
+    return execution?.state === 'held' ? [execution] : [];
+  });
+}
