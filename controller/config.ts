@@ -17,6 +17,12 @@ export const ControllerConfig = z.strictObject({
     .max(4096)
     .default('./.muster/controller')
     .describe('Directory of the keys and the store; one controller uses it at a time'),
+  store_url: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
+    .max(4096)
+    .optional()
+    .describe('PostgreSQL database of the store, postgres://USER:PASSWORD@HOST/NAME; a file in data_dir when absent'),
   org: Id.default('default').describe('The organisation; a topic level'),
   prefix: z
     .string()

@@ -52,7 +52,7 @@ async function start({ config, log, clock }: StartOptions, closers: Closers): Pr
   closers.add(dataDir.release);
   const keyring = startKeyring({ directory: dataDir.path, org, clock, log });
   closers.add(keyring.stop);
-  const store = await openStore(dataDir.path);
+  const store = await openStore(config.store_url ?? dataDir.path);
   closers.add(store.close);
   const ownerToken = await ensureOwnerToken(store, org, clock.nowMs());
   const instance = await ensureInstance(store, config.instance);

@@ -26,6 +26,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   mqtt: /^runtime\//,
   'prom-client': /(^|\/)metrics\.ts$/,
   libsql: /^controller\/store\//,
+  pg: /^controller\/store\//,
   kysely: /^controller\//,
   fastify: /^controller\/http\//,
   '@fastify/swagger': /^controller\/http\//,

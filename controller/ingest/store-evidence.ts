@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { MAX_CHUNKS } from '../../protocol/messages/output.js';
+import { type Encoding, MAX_CHUNKS, type Output } from '../../protocol/messages/output.js';
 import type { OpenExecutions } from '../dispatch/open-executions.js';
 import { groupBy } from '../grouping.js';
 import { EXECUTION_STATUSES } from '../http/schemas.js';
@@ -156,8 +156,14 @@ function firstAcceptance(open: OpenExecutions, keys: readonly ExecutionKey[]): n
 }
 
 function toOutputRow({ node, output }: OutputEvidence) {
-  const { execution_id, seq, stream, offset, data, encoding, last } = output;
-  return { execution_id, node, seq, stream, offset, data, encoding, last: last ? 1 : 0 };
+  const { execution_id, seq, stream, offset, last } = output;
+  return { execution_id, node, seq, stream, offset, ...storable(output), last: last ? 1 : 0 };
+}
+
+/** PostgreSQL's text has no NUL, and what programs print may. */
+function storable({ data, encoding }: Output): { data: string; encoding: Encoding } {
+  if (!data.includes('\0')) return { data, encoding };
+  return { data: Buffer.from(data, 'utf8').toString('base64'), encoding: 'base64' };
 }
 
 function executionIdOf(evidence: Evidence): string {

@@ -1,100 +1,17 @@
-import { closeSync, openSync } from 'node:fs';
-import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely';
-import Sqlite from 'libsql';
-import { isMusterError, MusterError } from '../../protocol/errors.js';
+import type { Kysely } from 'kysely';
 import type { Tables } from './schema.js';
 
 export type Queries = Kysely<Tables>;
 
-/** One connection of its own to the database file. */
-export type Connection = Readonly<{ queries: Queries; exec: (sql: string) => void; close: () => Promise<void> }>;
-
-/** Prepared statements kept per connection; a query text is a constant or one of a few batch sizes. */
-const MAX_STATEMENTS = 500;
-const BUSY_TIMEOUT_MS = 5_000;
-
-/**
- * Opens the file in WAL mode with a sync at each commit, and reads both settings back: with the library's own default
- * a power cut loses acknowledged commits.
- * @throws {MusterError} storage_failed
- */
-export function openConnection(file: string): Connection {
-  const sqlite = open(file);
-  try {
-    sqlite.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    sqlite.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
-    expectPragma(sqlite, 'journal_mode', 'wal');
-    expectPragma(sqlite, 'synchronous', 2);
-    expectPragma(sqlite, 'foreign_keys', 1);
-  } catch (error) {
-    sqlite.close();
-    throw isMusterError(error) ? error : cannotOpen(file, error);
-  }
-  const queries: Queries = new Kysely<Tables>({ dialect: new SqliteDialect({ database: withCache(sqlite) }) });
-  return {
-    queries,
-    exec: (sql) => {
-      sqlite.exec(sql);
-    },
-    async close() {
-      await queries.destroy();
-      if (sqlite.open) sqlite.close();
-    },
-  };
-}
-
-function open(file: string): Sqlite.Database {
-  try {
-    closeSync(openSync(file, 'a', 0o600)); // SQLite would make it for everybody to read; its log files take the mode over
-    return new Sqlite(file);
-  } catch (cause) {
-    throw cannotOpen(file, cause);
-  }
-}
-
-function cannotOpen(file: string, cause: unknown): MusterError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new MusterError('storage_failed', `The database ${file} cannot be opened: ${why}`, { cause });
-}
-
-function expectPragma(sqlite: Sqlite.Database, name: string, wanted: string | number): void {
-  const row: unknown = sqlite.prepare(`PRAGMA ${name}`).get([]);
-  const value: unknown = typeof row === 'object' && row !== null ? Reflect.get(row, name) : undefined;
-  if (value !== wanted)
-    throw new MusterError('storage_failed', `The database runs with ${name} = ${String(value)}, not ${wanted}`);
-}
-
-/** Preparing costs 18 µs a query (2026-11): the least recently used statements beyond the cap are let go. */
-function withCache(sqlite: Sqlite.Database): SqliteDatabase {
-  const statements = new Map<string, SqliteStatement>();
-  return {
-    close: () => {
-      statements.clear();
-      sqlite.close();
-    },
-    prepare(sql) {
-      const known = statements.get(sql);
-      if (known !== undefined) {
-        statements.delete(sql);
-        statements.set(sql, known);
-        return known;
-      }
-      const statement = withKnownKind(sqlite.prepare(sql));
-      statements.set(sql, statement);
-      if (statements.size > MAX_STATEMENTS) {
-        const oldest = statements.keys().next().value;
-        if (oldest !== undefined) statements.delete(oldest);
-      }
-      return statement;
-    },
-  };
-}
-
-function withKnownKind(statement: Sqlite.Statement<unknown[]>): SqliteStatement {
-  return {
-    reader: statement.reader,
-    all: (parameters) => statement.all([...parameters]),
-    run: (parameters) => statement.run([...parameters]),
-    iterate: (parameters) => statement.iterate([...parameters]),
-  };
-}
+/** The tables, wherever they are kept. */
+export type Database = Readonly<{
+  /** Sees what is committed, and only that. @throws {MusterError} storage_failed */
+  read: Queries;
+  /**
+   * Runs `work` as one transaction, while no other transaction of this kind runs on the same tables, of this process or
+   * another; it is on disk when it resolves.
+   * @throws {MusterError} storage_failed; and whatever `work` throws
+   */
+  transact: (work: (tx: Queries) => Promise<void>) => Promise<void>;
+  close: () => Promise<void>;
+}>;

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { openConnection, type Queries } from './database.js';
-import { migrate } from './migrations/list.js';
+import type { Queries } from './database.js';
+import { openPostgres } from './postgres.js';
+import { openSqlite } from './sqlite.js';
 import { createWriter, type Writer } from './writer.js';
 
 /** The controller's durable state. */
 export type Store = Readonly<{
-  /** Sees what is committed, and only that. */
+  /** Sees what is committed, and only that. @throws {MusterError} storage_failed */
   read: Queries;
   write: Writer['write'];
   close: () => Promise<void>;
@@ -13,28 +14,23 @@ export type Store = Readonly<{
 
 export const DATABASE_FILE = 'muster.db';
 
+/** What names a database on a PostgreSQL server, and not a directory. */
+export const POSTGRES_URL = /^postgres(ql)?:\/\//;
+
 /**
- * Opens or makes the store in this directory and brings it to this release's shape.
+ * Opens or makes the store and brings it to this release's shape. `place` is a directory, for a SQLite file of its own,
+ * or the URL of a PostgreSQL database.
  * @throws {MusterError} storage_failed
  */
-export async function openStore(directory: string): Promise<Store> {
-  const file = join(directory, DATABASE_FILE);
-  const forWriting = openConnection(file);
-  try {
-    await migrate(forWriting.queries);
-  } catch (error) {
-    await forWriting.close();
-    throw error;
-  }
-  const forReading = openConnection(file);
-  const writer = createWriter(forWriting);
+export async function openStore(place: string): Promise<Store> {
+  const database = POSTGRES_URL.test(place) ? await openPostgres(place) : await openSqlite(join(place, DATABASE_FILE));
+  const writer = createWriter(database);
   return {
-    read: forReading.queries,
+    read: database.read,
     write: writer.write,
     async close() {
       await writer.stop();
-      await forReading.close();
-      await forWriting.close();
+      await database.close();
     },
   };
 }

@@ -1,5 +1,5 @@
 import { isMusterError, MusterError } from '../../protocol/errors.js';
-import type { Connection, Queries } from './database.js';
+import type { Database, Queries } from './database.js';
 
 /**
  * One unit of a group commit. It awaits queries of `tx` and nothing else, changes nothing but the database, and may
@@ -29,7 +29,7 @@ const MAX_QUEUED = 10_000;
 const MAX_BATCH = 500;
 
 /** The one writer of the database: all that is queued while the event loop read its sockets shares one sync. */
-export function createWriter({ queries, exec }: Connection): Writer {
+export function createWriter({ transact }: Pick<Database, 'transact'>): Writer {
   let queue: Queued[] = [];
   let flushing: Promise<void> | undefined;
   let lazyTimer: NodeJS.Timeout | undefined;
@@ -63,12 +63,11 @@ export function createWriter({ queries, exec }: Connection): Writer {
   /** Undefined when the batch is on disk, else why nothing of it is. */
   async function commit(batch: readonly Queued[]): Promise<{ cause: unknown } | undefined> {
     try {
-      exec('BEGIN IMMEDIATE');
-      for (const { run } of batch) await run(queries);
-      exec('COMMIT');
-    } catch (error) {
-      rollback(exec);
-      return { cause: toStorageFailure(error) };
+      await transact(async (tx) => {
+        for (const { run } of batch) await run(tx);
+      });
+    } catch (cause) {
+      return { cause };
     }
     for (const { settle } of batch) settle();
     return undefined;
@@ -103,20 +102,4 @@ export function createWriter({ queries, exec }: Connection): Writer {
       }
     },
   };
-}
-
-function rollback(exec: Connection['exec']): void {
-  try {
-    exec('ROLLBACK');
-  } catch {
-    // SQLite has already rolled back (disk full, I/O error) or the transaction never began.
-  }
-}
-
-/** What the disk does to us is foreseen; what a query of ours got wrong is a bug and stays as it is. */
-function toStorageFailure(error: unknown): unknown {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (typeof code !== 'string' || !/^SQLITE_(FULL|IOERR|BUSY|READONLY|CANTOPEN|CORRUPT|NOTADB)/.test(code))
-    return error;
-  return new MusterError('storage_failed', `The database could not be written to (${code})`, { cause: error });
 }

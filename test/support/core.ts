@@ -13,6 +13,7 @@ import { topicFilter } from '../../protocol/topics.js';
 import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { createLogger, type Logger } from '../../runtime/logger.js';
 import type { TestScope } from './broker.js';
+import { storeSetting } from './store-place.js';
 import { temporaryDirectory } from './temporary-directory.js';
 import { until } from './until.js';
 
@@ -57,11 +58,16 @@ export async function startTestCore(
   });
   t.after(() => broker.stop(AbortSignal.abort()));
   const brokerUrl = `mqtt://127.0.0.1:${broker.port}`;
-  const config = ControllerConfig.parse({ data_dir: directory, broker_url: brokerUrl, ...settings });
+  const config = ControllerConfig.parse({
+    data_dir: directory,
+    broker_url: brokerUrl,
+    ...(await storeSetting(t)),
+    ...settings,
+  });
 
   let running: { core: Core; store: Store; stopTimers: () => void } | undefined;
   const start = async (): Promise<void> => {
-    const store = await openStore(directory);
+    const store = await openStore(config.store_url ?? directory);
     const core = await createCore({ store, keyring, config, brokerCa: undefined, clock, log });
     running = { core, store, stopTimers: startTimers(core, log) };
     linkUp(core, { brokerUrl, keyring, clock, log });

@@ -18,6 +18,7 @@ const PACKAGES = {
   mount: 'losetup',
   e2fsprogs: 'mkfs.ext4',
   faketime: 'faketime',
+  postgresql: 'pg_ctlcluster',
 };
 
 const LIMIT_MS = 240_000;

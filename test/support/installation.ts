@@ -13,6 +13,7 @@ import { makeDataDir } from '../../runtime/data-dir.js';
 import { createLogger, type Logger } from '../../runtime/logger.js';
 import type { TestScope } from './broker.js';
 import type { Targets } from './prometheus.js';
+import { storeSetting } from './store-place.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
 /** Broker, controller and agents in this process, on free ports of 127.0.0.1: all of it what we ship. */
@@ -46,6 +47,7 @@ export async function startInstallation(
     config: ControllerConfig.parse({
       port: 0,
       data_dir: dataDir,
+      ...(await storeSetting(t)),
       broker_url: `mqtt://127.0.0.1:${broker.port}`,
     }),
     ...{ log: silent('controller'), clock: SYSTEM_CLOCK },

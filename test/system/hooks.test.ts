@@ -4,7 +4,7 @@ import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ExecutionView, InvocationAnswer, NodeDetail } from '../../controller/http/schemas.js';
-import { openConnection } from '../../controller/store/database.js';
+import { openConnection } from '../../controller/store/sqlite.js';
 import { DATABASE_FILE } from '../../controller/store/store.js';
 import type { TestScope } from '../support/broker.js';
 import { writeHook } from '../support/hooks.js';

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
+import { sql } from 'kysely';
 import { ensureOwnerToken, principalOf } from '../../../controller/identity/api-tokens.js';
 import { openStore } from '../../../controller/store/store.js';
-import { temporaryDirectory } from '../../support/temporary-directory.js';
+import { storePlace } from '../../support/store-place.js';
 
 test('the owner token is made once and speaks for the owner', async (t) => {
-  const store = await openStore(temporaryDirectory(t));
+  const store = await openStore(await storePlace(t));
   t.after(store.close);
 
   const token = await ensureOwnerToken(store, 'default', Date.now());
@@ -19,7 +18,7 @@ test('the owner token is made once and speaks for the owner', async (t) => {
 });
 
 test('a wrong secret, an unknown id and anything else speak for nobody', async (t) => {
-  const store = await openStore(temporaryDirectory(t));
+  const store = await openStore(await storePlace(t));
   t.after(store.close);
   const token = (await ensureOwnerToken(store, 'default', Date.now())) ?? '';
 
@@ -38,12 +37,17 @@ test('a wrong secret, an unknown id and anything else speak for nobody', async (
 });
 
 test('the secret of a token is nowhere in the store', async (t) => {
-  const directory = temporaryDirectory(t);
-  const store = await openStore(directory);
+  const store = await openStore(await storePlace(t));
+  t.after(store.close);
   const token = (await ensureOwnerToken(store, 'default', Date.now())) ?? '';
-  await store.close();
 
-  const secret = token.split('_')[2] ?? '';
+  const tables = await store.read.introspection.getTables();
+  const stored = await Promise.all(
+    tables.map(({ name }) => sql`select * from ${sql.table(name)}`.execute(store.read).then(({ rows }) => rows)),
+  );
+
+  const [, id = '', secret = ''] = token.split('_');
   assert.equal(secret.length, 64);
-  assert.ok(!readFileSync(join(directory, 'muster.db')).includes(secret));
+  assert.ok(JSON.stringify(stored).includes(id));
+  assert.ok(!JSON.stringify(stored).includes(secret));
 });

@@ -10,7 +10,7 @@ import { openStore, type Store } from '../../../controller/store/store.js';
 import { isMusterError } from '../../../protocol/errors.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
 import type { TestScope } from '../../support/broker.js';
-import { temporaryDirectory } from '../../support/temporary-directory.js';
+import { storePlace } from '../../support/store-place.js';
 
 const OWNER: Principal = { id: 'owner', org: 'default', role: 'owner' };
 const ADMIN: Principal = { id: 'ada', org: 'default', role: 'admin' };
@@ -254,7 +254,7 @@ test('every change of people and tokens is audited, without a password or a secr
 });
 
 async function startPeople(t: TestScope) {
-  const store: Store = await openStore(temporaryDirectory(t));
+  const store: Store = await openStore(await storePlace(t));
   t.after(store.close);
   const clock = createStillClock();
   await ensureOwnerToken(store, 'default', clock.nowMs());

@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { appendAudit, auditHash, firstBrokenAuditRow } from '../../../controller/store/audit.js';
 import { openStore, type Store } from '../../../controller/store/store.js';
 import type { TestScope } from '../../support/broker.js';
-import { temporaryDirectory } from '../../support/temporary-directory.js';
+import { storePlace } from '../../support/store-place.js';
 
 test('an untouched audit trail holds, over many commits and long batches', async (t) => {
   const store = await storeWithAudit(t, 1_200);
@@ -51,7 +51,7 @@ test('an audit row stands and falls with the change that it tells of (promise 21
 });
 
 async function storeWithAudit(t: TestScope, count: number): Promise<Store> {
-  const store = await openStore(temporaryDirectory(t));
+  const store = await openStore(await storePlace(t));
   t.after(store.close);
   const half = Math.floor(count / 2);
   const entries = Array.from({ length: count }, (_, index) => entry(index));

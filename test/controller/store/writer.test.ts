@@ -3,15 +3,16 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openConnection } from '../../../controller/store/database.js';
+import { openConnection, transact } from '../../../controller/store/sqlite.js';
 import { DATABASE_FILE, openStore } from '../../../controller/store/store.js';
 import { createWriter } from '../../../controller/store/writer.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
+import { storePlace } from '../../support/store-place.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { until } from '../../support/until.js';
 
 test('a write that throws is undone, and its neighbours in the batch are kept', async (t) => {
-  const store = await openStore(temporaryDirectory(t));
+  const store = await openStore(await storePlace(t));
   t.after(store.close);
 
   const outcomes = await Promise.allSettled([
@@ -35,7 +36,7 @@ test('a write that throws is undone, and its neighbours in the batch are kept', 
 });
 
 test('writes run in the order in which they were asked, and each sees those before it', async (t) => {
-  const store = await openStore(temporaryDirectory(t));
+  const store = await openStore(await storePlace(t));
   t.after(store.close);
 
   const counts = await Promise.all(
@@ -66,10 +67,9 @@ test('writes that are asked together share one commit', async (t) => {
   connection.exec('create table meta (key text primary key, value text not null)');
   let commits = 0;
   const writer = createWriter({
-    ...connection,
-    exec(sql) {
-      if (sql === 'COMMIT') commits += 1;
-      connection.exec(sql);
+    async transact(work) {
+      await transact(connection, work);
+      commits += 1;
     },
   });
 
@@ -88,7 +88,7 @@ test('writes that are asked together share one commit', async (t) => {
 });
 
 test('a lazy write is on disk without another write to join', async (t) => {
-  const store = await openStore(temporaryDirectory(t));
+  const store = await openStore(await storePlace(t));
   t.after(store.close);
 
   await store.write((tx) => tx.insertInto('meta').values({ key: 'a', value: '1' }).execute(), { lazy: true });
@@ -97,7 +97,7 @@ test('a lazy write is on disk without another write to join', async (t) => {
 });
 
 test('a reader does not see what is not committed', async (t) => {
-  const store = await openStore(temporaryDirectory(t));
+  const store = await openStore(await storePlace(t));
   t.after(store.close);
 
   const seen = await store.write(async (tx) => {
@@ -109,7 +109,7 @@ test('a reader does not see what is not committed', async (t) => {
 });
 
 test('more writes than the queue holds are refused with overloaded', async (t) => {
-  const store = await openStore(temporaryDirectory(t));
+  const store = await openStore(await storePlace(t));
   t.after(store.close);
 
   const waiting = Array.from({ length: 10_000 }, () => store.write(async () => undefined));
@@ -122,8 +122,8 @@ test('more writes than the queue holds are refused with overloaded', async (t) =
 });
 
 test('closing the store commits what is queued and refuses what comes after', async (t) => {
-  const directory = temporaryDirectory(t);
-  const store = await openStore(directory);
+  const place = await storePlace(t);
+  const store = await openStore(place);
 
   const queued = store.write((tx) => tx.insertInto('meta').values({ key: 'a', value: '1' }).execute());
   const closed = store.close();
@@ -134,14 +134,14 @@ test('closing the store commits what is queued and refuses what comes after', as
   await queued;
   await closed;
 
-  const again = await openStore(directory);
+  const again = await openStore(place);
   t.after(again.close);
   assert.equal((await again.read.selectFrom('meta').selectAll().execute()).length, 1);
 });
 
 test('every write that was acknowledged survives kill -9 (promise 1)', async (t) => {
-  const directory = temporaryDirectory(t);
-  const child = fork(new URL('./writing-child.ts', import.meta.url), [directory], { execArgv: ['--import', 'tsx'] });
+  const place = await storePlace(t);
+  const child = fork(new URL('./writing-child.ts', import.meta.url), [place], { execArgv: ['--import', 'tsx'] });
   const acknowledged: string[] = [];
   child.on('message', (key) => acknowledged.push(String(key)));
   await until(() => acknowledged.length >= 200, { what: '200 acknowledged writes', deadlineMs: 30_000 });
@@ -149,7 +149,7 @@ test('every write that was acknowledged survives kill -9 (promise 1)', async (t)
   child.kill('SIGKILL');
   await once(child, 'exit');
 
-  const store = await openStore(directory);
+  const store = await openStore(place);
   t.after(store.close);
   const rows = await store.read.selectFrom('meta').select('key').execute();
   const kept = new Set(rows.map(({ key }) => key));

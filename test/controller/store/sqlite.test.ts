@@ -4,7 +4,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sql } from 'kysely';
-import { openConnection } from '../../../controller/store/database.js';
+import { openConnection } from '../../../controller/store/sqlite.js';
 import { DATABASE_FILE, openStore } from '../../../controller/store/store.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
