@@ -36,6 +36,8 @@ import { createMembership } from './nodes/membership.js';
 import { createPresence, type Presence } from './nodes/presence.js';
 import { loadRegistry } from './nodes/registry.js';
 import { createNodeService } from './nodes/service.js';
+import { deleteOrphanedActionIds } from './polling/action-ids.js';
+import { createPolling } from './polling/service.js';
 import type { Services } from './services.js';
 import { deleteOldIdempotentUses } from './store/idempotency.js';
 import type { Store } from './store/store.js';
@@ -132,15 +134,17 @@ export async function createCore({
   const membership = createMembership({ ...shared, controls, revocations });
   await revocations.write();
   const attempts = createAttempts(clock);
+  const invocations = createInvocationService({ ...shared, dispatcher, cancellations, ...limits });
   const services: Services = {
     org,
     authenticate: (bearer) => principalOf(store, bearer, clock.nowMs()),
     nodes: createNodeService({ store, registry, presence, clock, openOn: open.countOf, membership }),
     hooks: createHookService(shared),
-    invocations: createInvocationService({ ...shared, dispatcher, cancellations, ...limits }),
+    invocations,
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
     people: createUsers({ store, clock, attempts, gate: createGate(PEOPLE_GATE) }),
     tokens: createTokens({ store, clock, attempts, gate: createGate(LOGIN_GATE) }),
+    polling: createPolling({ ...shared, evidence, create: invocations.create }),
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),
     notReady: () => (link.connected ? undefined : 'There is no connection to the broker'),
     metrics: metrics.render,
@@ -164,6 +168,7 @@ export async function createCore({
       await store.write(async (tx) => {
         await deleteOldIdempotentUses(tx, clock.nowMs());
         await deleteExpiredTokens(tx, clock.nowMs());
+        await deleteOrphanedActionIds(tx);
       });
       await revocations.write();
     },

@@ -1,5 +1,13 @@
 import type { z } from 'zod';
 import type {
+  AnnounceCapabilities,
+  CreateNodeToken,
+  FetchedAction,
+  NodeTokenCreated,
+  NodeTokenView,
+  QueueAction,
+} from './http/polling-schemas.js';
+import type {
   ActionView,
   ApiTokenCreated,
   ApiTokenView,
@@ -26,6 +34,9 @@ import type {
   NodeView,
   UserView,
 } from './http/schemas.js';
+import type { Report } from './ingest/reported-result.js';
+import type { PolledAck } from './polling/acks.js';
+import type { Queries } from './store/database.js';
 
 /** Who asks: a person or program whose token was accepted. `token` is that one: what is made through it ends with it. */
 export type Principal = Me & Readonly<{ token?: Readonly<{ id: string; expiresMs: number | null }> }>;
@@ -97,7 +108,12 @@ export type InvocationService = Readonly<{
   create: (
     principal: Principal,
     ask: CreateInvocation,
-    request: Readonly<{ idempotencyKey?: string | undefined; bodySha256: string }>,
+    request: Readonly<{
+      idempotencyKey?: string | undefined;
+      bodySha256: string;
+      /** Written with the invocation, in its transaction; not for one that came before. */
+      also?: (tx: Queries, invocation: Readonly<{ id: string; createdAtMs: number }>) => Promise<void>;
+    }>,
   ) => Promise<Readonly<{ invocation: InvocationView; replayed: boolean }>>;
   get: (org: string, id: string) => Promise<InvocationView | undefined>;
   /**
@@ -166,6 +182,44 @@ export type EnrollmentService = Readonly<{
   renew: (jws: string) => Promise<Readonly<{ username: string; password: string; expires_at: string }>>;
 }>;
 
+/** A node that only polls, by its token. */
+export type NodeCaller = Readonly<{ node: string; org: string }>;
+
+/** Nodes without a connection to the broker: they fetch what is due, and say over HTTP what became of it. */
+export type PollingService = Readonly<{
+  /**
+   * The answer holds the token; it is not shown again. The first token of a name makes the node.
+   * @throws {MusterError} node_id_taken (it has a key), node_id_not_allowed, conflict (groups of a node that is known)
+   */
+  createToken: (principal: Principal, ask: CreateNodeToken) => Promise<NodeTokenCreated>;
+  /** Newest first. @throws {MusterError} invalid_request (the cursor) */
+  listTokens: (org: string, page: PageRequest) => Promise<Page<NodeTokenView>>;
+  /** False when there is no such token. */
+  deleteToken: (principal: Principal, id: string) => Promise<boolean>;
+  /** The node that an `Authorization: Bearer` value stands for; undefined when none. */
+  authenticate: (bearer: string) => Promise<NodeCaller | undefined>;
+  /**
+   * Asks for an action on one node, and gives the name under which the node will know it (F-26).
+   * @throws {MusterError} rate_limited, and what `InvocationService.create` throws
+   */
+  queue: (
+    principal: Principal,
+    ask: QueueAction,
+    request: Readonly<{ idempotencyKey?: string | undefined; bodySha256: string }>,
+  ) => Promise<string>;
+  /**
+   * What is due, oldest first, at most 10. Under a `key` it is given again until it is acked, or until another key (or
+   * none) says that the answer has arrived; without one it is given once. @throws {MusterError} rate_limited
+   */
+  fetch: (caller: NodeCaller, key: string | undefined) => Promise<readonly FetchedAction[]>;
+  /** @throws {MusterError} not_found, conflict (not fetched, cancelled, ended), expired, rate_limited */
+  ack: (caller: NodeCaller, name: string, ack: PolledAck) => Promise<void>;
+  /** The first report stays. @throws {MusterError} not_found, conflict (not fetched, another report), rate_limited */
+  report: (caller: NodeCaller, name: string, report: Report) => Promise<void>;
+  /** What the node offers from now on. @throws {MusterError} rate_limited */
+  announce: (caller: NodeCaller, announced: AnnounceCapabilities) => Promise<void>;
+}>;
+
 export type BrokerCredentialService = Readonly<{
   issue: (
     principal: Principal,
@@ -217,6 +271,7 @@ export type Services = Readonly<{
   enrollment: EnrollmentService;
   people: PeopleService;
   tokens: TokenService;
+  polling: PollingService;
   brokerCredentials: BrokerCredentialService;
   /** Why the controller cannot work yet, as a sentence; undefined when it can. */
   notReady: () => string | undefined;

@@ -41,12 +41,12 @@ export async function fixOctets(
 }
 
 /** A row of `requests`. */
-function toRequestRow(executionId: string, { payload, sha256 }: FixedRequest, nowMs: number) {
+export function toRequestRow(executionId: string, { payload, sha256 }: FixedRequest, nowMs: number) {
   return { execution_id: executionId, sha256, payload, issued_at: nowMs };
 }
 
 /** What of a stored invocation stands in its requests. */
-function toSource(
+export function toSource(
   row: InvocationRow,
   { executionId, expiresAtMs }: Pick<OpenExecution, 'executionId' | 'expiresAtMs'>,
 ): RequestSource {

@@ -41,7 +41,7 @@ type Admission =
     }>;
 
 /** Client ids of controllers and monitors: a node that had one could push them off the broker. */
-const RESERVED_ID = /^(ctl|mon)-/;
+export const RESERVED_ID = /^(ctl|mon)-/;
 
 const MAX_ENROLL_BYTES = 64 * 1024;
 

@@ -22,7 +22,7 @@ import { openApiOptions } from './openapi.js';
 import { sendFailure } from './problems.js';
 import { ROUTES } from './routes/list.js';
 import type { App, RouteDeps } from './routes/route.js';
-import { admit, type Rule } from './rules.js';
+import { admit, admitNode, type Rule } from './rules.js';
 import { refuseUnreadable, SECURITY_HEADERS } from './transport.js';
 import { compileValidator } from './validation.js';
 
@@ -77,7 +77,7 @@ function createInstance(log: Logger): App {
     requestIdHeader: false,
     genReqId: () => randomUUID(),
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 128 },
+    routerOptions: { maxParamLength: 160 },
     frameworkErrors: (error, request, reply) => {
       addCommonHeaders(request, reply); // these come before the first hook
       sendFailure(error, request, reply);
@@ -91,6 +91,7 @@ function addHooks(app: App, { services, log, clock }: { services: Services; log:
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(serializerCompiler);
   app.decorateRequest('principal', undefined);
+  app.decorateRequest('caller', undefined);
   app.decorateRequest('bodySha256', '');
 
   const startedMs = new WeakMap<object, number>();
@@ -99,7 +100,9 @@ function addHooks(app: App, { services, log, clock }: { services: Services; log:
     addCommonHeaders(request, reply);
     if (request.is404) return;
     const { rule } = request.routeOptions.config;
-    request.principal = await admit(services, { rule, header: request.headers.authorization });
+    const header = request.headers.authorization;
+    if (rule === 'node') request.caller = await admitNode(services, header);
+    else request.principal = await admit(services, { rule, header });
   });
   app.addHook('onResponse', async (request, reply) => {
     const durationMs = Math.round(clock.monotonicMs() - (startedMs.get(request) ?? clock.monotonicMs()));

@@ -46,6 +46,10 @@ export function openApiOptions(): FastifyDynamicSwaggerOptions {
         { name: 'invocations', description: 'Asking for actions and reading their outcome' },
         { name: 'approvals', description: 'What waits for a person, and what they say' },
         { name: 'enrollment', description: 'How nodes become members' },
+        {
+          name: 'polling',
+          description: 'Nodes without a connection to the broker: a queue to fetch from, and what they report',
+        },
         { name: 'access', description: 'Who asks, and credentials for the broker' },
         { name: 'process', description: 'Health and metrics of the controller' },
       ],

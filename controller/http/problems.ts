@@ -16,6 +16,11 @@ const RETRY_AFTER_SECONDS: ReadonlyMap<string, number> = new Map<ErrorCode, numb
   ['unavailable', 5],
 ]);
 
+/** How long a caller should wait before it tries again; undefined when trying again changes nothing. */
+export function retryAfterSeconds(code: string): number | undefined {
+  return RETRY_AFTER_SECONDS.get(code);
+}
+
 /** What the framework itself refuses, by its code: ours, and the sentence. */
 const FRAMEWORK_REFUSALS: ReadonlyMap<string, readonly [ErrorCode, string]> = new Map([
   ['FST_ERR_CTP_BODY_TOO_LARGE', ['body_too_large', 'The body is larger than 256 KiB']],
@@ -43,19 +48,27 @@ export function toProblem(error: MusterError, requestId: string): Problem {
 }
 
 /** Answers with the problem of a failure; what is not meant for HTTP, or was not foreseen, is logged and told as `internal`. */
-export function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const known = isMusterError(error) ? error : refusalOf(error);
-  const told =
-    known === undefined || ERROR_CODES[known.code].http === undefined ? new MusterError('internal', '') : known;
+export function sendFailure(
+  error: unknown,
+  request: Pick<FastifyRequest, 'id' | 'log'>,
+  reply: FastifyReply,
+): FastifyReply {
+  const told = toTold(error);
   const problem = toProblem(told, request.id);
   if (problem.status >= 500) request.log.error({ err: error }, 'request failed');
   return sendProblem(problem, reply);
 }
 
+/** What a failure is told as: its own code when that is meant for HTTP, else `internal`, which is logged. */
+export function toTold(error: unknown): MusterError {
+  const known = isMusterError(error) ? error : refusalOf(error);
+  return known === undefined || ERROR_CODES[known.code].http === undefined ? new MusterError('internal', '') : known;
+}
+
 /** Sends a problem with the headers that its status asks for. */
 export function sendProblem(problem: Problem, reply: FastifyReply): FastifyReply {
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="muster"');
-  const retryAfter = RETRY_AFTER_SECONDS.get(problem.code);
+  const retryAfter = retryAfterSeconds(problem.code);
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
   return reply
     .code(problem.status)

@@ -1,16 +1,30 @@
 import { MusterError } from '../../protocol/errors.js';
 import { reaches } from '../identity/roles.js';
-import type { Principal, Role, Services } from '../services.js';
+import type { NodeCaller, Principal, Role, Services } from '../services.js';
 
-/** Who may call a route: everybody, or a principal with at least this role. Every route names one. */
-export type Rule = 'public' | Role;
+/** Who may call a route: everybody, a node that polls, or a principal with at least this role. Every route names one. */
+export type Rule = 'public' | 'node' | Role;
 
 /** Longer values cannot be tokens of ours and are not looked up. */
 const MAX_BEARER_LENGTH = 512;
 
-/** True when the role reaches the rule. */
+/** True when the role reaches the rule. What nodes say, no person says for them. */
 export function mayCall(rule: Rule, role: Role): boolean {
-  return rule === 'public' || reaches(role, rule);
+  return rule === 'public' || (rule !== 'node' && reaches(role, rule));
+}
+
+/**
+ * Which node asks, on a route that is for nodes that poll.
+ * @throws {MusterError} unauthenticated
+ */
+export async function admitNode(
+  { polling }: Pick<Services, 'polling'>,
+  header: string | undefined,
+): Promise<NodeCaller> {
+  const bearer = bearerOf(header);
+  const caller = bearer === undefined ? undefined : await polling.authenticate(bearer);
+  if (caller === undefined) throw new MusterError('unauthenticated', 'The token is not that of a node that polls');
+  return caller;
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Logger } from '../../runtime/logger.js';
 import type { IncomingMessage } from '../../runtime/mqtt-session.js';
 import type { Controls } from '../dispatch/controls.js';
 import type { ControllerMetrics } from '../metrics.js';
+import type { NodeRecord } from '../nodes/registry.js';
 import { appendAudit } from '../store/audit.js';
 import { insertHookPins, updateNode } from '../store/nodes.js';
 import type { Store } from '../store/store.js';
@@ -46,14 +47,24 @@ export async function takeCapabilities(deps: CapabilityDeps, message: IncomingMe
 
 /** Uses the announcement that a hello names, if it is here already. */
 export async function adoptCandidate(deps: CapabilityDeps, node: string, namedSha256: string | null): Promise<void> {
-  const { store, registry, clock, log, org, candidates, named } = deps;
+  const { registry, candidates, named } = deps;
   if (namedSha256 === null) named.delete(node);
   else named.set(node, namedSha256);
   const candidate = candidates.get(node);
   const record = registry.get(node);
   if (record === undefined || candidate === undefined || candidate.sha256 !== namedSha256) return;
   candidates.delete(node);
+  await adopt(deps, record, candidate);
+}
 
+/** Stores what a node offers from now on, with what that changes about its hooks. */
+export async function adopt(
+  deps: Pick<CapabilityDeps, 'store' | 'registry' | 'metrics' | 'clock' | 'log' | 'org'>,
+  record: NodeRecord,
+  candidate: Candidate,
+): Promise<void> {
+  const { store, registry, clock, log, org } = deps;
+  const { node } = record;
   const nowMs = clock.nowMs();
   const { pins, changed, audit } = compareHooks(record, candidate.value);
   await store.write(async (tx) => {

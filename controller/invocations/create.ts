@@ -35,7 +35,7 @@ type Answer = Awaited<ReturnType<InvocationService['create']>>;
 /** Makes invocations: plan, decide, store in one transaction, offer. */
 export function createCreate(deps: CreateDeps): InvocationService['create'] {
   const { store, registry, presence, clock, metrics } = deps;
-  return async (principal, ask, { idempotencyKey, bodySha256 }) => {
+  return async (principal, ask, { idempotencyKey, bodySha256, also }) => {
     const nowMs = clock.nowMs();
     const owner = `${principal.org}/${principal.id}`;
     const use = idempotencyKey === undefined ? undefined : { principal: owner, key: idempotencyKey, bodySha256, nowMs };
@@ -54,7 +54,11 @@ export function createCreate(deps: CreateDeps): InvocationService['create'] {
     if (verdict.kind === 'pending') await refuseTooManyPending(deps, principal);
 
     const draft = draftInvocation({ principal, ask, plan, verdict, isConnected: presence.isConnected, nowMs });
-    const raced = await store.write((tx) => storeDraft(tx, draft, use));
+    const raced = await store.write(async (tx) => {
+      const earlier = await storeDraft(tx, draft, use);
+      if (earlier === undefined) await also?.(tx, { id: draft.row.id, createdAtMs: nowMs });
+      return earlier;
+    });
     if (raced !== undefined) return repeat(raced);
     metrics.invocationMade({ action: ask.action, risk: plan.risk, status: verdict.kind });
     if (verdict.kind === 'denied') {

@@ -2,8 +2,11 @@ import { accessRoutes } from './access.js';
 import { approvalRoutes } from './approvals.js';
 import { enrollmentRoutes } from './enrollment.js';
 import { executionRoutes } from './executions.js';
+import { fleetQueueRoutes } from './fleet-queue.js';
 import { hookRoutes } from './hooks.js';
 import { invocationRoutes } from './invocations.js';
+import { nodeReportRoutes } from './node-reports.js';
+import { nodeTokenRoutes } from './node-tokens.js';
 import { nodeRoutes } from './nodes.js';
 import { peopleRoutes } from './people.js';
 import { processRoutes } from './process.js';
@@ -18,6 +21,9 @@ export const ROUTES: readonly AddRoutes[] = [
   approvalRoutes,
   executionRoutes,
   enrollmentRoutes,
+  nodeTokenRoutes,
+  fleetQueueRoutes,
+  nodeReportRoutes,
   peopleRoutes,
   tokenRoutes,
   accessRoutes,

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { MusterError } from '../../../protocol/errors.js';
-import type { Page, Principal, Services } from '../../services.js';
+import type { NodeCaller, Page, Principal, Services } from '../../services.js';
 import type { Rule } from '../rules.js';
 import { Problem } from '../schemas.js';
 
@@ -14,6 +14,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks; undefined on public routes. */
     principal: Principal | undefined;
+    /** Which node asks, on routes that are for nodes that poll. */
+    caller: NodeCaller | undefined;
     /** SHA-256 of the body's octets, lower-case hex; empty without a body. */
     bodySha256: string;
   }
@@ -49,6 +51,18 @@ export const FAILURE = {
 export function principalOf({ principal }: Pick<FastifyRequest, 'principal'>): Principal {
   if (principal === undefined) throw new MusterError('unauthenticated', 'No token came with the request');
   return principal;
+}
+
+/**
+ * Which node asks on a route of its own; an id of another one in the address or the body is not its to speak for.
+ * @throws {MusterError} unauthenticated, forbidden
+ */
+export function callerOf({ caller }: Pick<FastifyRequest, 'caller'>, node?: string): NodeCaller {
+  if (caller === undefined) throw new MusterError('unauthenticated', 'No token of a node came with the request');
+  if (node !== undefined && node !== caller.node) {
+    throw new MusterError('forbidden', 'The token is that of another node');
+  }
+  return caller;
 }
 
 /**

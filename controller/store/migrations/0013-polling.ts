@@ -15,6 +15,7 @@ const STATEMENTS = [
   `create table node_tokens (
     id text primary key, org text not null, node text not null, secret_sha256 text not null,
     created_at bigint not null, created_by text not null)`,
+  `create index executions_open_by_node on executions (node, status) where open = 1`,
   `create index node_tokens_by_node on node_tokens (node)`,
   `create table action_ids (
     action_id text primary key, org text not null, node text not null, invocation_id text not null unique)`,

@@ -35,6 +35,15 @@ const EXPECTED = {
   'POST /api/v1/enroll': 'public',
   'GET /api/v1/nonce': 'public',
   'POST /api/v1/renew': 'public',
+  'POST /api/v1/node-tokens': 'admin',
+  'GET /api/v1/node-tokens': 'admin',
+  'DELETE /api/v1/node-tokens/:id': 'admin',
+  'POST /api/actions/queue': 'operator',
+  'GET /api/actions/pending': 'node',
+  'POST /api/actions/report': 'node',
+  'POST /v1/nodes/:node/executions/:id/ack': 'node',
+  'POST /v1/nodes/:node/executions/:id/result': 'node',
+  'PUT /v1/nodes/:node/capabilities': 'node',
   'POST /api/v1/users': 'admin',
   'GET /api/v1/users': 'admin',
   'PATCH /api/v1/users/:user': 'admin',
@@ -81,11 +90,11 @@ test('every route that is not public answers 401 without a token and 403 below i
   const { url } = await startTestHttp(t, createScriptedServices().services);
 
   for (const [name, rule] of Object.entries(EXPECTED)) {
-    if (rule === 'public') continue;
     const [method = '', pattern = ''] = name.split(' ');
+    if (rule === 'public' || pattern.startsWith('/api/actions/')) continue; // those have an answer of their own
     const address = `${url}${pattern.replace(':user', 'ann').replace(':node', 'pump-1').replace(':name', 'deploy.sh').replace(':id', '018f2a10-0000-7000-8000-000000000000')}`;
     await assertProblem(await fetch(address, { method }), 401, 'unauthenticated');
-    const below = ROLES[ROLES.indexOf(rule) - 1];
+    const below = ROLES.find((_role, at) => ROLES[at + 1] === rule);
     if (below === undefined) continue;
     const answer = await fetch(address, { method, headers: { authorization: `Bearer ${tokenOf(below)}` } });
     const { detail } = await assertProblem(answer, 403, 'forbidden');
