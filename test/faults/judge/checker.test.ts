@@ -13,6 +13,7 @@ import {
   INTERRUPTED,
   judged,
   NOW_MS,
+  pausedAt,
   SHA,
   SLOW,
   START_FAILED,
@@ -187,6 +188,44 @@ const UNDEFINED: readonly Case[] = [
     /^undefined: .* had been started/,
   ],
   [
+    'an execution that the controller cancelled before it was launched and that was started',
+    { accepted: { cancelAsked: true }, outcome: { ...CANCELLED, launched: null }, ledger: [started()] },
+    /^undefined: .* had been started/,
+  ],
+  [
+    'a cancel of what had ended by itself',
+    { accepted: { cancelAsked: true }, outcome: { ...CANCELLED, endMs: NOW_MS + 2_200 } },
+    /^undefined: .* cancelled 2090 ms after its program had come to its end/,
+  ],
+  [
+    'an execution that was told as cancelled and ended otherwise',
+    { accepted: { cancelAsked: true, cancelTakenMs: NOW_MS + 5, isToldCancelled: true } },
+    /^undefined: .* told as cancelled and is success/,
+  ],
+  [
+    'a cancel that was taken and not obeyed',
+    {
+      accepted: { cancelAsked: true, cancelTakenMs: NOW_MS + 200, deed: { ...ACCEPTED.deed, ms: 90_000 } },
+      ledger: [started(), done(0, 61_000)],
+    },
+    /^undefined: .* went on for 60800 ms after its cancel/,
+  ],
+  [
+    'a time-out of what had the time to start and never did',
+    { accepted: { ...SLOW, timeoutMs: 2_000 }, outcome: { ...TIMED_OUT, stdout: EMPTY }, ledger: [] },
+    /^undefined: .* time-out of 2000 ms and was never started/,
+  ],
+  [
+    'a time-out without a start, the agent having stood still before it was asked for',
+    {
+      accepted: { ...SLOW, timeoutMs: 2_000 },
+      outcome: { ...TIMED_OUT, stdout: EMPTY },
+      ledger: [],
+      agent: { lives: pausedAt(-9_000) },
+    },
+    /^undefined: .* was never started/,
+  ],
+  [
     'an interrupted execution that says it was not launched and was',
     { outcome: { ...INTERRUPTED, launched: 'no' }, agent: { lives: crashAt(105) } },
     /^undefined: .* had been started/,
@@ -278,6 +317,14 @@ test('an honest interruption, time-out, cancel or expiry is no fault', () => {
     { accepted: SLOW, outcome: TIMED_OUT, ledger: [started()] },
     { accepted: SLOW, outcome: { ...TIMED_OUT, stdout: EMPTY }, ledger: [started(900)] },
     { accepted: SLOW, outcome: { ...TIMED_OUT, stdout: EMPTY }, ledger: [] },
+    {
+      accepted: { ...SLOW, timeoutMs: 2_000 },
+      outcome: { ...TIMED_OUT, stdout: EMPTY },
+      ledger: [],
+      agent: { lives: pausedAt(-100) },
+    },
+    { accepted: { cancelAsked: true }, outcome: { ...CANCELLED, launched: null, stdout: undefined }, ...nowhere },
+    { accepted: { cancelAsked: true, cancelTakenMs: NOW_MS + 105 } },
     { outcome: CANCELLED, ledger: [started()], agent: { lives: stopAt(200) } },
     { outcome: { ...CANCELLED, launched: 'no', stdout: EMPTY }, ledger: [], agent: { lives: stopAt(200) } },
     { accepted: { cancelAsked: true }, outcome: { status: 'cancelled', launched: 'yes' }, ledger: [started()] },

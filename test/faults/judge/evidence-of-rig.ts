@@ -27,6 +27,7 @@ export type RigParts = Readonly<{
   quietMs: number;
 }>;
 
+/** An agent has this long to close what it has open, and no longer than it may take for all the rest. */
 const IDLE_MS = 15_000;
 /** The kernel needs a moment to end what was killed. */
 const BURIAL_MS = 5_000;
@@ -38,7 +39,7 @@ export async function gatherEvidence(rig: RigParts): Promise<Evidence> {
   }
   const outcomes = await readOutcomes(rig.load, rig.api);
   const agents = [];
-  for (const agent of rig.agents) agents.push(await endAgent(agent, rig.load));
+  for (const agent of rig.agents) agents.push(await endAgent(agent, rig));
   const { digits } = rig.canary;
   await settles(() => findProcesses(digits).length === 0, BURIAL_MS);
   const survivors = findProcesses(digits);
@@ -56,15 +57,18 @@ export async function gatherEvidence(rig: RigParts): Promise<Evidence> {
   };
 }
 
-async function endAgent(agent: AgentPart, load: Load): Promise<AgentEvidence> {
+async function endAgent(agent: AgentPart, { load, quietMs }: RigParts): Promise<AgentEvidence> {
   const { node, dataDir } = agent;
   const wasRunning = agent.isRunning();
   let after = 0;
   if (wasRunning) {
-    await settles(() => {
-      after = countDescriptors(agent.pid());
-      return after <= agent.idleDescriptors();
-    }, IDLE_MS);
+    await settles(
+      () => {
+        after = countDescriptors(agent.pid());
+        return after <= agent.idleDescriptors();
+      },
+      Math.min(IDLE_MS, quietMs),
+    );
   }
   const lives = agent.lives();
   const end = wasRunning ? await agent.kill('SIGTERM') : undefined;

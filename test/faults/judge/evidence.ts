@@ -12,6 +12,10 @@ export type Accepted = Readonly<{
   expiresMs: number;
   /** True once its cancel was asked for. */
   cancelAsked: boolean;
+  /** When the REST API took that cancel; undefined when it never did. */
+  cancelTakenMs: number | undefined;
+  /** Whether it answered that it had ended as cancelled. */
+  isToldCancelled: boolean;
   /** Where in the scenario it was asked for; stands in the faults. */
   label: string;
 }>;
@@ -45,6 +49,8 @@ export type Life = Readonly<{
   stopMs: number | undefined;
   /** `crashed`: it was given no chance to end by itself. */
   end: 'alive' | 'crashed' | 'stopped';
+  /** When it was made to stand still by SIGSTOP; `toMs` is undefined while it still does. */
+  pauses: readonly Readonly<{ fromMs: number; toMs: number | undefined }>[];
 }>;
 
 /** What one agent leaves behind. */

@@ -7,7 +7,8 @@ export const NOW_MS = Date.parse('2026-11-21T08:00:00Z');
 export const SHA = 'a'.repeat(64);
 
 export const ACCEPTED: Accepted = {
-  ...{ executionId: ID, invocationId: 'invocation', node: 'pump-7', label: 'test', cancelAsked: false },
+  ...{ executionId: ID, invocationId: 'invocation', node: 'pump-7', label: 'test' },
+  ...{ cancelAsked: false, cancelTakenMs: undefined, isToldCancelled: false },
   deed: { exitCode: 0, bytes: 100, ms: 10, leaves: 'nothing', showsEnvironment: false },
   ...{ timeoutMs: 30_000, issuedMs: NOW_MS, expiresMs: NOW_MS + 60_000 },
 };
@@ -47,7 +48,7 @@ export const START_FAILED: Outcome = {
   ...{ ...SUCCESS, status: 'error', exitCode: -1, errorCode: 'start_failed', stdout: EMPTY },
 };
 export const SLOW = { timeoutMs: 1_000, deed: { ...ACCEPTED.deed, ms: 9_000 } };
-export const ALIVE: Life = { fromMs: NOW_MS - 1000, toMs: undefined, stopMs: undefined, end: 'alive' };
+export const ALIVE: Life = { fromMs: NOW_MS - 1000, toMs: undefined, stopMs: undefined, end: 'alive', pauses: [] };
 export const AGENT: AgentEvidence = {
   node: 'pump-7',
   lives: [ALIVE],
@@ -107,4 +108,9 @@ export function stopAt(atMs: number): Life[] {
     { ...ALIVE, stopMs: NOW_MS + atMs, toMs: NOW_MS + atMs + 1_000, end: 'stopped' },
     { ...ALIVE, fromMs: NOW_MS + atMs + 1_200 },
   ];
+}
+
+/** An agent that stood still for eight seconds. */
+export function pausedAt(atMs: number): Life[] {
+  return [{ ...ALIVE, fromMs: NOW_MS - 60_000, pauses: [{ fromMs: NOW_MS + atMs, toMs: NOW_MS + atMs + 8_000 }] }];
 }

@@ -1,12 +1,11 @@
 import type { Accepted, Allowances, Evidence, JournalFact, Outcome } from './evidence.js';
 import type { Fault, Finding } from './fault.js';
-import { judgeOutcome, type Seen } from './judge-outcome.js';
+import { judgeCancel } from './judge-cancel.js';
+import { judgeOutcome, LAUNCH_MS, type Seen } from './judge-outcome.js';
 import type { Runs } from './ledger.js';
 
 /** A request may start this much before its `issued_at`. */
 const EARLY_MS = 120_000;
-/** From the agent's decision to start to the first line of a hook, on a machine that is busy. */
-export const LAUNCH_MS = 2_000;
 
 /** Everything that is wrong with one accepted execution. */
 export function judgeExecution(
@@ -23,6 +22,7 @@ export function judgeExecution(
   else if (outcome.provisional) faults.push(['undefined', `ended as ${saying(outcome)}, provisionally`]);
   else {
     faults.push(...judgeOutcome(accepted, outcome, { seen, allowances }));
+    faults.push(...judgeCancel(accepted, outcome, seen));
     const fact = agent?.journal?.get(executionId);
     if (agent?.journal !== undefined) {
       faults.push(...judgeRecords(outcome, { fact, stored: evidence.store.results.get(executionId) }));

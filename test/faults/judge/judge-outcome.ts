@@ -8,6 +8,8 @@ export type Seen = Runs & Readonly<{ lives: readonly Life[] }>;
 
 /** From the last line of a hook until its result is on disk; later no crash may lose it. */
 const RECORD_MS = 2_000;
+/** From the agent's decision to start to the first line of a hook, on a machine that is busy. */
+export const LAUNCH_MS = 2_000;
 /** A hook that should have been ended may write its last line when this little was left. */
 const RACE_MS = 2_000;
 /** By how much the agent's time, which it counts from the controller's, and ours may differ. */
@@ -25,9 +27,9 @@ export function judgeOutcome(
     case 'failed':
       return judgeExited(accepted, outcome, { seen, allowances });
     case 'timeout':
-      return [...judgeTimeout(accepted, seen), ...judgeOutputOfEnded(accepted, outcome, seen)];
+      return [...judgeTimeout(accepted, outcome, seen), ...judgeOutputOfEnded(accepted, outcome, seen)];
     case 'cancelled':
-      return [...judgeCancelled(accepted, outcome, seen), ...judgeOutputOfEnded(accepted, outcome, seen)];
+      return judgeCancelled(accepted, outcome, seen);
     case 'error':
       return judgeError(accepted, outcome, { seen, allowances });
     case 'expired':
@@ -81,9 +83,15 @@ function judgeExpired({ expiresMs }: Accepted, { status, endMs }: Outcome, seen:
   return faults;
 }
 
-function judgeTimeout({ deed, timeoutMs }: Accepted, { ends }: Seen): Finding[] {
+function judgeTimeout(accepted: Accepted, outcome: Outcome, seen: Seen): Finding[] {
+  const { deed, timeoutMs } = accepted;
+  const { starts, ends } = seen;
   if (deed.ms + RACE_MS < timeoutMs) {
     return [why('undefined', `ended by its time-out of ${timeoutMs} ms and was to take ${deed.ms} ms`)];
+  }
+  // Its time-out may also be over before it can begin: when the machine is busy, or the agent stood still.
+  if (starts.length === 0 && timeoutMs >= LAUNCH_MS && !stoodStill(accepted, outcome, seen)) {
+    return [why('undefined', `ended by its time-out of ${timeoutMs} ms and was never started`)];
   }
   const isRace = deed.ms <= timeoutMs + RACE_MS;
   return ends.length === 0 || isRace ? [] : [why('undefined', 'ended by its time-out, and its program went on')];
@@ -95,8 +103,20 @@ function judgeCancelled(accepted: Accepted, outcome: Outcome, seen: Seen): Findi
   if (!accepted.cancelAsked && !isEndedByStop(accepted, outcome, seen)) {
     faults.push(why('undefined', 'was cancelled, and nobody had asked for it'));
   }
-  if (launched === 'no') faults.push(...notStarted('cancelled, not launched,', seen));
-  return faults;
+  if (launched !== 'yes') return [...faults, ...notStarted('cancelled, not launched,', seen)];
+  const ownEndMs = seen.ends[0]?.atMs ?? Number.POSITIVE_INFINITY;
+  const afterMs = (outcome.endMs ?? 0) - ownEndMs;
+  if (afterMs > RACE_MS && !stoodStill(accepted, outcome, seen)) {
+    faults.push(why('undefined', `was cancelled ${Math.round(afterMs)} ms after its program had come to its end`));
+  }
+  return [...faults, ...judgeOutputOfEnded(accepted, outcome, seen)];
+}
+
+/** Whether its agent was made to stand still while it was open: nothing that takes a while can be told by its time. */
+function stoodStill({ issuedMs }: Accepted, { endMs = Number.POSITIVE_INFINITY }: Outcome, { lives }: Seen): boolean {
+  return lives.some(({ pauses }) =>
+    pauses.some(({ fromMs, toMs = Number.POSITIVE_INFINITY }) => fromMs <= endMs && issuedMs <= toMs),
+  );
 }
 
 /** Whether it was under way when its agent was asked to stop, and ended before the agent did. */

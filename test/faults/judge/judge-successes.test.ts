@@ -10,7 +10,8 @@ function evidenceOf(statuses: readonly string[], change: Partial<Accepted> = {})
   const accepted = statuses.map(
     (_, at): Accepted => ({
       ...{ executionId: `execution ${at}`, invocationId: 'invocation', node: 'pump-7', label: 'test', deed: DEED },
-      ...{ timeoutMs: 30_000, issuedMs: 0, expiresMs: 60_000, cancelAsked: false, ...change },
+      ...{ timeoutMs: 30_000, issuedMs: 0, expiresMs: 60_000, ...change },
+      ...{ cancelAsked: false, cancelTakenMs: undefined, isToldCancelled: false, ...change },
     }),
   );
   const outcomeOf = (status: string): Outcome => ({

@@ -16,6 +16,8 @@ export type Ask = Readonly<{
   /** How long it may wait for its node; an hour when absent. */
   expiresIn?: string;
   stream?: boolean;
+  /** So long after it was accepted somebody wants it to end; nobody does when absent. */
+  cancelAfterMs?: number;
   /** Stands in the faults: where in the scenario it was asked for. */
   label?: string;
 }>;
@@ -25,6 +27,8 @@ export type Load = Readonly<{
   accepted: readonly Accepted[];
   /** Asks until it is accepted; gives the execution id. @throws {Error} when it is refused */
   submit: (ask: Ask) => Promise<string>;
+  /** Wants it to end, whatever has become of it by now; it may be refused when it has ended. */
+  cancel: (executionId: string) => Promise<void>;
   /** Keeps this many asks open until it is stopped; `stop` resolves when the last one has been accepted. */
   keepBusy: (next: () => Ask, parallel: number) => Readonly<{ stop: () => Promise<void> }>;
   /** What the controller says of an execution now; undefined when it does not know it. */
@@ -38,10 +42,17 @@ export type Load = Readonly<{
 const IDLE: Deed = { exitCode: 0, bytes: 0, ms: 0, leaves: 'nothing', showsEnvironment: false };
 const LOOK_MS = 100;
 
+/** What was accepted, and what is still learned of it. */
+type Remembered = Omit<Accepted, 'cancelAsked' | 'cancelTakenMs' | 'isToldCancelled'> &
+  Pick<{ -readonly [Key in keyof Accepted]: Accepted[Key] }, 'cancelAsked' | 'cancelTakenMs' | 'isToldCancelled'>;
+
+/** The answer to a cancel of what has ended. */
+const ENDED_ALREADY = 409;
+
 /** `node` is whom an ask is for that names none. */
 export function createLoad({ api, node: usualNode }: { api: PatientApi; node: string }): Load {
-  const accepted: Accepted[] = [];
-  const byId = new Map<string, Accepted>();
+  const accepted: Remembered[] = [];
+  const byId = new Map<string, Remembered>();
   /** Ids of what is known to be over for good. */
   const over = new Set<string>();
 
@@ -63,10 +74,10 @@ export function createLoad({ api, node: usualNode }: { api: PatientApi; node: st
     const { invocation, executions } = InvocationAnswer.parse(JSON.parse(answer.bytes.toString()));
     const [execution] = executions ?? [];
     if (execution === undefined) throw new Error('an accepted ask has no execution');
-    const one: Accepted = {
+    const one: Remembered = {
       executionId: execution.execution_id,
       invocationId: invocation.id,
-      ...{ node, deed, label, cancelAsked: false },
+      ...{ node, deed, label, cancelAsked: false, cancelTakenMs: undefined, isToldCancelled: false },
       timeoutMs: parseDuration(timeout) ?? 0,
       issuedMs: Date.parse(invocation.created_at),
       expiresMs: Date.parse(invocation.expires_at),
@@ -74,6 +85,33 @@ export function createLoad({ api, node: usualNode }: { api: PatientApi; node: st
     accepted.push(one);
     byId.set(one.executionId, one);
     return one.executionId;
+  }
+
+  async function cancel(executionId: string): Promise<void> {
+    const one = byId.get(executionId);
+    if (one === undefined) throw new Error(`${executionId} was never accepted`);
+    one.cancelAsked = true; // before the answer, which may be lost
+    const answer = await api.call('POST', `/invocations/${one.invocationId}/cancel`, {
+      headers: { prefer: 'wait=0' },
+      body: {},
+    });
+    if (answer.status === ENDED_ALREADY) return;
+    if (answer.status !== 200 && answer.status !== 202) {
+      throw new Error(`a cancel was refused with ${answer.status}: ${answer.bytes.toString()}`);
+    }
+    one.cancelTakenMs = Date.now();
+    const { invocation } = InvocationAnswer.parse(JSON.parse(answer.bytes.toString()));
+    one.isToldCancelled = invocation.status === 'cancelled';
+  }
+
+  /** Asks for one thing, and has it ended if that is to be; resolves when it is over. */
+  async function doOne(ask: Ask, isStopped: () => boolean): Promise<void> {
+    const id = await submit(ask);
+    if (ask.cancelAfterMs !== undefined) {
+      await wait(ask.cancelAfterMs);
+      await cancel(id);
+    }
+    await untilOver(id, isStopped);
   }
 
   async function look(executionId: string): Promise<ExecutionView | undefined> {
@@ -98,6 +136,7 @@ export function createLoad({ api, node: usualNode }: { api: PatientApi; node: st
   return {
     accepted,
     submit,
+    cancel,
     look,
     async isOver(executionId) {
       if (!over.has(executionId)) await look(executionId);
@@ -106,7 +145,7 @@ export function createLoad({ api, node: usualNode }: { api: PatientApi; node: st
     keepBusy(next, parallel) {
       let isStopped = false;
       const worker = async (): Promise<void> => {
-        while (!isStopped) await untilOver(await submit(next()), () => isStopped);
+        while (!isStopped) await doOne(next(), () => isStopped);
       };
       const workers = Promise.all(Array.from({ length: parallel }, worker));
       workers.catch(() => undefined); // told by stop

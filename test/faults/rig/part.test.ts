@@ -6,7 +6,7 @@ import { createPart } from './part.js';
 
 const READY = "process.on('SIGTERM', () => process.exit(0)); process.send({ ready: {} }); setInterval(() => {}, 1e6);";
 
-test('a part is found below its wrapper, killed with it, and started again; its lives say how each ended', async (t) => {
+test('a part is found below its wrapper, killed with it, and started again; its lives say how each ended and when it stood still', async (t) => {
   const part = createPart(
     {
       argv: [process.execPath, '-e', READY],
@@ -20,6 +20,8 @@ test('a part is found below its wrapper, killed with it, and started again; its 
   await part.start();
   await part.kill('SIGKILL');
   await part.start({ wrap: (argv) => argv });
+  part.pause();
+  part.resume();
   const end = await part.kill('SIGTERM');
 
   assert.deepEqual(end, { code: 0, signal: null });
@@ -27,6 +29,8 @@ test('a part is found below its wrapper, killed with it, and started again; its 
     part.lives().map((life) => life.end),
     ['crashed', 'stopped'],
   );
+  const [{ fromMs = 0, toMs = 0 } = {}] = part.lives()[1]?.pauses ?? [];
+  assert.ok(fromMs > 0 && toMs >= fromMs, 'it stood still, and went on');
 });
 
 test('a part that ends before it can be used says so', async (t) => {

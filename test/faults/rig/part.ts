@@ -15,6 +15,10 @@ export type Launch = Readonly<{
   wrap?: (argv: readonly string[]) => readonly string[];
 }>;
 
+type RunningLife = { -readonly [Key in keyof Omit<Life, 'pauses'>]: Life[Key] } & {
+  pauses: { fromMs: number; toMs: number | undefined }[];
+};
+
 /** How a process ended. */
 export type PartEnd = Readonly<{ code: number | null; signal: NodeJS.Signals | null }>;
 
@@ -54,7 +58,7 @@ export function createPart(launch: Launch, { name, logFile }: { name: string; lo
   let programPid: number | undefined;
   let messages: Readonly<Record<string, unknown>>[] = [];
   let ended: Promise<PartEnd> = Promise.resolve({ code: 0, signal: null });
-  const lives: { -readonly [Key in keyof Life]: Life[Key] }[] = [];
+  const lives: RunningLife[] = [];
   const heard = new Set<() => void>();
 
   function open(changes: Partial<Launch>): ChildProcess {
@@ -66,7 +70,7 @@ export function createPart(launch: Launch, { name, logFile }: { name: string; lo
     closeSync(log);
     messages = [];
     programPid = undefined;
-    const life: (typeof lives)[number] = { fromMs: Date.now(), toMs: undefined, stopMs: undefined, end: 'alive' };
+    const life: RunningLife = { fromMs: Date.now(), toMs: undefined, stopMs: undefined, end: 'alive', pauses: [] };
     lives.push(life);
     ended = new Promise((resolve) => {
       started.once('error', () => resolve({ code: 127, signal: null }));
@@ -151,10 +155,17 @@ export function createPart(launch: Launch, { name, logFile }: { name: string; lo
     kill: (signal) => (isRunning() ? end(signal, programOrWrapper()) : ended),
     killGroup: (signal) => (isRunning() ? end(signal, -(child?.pid ?? pid())) : ended),
     ended: () => ended,
-    pause: () => void process.kill(pid(), 'SIGSTOP'),
-    resume: () => void process.kill(pid(), 'SIGCONT'),
+    pause() {
+      process.kill(pid(), 'SIGSTOP');
+      lives.at(-1)?.pauses.push({ fromMs: Date.now(), toMs: undefined });
+    },
+    resume() {
+      process.kill(pid(), 'SIGCONT');
+      const last = lives.at(-1)?.pauses.at(-1);
+      if (last !== undefined) last.toMs ??= Date.now();
+    },
     said,
-    lives: () => lives.map((life) => ({ ...life })),
+    lives: () => structuredClone(lives),
     log: () => readFileSync(logFile, 'utf8'),
   };
 }

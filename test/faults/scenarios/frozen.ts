@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { NodeView } from '../../../controller/http/schemas.js';
 import { addFaults } from '../judge/add-faults.js';
-import { LAUNCH_MS } from '../judge/judge-execution.js';
+import { LAUNCH_MS } from '../judge/judge-outcome.js';
 import { randomAsk } from '../rig/deeds.js';
 import { FLOW_MS, flows } from '../rig/flows.js';
 import type { Part } from '../rig/part.js';

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { parsePayload, peekPayload } from '../../../protocol/envelope.js';
 import { Request } from '../../../protocol/messages/request.js';
-import { randomAsk } from '../rig/deeds.js';
+import { randomAsk, sometimesCancelled } from '../rig/deeds.js';
 import type { Ask } from '../rig/load.js';
 import { startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
@@ -19,6 +19,9 @@ const KEEP_ALIVE = { keep_alive: 5 };
 const SHORT_LIFE_MS = 2_000;
 const HELD_BACK: Fate = { ...UNHARMED, deliverAfterMs: [6_000] };
 const HELD_BACK_EVERY = 8;
+/** Every so often a request surely comes again, when its program is under way or has just ended. */
+const COMES_AGAIN: Fate = { ...UNHARMED, deliverAfterMs: [0, 300] };
+const COMES_AGAIN_EVERY = 4;
 const MAX_BYTES = 256 * 1024;
 
 /**
@@ -46,8 +49,8 @@ export const hostileLink: Scenario = {
         brokerUrlForController: between,
       });
       try {
-        const draw = drawFates(random, RATES);
-        for (const proxy of proxies) proxy.decideBy((message) => (comesLate(message) ? HELD_BACK : draw(message)));
+        const decide = decideFates(random);
+        for (const proxy of proxies) proxy.decideBy(decide);
         const load = rig.load.keepBusy(() => nextAsk(random), 12);
         await wait(HARM_MS[size]);
         await load.stop();
@@ -69,12 +72,27 @@ export const hostileLink: Scenario = {
 
 function nextAsk(random: () => number): Ask {
   if (random() * HELD_BACK_EVERY < 1) return { label: 'held back', expiresIn: `${SHORT_LIFE_MS}ms` };
-  return randomAsk(random, 'hostile link');
+  return sometimesCancelled(random, randomAsk(random, 'hostile link'));
 }
 
-/** Whether this is a request on its way to its node that is to arrive when its time is over. */
-function comesLate({ direction, topic, payload }: SeenMessage): boolean {
-  if (direction !== 'to_client' || !topic.endsWith('/request')) return false;
+function decideFates(random: () => number): (message: SeenMessage) => Fate {
+  const draw = drawFates(random, RATES);
+  let requests = 0;
+  return (message) => {
+    if (!isRequest(message)) return draw(message);
+    if (comesLate(message)) return HELD_BACK;
+    requests += 1;
+    return requests % COMES_AGAIN_EVERY === 0 ? COMES_AGAIN : draw(message);
+  };
+}
+
+/** Whether it is a request on its way to its node. */
+function isRequest({ direction, topic }: SeenMessage): boolean {
+  return direction === 'to_client' && topic.endsWith('/request');
+}
+
+/** Whether this request is to arrive when its time is over. */
+function comesLate({ payload }: SeenMessage): boolean {
   const { payload: octets } = peekPayload(payload, { typ: 'muster-request', maxBytes: MAX_BYTES });
   const { issued_at, expires_at } = parsePayload(Request, octets);
   return Date.parse(expires_at) - Date.parse(issued_at) <= SHORT_LIFE_MS;
