@@ -1,6 +1,6 @@
 import { CONTROLS } from './controls.js';
 import { testControls } from './test-controls.js';
 
-const ELSEWHERE: readonly string[] = ['controller-kills', 'frozen', 'hostile-link', 'kill-under-load'];
+const ELSEWHERE: readonly string[] = ['broker-loss', 'controller-kills', 'frozen', 'hostile-link', 'kill-under-load'];
 
 testControls(CONTROLS.filter(({ caughtBy }) => !ELSEWHERE.includes(caughtBy)));

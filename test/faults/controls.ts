@@ -13,7 +13,7 @@ export type Control = Readonly<{
   /** Name of a scenario. */
   caughtBy: string;
   /** At least one of these has to be found. */
-  expected: readonly ('lost' | 'doubled' | 'undefined' | 'late')[];
+  expected: readonly ('lost' | 'doubled' | 'undefined' | 'late' | 'orphans')[];
 }>;
 
 /** Negative controls: they show that the scenarios would notice. */
@@ -26,7 +26,7 @@ export const CONTROLS: readonly Control[] = [
         good: "await write({ kind: 'accepted', id, sha256, expires_ms: expiresMs, starting, seq, octets: length }, octets);",
         bad: `const record = { kind: 'accepted', id, sha256, expires_ms: expiresMs, starting, seq, octets: length };
       entries.apply({ record, octets });
-      setTimeout(() => queue.add({ record, octets }).catch(() => undefined), 150);`,
+      setTimeout(() => queue.add({ record, octets }).catch(() => undefined), 300);`,
       },
     ],
     caughtBy: 'kill-under-load',
@@ -103,6 +103,34 @@ export const CONTROLS: readonly Control[] = [
     caughtBy: 'kill-under-load',
     expected: ['undefined'],
   },
+  {
+    name: 'an end for the program alone, and not for what it has started',
+    breakages: [
+      {
+        file: 'agent/actions/isolation.ts',
+        good: "const base = isWanted('cgroup') ? findCgroup(log) : undefined;",
+        bad: `const encloseNobodyElse = async () => {
+    let program;
+    return {
+      endsWithAgent: true,
+      lead: (command) => command,
+      start(spawn) {
+        program = spawn();
+        return program;
+      },
+      terminate: () => void program?.kill('SIGTERM'),
+      isEmpty: () => true,
+      kill: async () => void program?.kill('SIGKILL'),
+      release: async () => undefined,
+    };
+  };
+  return { limit: 'process_group', enclose: encloseNobodyElse };
+  const base = undefined;`,
+      },
+    ],
+    caughtBy: 'broker-loss',
+    expected: ['orphans'],
+  },
 ];
 
 /** Whether a control was noticed, with the verdict that says so. */
@@ -112,10 +140,10 @@ export type ControlEnd = Readonly<
   | { kind: 'broken'; error: unknown; seconds: number }
 >;
 
-/** Chance decides when harm is done, so a broken agent may get away once. */
-const TRIES = 3;
+/** Chance decides when harm is done: a broken agent that gets away once in a hundred runs is asked again. */
+const TRIES = 2;
 /** What a broken agent has lost does not come later. */
-const QUIET_MS = 15_000;
+const QUIET_MS = 8_000;
 
 /** Runs the control's scenario, short, with the broken agent. */
 export async function runControl(
