@@ -1,7 +1,7 @@
 import { uptime } from 'node:os';
 import { dirname } from 'node:path';
 import { parseDuration } from '../protocol/durations.js';
-import type { WakefulClock } from '../runtime/clock.js';
+import { createFrequentClock, type WakefulClock } from '../runtime/clock.js';
 import type { Running } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
 import { startUsualMetricsServer } from '../runtime/metrics-server.js';
@@ -115,7 +115,7 @@ async function prepare(
   const started = { atMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
   const home = await openHome({ settings, log, clock, signal, stops });
   const heldForMs = settings.restart_guard ? guardRestarts({ home, metrics, log, clock, stops }) : () => 0;
-  const standing = createStanding(clock);
+  const standing = createStanding(createFrequentClock(clock));
   const keys = createTrustedKeys(home.identity.current, standing.nowMs);
   const ends = createEnds(home.journal);
   const limits = actionsConfigOf(settings);

@@ -21,6 +21,31 @@ export const SYSTEM_CLOCK: WakefulClock = {
   sinceBootMs: () => uptime() * 1000,
 };
 
+/** With the wall clock this much ahead or behind of where the monotonic one takes it, it was set, or there was a suspend. */
+const PARTED_MS = 20;
+/** So often the time since the start of the machine is read in any case. */
+const REREAD_MS = 1_000;
+
+/**
+ * The same clock, for who asks often how long the machine has run: the system opens and reads a file for that (8 µs,
+ * 2026-11). A suspend moves the wall clock on and the monotonic one not, so while they keep in step there was none.
+ */
+export function createFrequentClock(clock: WakefulClock): WakefulClock {
+  let read = { wallMs: Number.NaN, monotonicMs: Number.NaN, sinceBootMs: Number.NaN };
+  const { nowMs, monotonicMs } = clock;
+  return {
+    nowMs,
+    monotonicMs,
+    sinceBootMs() {
+      const passedMs = monotonicMs() - read.monotonicMs;
+      const partedMs = Math.abs(nowMs() - read.wallMs - passedMs);
+      if (passedMs < REREAD_MS && partedMs < PARTED_MS) return read.sinceBootMs + passedMs;
+      read = { wallMs: nowMs(), monotonicMs: monotonicMs(), sinceBootMs: clock.sinceBootMs() };
+      return read.sinceBootMs;
+    },
+  };
+}
+
 /** A moment of this machine's run, to count from. */
 export type Moment = Readonly<{ monotonicMs: number; sinceBootMs: number }>;
 
