@@ -79,6 +79,7 @@ export function startMqttSession(options: MqttSessionOptions): MqttSession {
   let failures = 0;
   let stopping = false;
   let retryTimer: NodeJS.Timeout | undefined;
+  let holdWrites: () => void = () => undefined;
   /** Rejecters of publishes whose acknowledgement is outstanding. */
   const outstanding = new Set<(error: MusterError) => void>();
 
@@ -94,6 +95,7 @@ export function startMqttSession(options: MqttSessionOptions): MqttSession {
     });
     current.on('connect', () => {
       setNoDelay(current);
+      holdWrites = createHold(current.stream);
       connection = attempt;
       subscribe(current, options.filters()).then(
         () => {
@@ -133,6 +135,7 @@ export function startMqttSession(options: MqttSessionOptions): MqttSession {
   }
 
   function deliver(packet: IPublishPacket, done: (error?: Error) => void): void {
+    holdWrites();
     const found = parseTopic(scope, packet.topic);
     if (found === undefined) {
       options.onForeignTopic?.(packet.topic);
@@ -167,6 +170,7 @@ export function startMqttSession(options: MqttSessionOptions): MqttSession {
       if (current === undefined || !connected) {
         return Promise.reject(new MusterError('not_connected', 'There is no connection to the broker'));
       }
+      holdWrites();
       return publishOn(current, topic, kind, body, outstanding);
     },
     reconnect() {
@@ -264,6 +268,20 @@ function publishOn(
 function setNoDelay(client: MqttClient): void {
   const noDelay: unknown = Reflect.get(client.stream, 'setNoDelay');
   if (typeof noDelay === 'function') noDelay.call(client.stream, true);
+}
+
+/** Packets of one turn of the event loop leave in one write: acknowledgements of a batch that came, and what it caused. */
+function createHold(stream: MqttClient['stream']): () => void {
+  let isHeld = false;
+  return () => {
+    if (isHeld) return;
+    isHeld = true;
+    stream.cork();
+    setImmediate(() => {
+      isHeld = false;
+      stream.uncork();
+    });
+  };
 }
 
 function rethrow(error: unknown): never {
