@@ -33,10 +33,19 @@ export type Ask = Readonly<{
   timeout?: string;
 }>;
 
+/** When a request that was sent is answered and ended. */
+type Asked = Readonly<{ accepted: Promise<void>; ended: Promise<BenchResult> }>;
+
+/** A request that is signed and not sent yet. */
+export type Prepared = Readonly<{ action: string; executionId: string; jws: string }>;
+
 /** Asks one node and hears its answers, which it believes without a look at the signature: the agent is measured. */
 export type ScriptedController = Readonly<{
   /** Sends a request. `accepted` resolves with the ack, so once the start is on disk; a rejection fails both. */
-  ask: (ask: Ask) => { accepted: Promise<void>; ended: Promise<BenchResult> };
+  ask: (ask: Ask) => Asked;
+  /** The two halves of `ask`, for who measures what comes after the signature. */
+  prepare: (ask: Ask) => Prepared;
+  send: (request: Prepared) => Asked;
   /** Bytes of the last hello and of the welcome that answered it. */
   greetingBytes: () => number;
   stop: () => Promise<void>;
@@ -81,16 +90,17 @@ export async function connectController({
   );
   const receiptTimer = setInterval(sendReceipts, RECEIPT_MS);
 
-  function publish(kind: 'control' | 'node_request', payload: Readonly<Record<string, unknown>>): number {
-    const jws = signEnvelope(kind === 'control' ? 'muster-control' : 'muster-request', JSON.stringify(payload), signer);
+  function publish(kind: 'control' | 'node_request', jws: string): void {
     client.publish(topicName(scope, kind, { node }), jws, { qos: 1 });
-    return jws.length;
   }
 
   function control(kind: string, more: Readonly<Record<string, unknown>>): number {
     const nowMs = SYSTEM_CLOCK.nowMs();
     const times = { issued_at: toTime(nowMs), expires_at: toTime(nowMs + MINUTE_MS) };
-    return publish('control', { v: 1, control_id: randomUUID(), org: scope.org, node, kind, ...times, ...more });
+    const payload = { v: 1, control_id: randomUUID(), org: scope.org, node, kind, ...times, ...more };
+    const jws = signEnvelope('muster-control', JSON.stringify(payload), signer);
+    publish('control', jws);
+    return jws.length;
   }
 
   function welcome(hello: z.infer<typeof Hello>, helloBytes: number): void {
@@ -121,33 +131,42 @@ export async function connectController({
     }
   }
 
+  function prepare({ action, parameters = {}, checksum, timeout = '10m' }: Ask): Prepared {
+    const executionId = uuidv7();
+    const nowMs = SYSTEM_CLOCK.nowMs();
+    const payload = {
+      ...{ v: 1, execution_id: executionId, org: scope.org, target: { node }, action, parameters, timeout },
+      ...(checksum === undefined ? {} : { checksum }),
+      ...{ issued_at: toTime(nowMs), expires_at: toTime(nowMs + HOUR_MS) },
+    };
+    return { action, executionId, jws: signEnvelope('muster-request', JSON.stringify(payload), signer) };
+  }
+
+  function send({ action, executionId, jws }: Prepared): Asked {
+    const accepted = createDeferred<void>();
+    const ended = createDeferred<BenchResult>();
+    const timer = setTimeout(() => fail(new Error(`no answer to ${action} in ${ANSWER_MS} ms`)), ANSWER_MS);
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      waiting.delete(executionId);
+      accepted.reject(error);
+      ended.reject(error);
+    };
+    const end = (result: BenchResult): void => {
+      clearTimeout(timer);
+      waiting.delete(executionId);
+      accepted.resolve();
+      ended.resolve(result);
+    };
+    waiting.set(executionId, { accept: accepted.resolve, end, fail });
+    publish('node_request', jws);
+    return { accepted: accepted.promise, ended: ended.promise };
+  }
+
   return {
-    ask({ action, parameters = {}, checksum, timeout = '10m' }) {
-      const executionId = uuidv7();
-      const accepted = createDeferred<void>();
-      const ended = createDeferred<BenchResult>();
-      const timer = setTimeout(() => fail(new Error(`no answer to ${action} in ${ANSWER_MS} ms`)), ANSWER_MS);
-      const fail = (error: Error): void => {
-        clearTimeout(timer);
-        waiting.delete(executionId);
-        accepted.reject(error);
-        ended.reject(error);
-      };
-      const end = (result: BenchResult): void => {
-        clearTimeout(timer);
-        waiting.delete(executionId);
-        accepted.resolve();
-        ended.resolve(result);
-      };
-      waiting.set(executionId, { accept: accepted.resolve, end, fail });
-      const nowMs = SYSTEM_CLOCK.nowMs();
-      publish('node_request', {
-        ...{ v: 1, execution_id: executionId, org: scope.org, target: { node }, action, parameters, timeout },
-        ...(checksum === undefined ? {} : { checksum }),
-        ...{ issued_at: toTime(nowMs), expires_at: toTime(nowMs + HOUR_MS) },
-      });
-      return { accepted: accepted.promise, ended: ended.promise };
-    },
+    ask: (ask) => send(prepare(ask)),
+    prepare,
+    send,
     greetingBytes: () => greetingBytes,
     async stop() {
       clearInterval(receiptTimer);
