@@ -58,6 +58,12 @@ export const ControllerConfig = z.strictObject({
     .describe('The largest message in bytes'),
   max_open_per_node: z.int().min(1).max(100_000).default(1000).describe('Open executions per node; more are refused'),
   default_expires_in: PositiveDuration.default('24h').describe('How long an action may wait for its node'),
+  policy_file: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe('YAML file with the policy, read at the start; the policy cannot be changed elsewhere then'),
   log_level: z.enum(LOG_LEVELS).default('info').describe('The least level that is logged'),
 });
 export type ControllerConfig = Readonly<z.infer<typeof ControllerConfig>>;

@@ -29,6 +29,7 @@ import { createMissingOutput } from './ingest/missing-output.js';
 import { createObjections } from './ingest/objections.js';
 import { createReceipts } from './ingest/receipts.js';
 import { expirePending } from './invocations/approvals.js';
+import { createCapacity } from './invocations/capacity.js';
 import { createInvocationService } from './invocations/service.js';
 import { createControllerMetrics } from './metrics.js';
 import { createHookService } from './nodes/hooks.js';
@@ -36,6 +37,8 @@ import { createMembership } from './nodes/membership.js';
 import { createPresence, type Presence } from './nodes/presence.js';
 import { loadRegistry } from './nodes/registry.js';
 import { createNodeService } from './nodes/service.js';
+import { createPolicies } from './policy/policies.js';
+import { createPolicyService } from './policy/service.js';
 import { deleteOrphanedActionIds } from './polling/action-ids.js';
 import { createPolling } from './polling/service.js';
 import type { Services } from './services.js';
@@ -126,21 +129,23 @@ export async function createCore({
   });
 
   const brokerUrl = config.public_broker_url ?? config.broker_url;
+  const policies = createPolicies(store);
   const limits = {
     defaultExpiresInMs: parseDuration(config.default_expires_in) ?? 0,
-    maxOpenPerNode: config.max_open_per_node,
+    capacity: createCapacity(open.countOf, config.max_open_per_node),
   };
   const revocations = createRevocationsFile(shared);
   const membership = createMembership({ ...shared, controls, revocations });
   await revocations.write();
   const attempts = createAttempts(clock);
-  const invocations = createInvocationService({ ...shared, dispatcher, cancellations, ...limits });
+  const invocations = createInvocationService({ ...shared, policies, dispatcher, cancellations, ...limits });
   const services: Services = {
     org,
     authenticate: (bearer) => principalOf(store, bearer, clock.nowMs()),
-    nodes: createNodeService({ store, registry, presence, clock, openOn: open.countOf, membership }),
+    nodes: createNodeService({ store, registry, presence, clock, openOn: open.countOf, membership, policies }),
     hooks: createHookService(shared),
     invocations,
+    policy: createPolicyService({ store, clock, fileOrg: config.policy_file === undefined ? undefined : org }),
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
     people: createUsers({ store, clock, attempts, gate: createGate(PEOPLE_GATE) }),
     tokens: createTokens({ store, clock, attempts, gate: createGate(LOGIN_GATE) }),

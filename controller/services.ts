@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { PolicyVersionView, PolicyView } from './http/policy-schemas.js';
 import type {
   AnnounceCapabilities,
   CreateNodeToken,
@@ -35,6 +36,7 @@ import type {
   UserView,
 } from './http/schemas.js';
 import type { Report } from './ingest/reported-result.js';
+import type { PolicyDocument } from './policy/document.js';
 import type { PolledAck } from './polling/acks.js';
 import type { Queries } from './store/database.js';
 
@@ -161,6 +163,24 @@ export type InvocationService = Readonly<{
   ) => Promise<InvocationView | undefined>;
 }>;
 
+export type PolicyService = Readonly<{
+  /** The policy in force; version 0 is the shipped one. */
+  read: (org: string) => Promise<PolicyView>;
+  /** Undefined when there is no such version, or none any more. */
+  readVersion: (org: string, version: number) => Promise<PolicyView | undefined>;
+  /** Newest first. @throws {MusterError} invalid_request (the cursor) */
+  versions: (org: string, page: PageRequest) => Promise<Page<PolicyVersionView>>;
+  /**
+   * Replaces the policy, if the version in force is an expected one; it is in force when it resolves.
+   * @throws {MusterError} precondition_failed, conflict (it comes from a file), invalid_request, storage_failed
+   */
+  replace: (
+    principal: Principal,
+    policy: PolicyDocument,
+    isExpected: (version: number) => boolean,
+  ) => Promise<PolicyView>;
+}>;
+
 export type EnrollmentService = Readonly<{
   /** The answer holds the token; it is not shown again. */
   createToken: (
@@ -268,6 +288,7 @@ export type Services = Readonly<{
   nodes: NodeService;
   hooks: HookService;
   invocations: InvocationService;
+  policy: PolicyService;
   enrollment: EnrollmentService;
   people: PeopleService;
   tokens: TokenService;

@@ -14,6 +14,8 @@ import { ensureOwnerToken } from './identity/api-tokens.js';
 import { issueBrokerPassword } from './identity/broker-credentials.js';
 import { type Keyring, startKeyring } from './identity/keyring.js';
 import { INGESTED } from './ingest/ingest.js';
+import { readPolicyFile } from './policy/parse-policy.js';
+import { installPolicy } from './policy/service.js';
 import { ensureInstance } from './store/meta.js';
 import { openStore } from './store/store.js';
 import { startTimers } from './timers.js';
@@ -55,6 +57,9 @@ async function start({ config, log, clock }: StartOptions, closers: Closers): Pr
   const store = await openStore(config.store_url ?? dataDir.path);
   closers.add(store.close);
   const ownerToken = await ensureOwnerToken(store, org, clock.nowMs());
+  if (config.policy_file !== undefined) {
+    await installPolicy(store, { org, policy: readPolicyFile(config.policy_file), nowMs: clock.nowMs() });
+  }
   const instance = await ensureInstance(store, config.instance);
 
   const core = await createCore({ store, keyring, config, brokerCa, clock, log });

@@ -185,6 +185,17 @@ export const ERROR_CODES = {
     'the action changes something and was not confirmed',
     'send confirm: true, or run the CLI with --yes',
   ),
+  reason_required: api(
+    403,
+    'a target is protected by the policy, and the ask gives no reason',
+    'send reason, or run the CLI with --reason',
+  ),
+  precondition_required: api(
+    428,
+    'the call would overwrite what others may have changed',
+    'read the record and send its ETag as If-Match',
+  ),
+  precondition_failed: api(412, 'the record was changed since it was read', 'read it again and make the change anew'),
   method_not_allowed: api(405, 'the address does not take this method', 'use a method that the Allow header names'),
   not_found: api(404, 'there is nothing under this address', 'list what there is and use an id from the list'),
   unknown_node: api(422, 'no node of this name is enrolled', 'list the nodes with: muster nodes'),

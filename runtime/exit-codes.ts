@@ -24,6 +24,7 @@ const EXIT_BY_CODE: ReadonlyMap<ErrorCode, number> = new Map([
   ['forbidden', EXIT.notAllowed],
   ['denied_by_policy', EXIT.notAllowed],
   ['confirmation_required', EXIT.notAllowed],
+  ['reason_required', EXIT.notAllowed],
   ['enrollment_failed', EXIT.notAllowed],
   ['not_a_local_user', EXIT.notAllowed],
   ['config_invalid', EXIT.configuration],

@@ -26,7 +26,7 @@ export function fleetFailure(ownWords: OwnWords): Handler {
     const told = toTold(error);
     const { status, body } = answerOf(told, request, ownWords);
     if (status >= 500) request.log.error({ err: error }, 'request failed');
-    const retryAfter = retryAfterSeconds(told.code);
+    const retryAfter = retryAfterSeconds(told);
     if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
     return reply
       .code(status)

@@ -45,6 +45,7 @@ export function openApiOptions(): FastifyDynamicSwaggerOptions {
         { name: 'fleet', description: 'Nodes, groups and what they offer' },
         { name: 'invocations', description: 'Asking for actions and reading their outcome' },
         { name: 'approvals', description: 'What waits for a person, and what they say' },
+        { name: 'policy', description: 'What may be asked for, by whom, and who approves it' },
         { name: 'enrollment', description: 'How nodes become members' },
         {
           name: 'polling',

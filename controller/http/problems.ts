@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ERROR_CODES, type ErrorCode, isMusterError, MusterError } from '../../protocol/errors.js';
 import { errnoOf } from '../../runtime/errno.js';
+import { LimitReached } from '../policy/limits.js';
 import type { Problem } from './schemas.js';
 import { RequestFault } from './validation.js';
 
@@ -17,8 +18,8 @@ const RETRY_AFTER_SECONDS: ReadonlyMap<string, number> = new Map<ErrorCode, numb
 ]);
 
 /** How long a caller should wait before it tries again; undefined when trying again changes nothing. */
-export function retryAfterSeconds(code: string): number | undefined {
-  return RETRY_AFTER_SECONDS.get(code);
+export function retryAfterSeconds(error: MusterError): number | undefined {
+  return error instanceof LimitReached ? error.retryAfterSeconds : RETRY_AFTER_SECONDS.get(error.code);
 }
 
 /** What the framework itself refuses, by its code: ours, and the sentence. */
@@ -56,25 +57,20 @@ export function sendFailure(
   const told = toTold(error);
   const problem = toProblem(told, request.id);
   if (problem.status >= 500) request.log.error({ err: error }, 'request failed');
-  return sendProblem(problem, reply);
-}
-
-/** What a failure is told as: its own code when that is meant for HTTP, else `internal`, which is logged. */
-export function toTold(error: unknown): MusterError {
-  const known = isMusterError(error) ? error : refusalOf(error);
-  return known === undefined || ERROR_CODES[known.code].http === undefined ? new MusterError('internal', '') : known;
-}
-
-/** Sends a problem with the headers that its status asks for. */
-export function sendProblem(problem: Problem, reply: FastifyReply): FastifyReply {
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="muster"');
-  const retryAfter = retryAfterSeconds(problem.code);
+  const retryAfter = retryAfterSeconds(told);
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
   return reply
     .code(problem.status)
     .type(PROBLEM_TYPE)
     .serializer((body: unknown) => JSON.stringify(body))
     .send(problem);
+}
+
+/** What a failure is told as: its own code when that is meant for HTTP, else `internal`, which is logged. */
+export function toTold(error: unknown): MusterError {
+  const known = isMusterError(error) ? error : refusalOf(error);
+  return known === undefined || ERROR_CODES[known.code].http === undefined ? new MusterError('internal', '') : known;
 }
 
 /** What the framework refused, in our words; undefined for a fault of ours. */

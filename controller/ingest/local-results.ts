@@ -3,6 +3,8 @@ import { parseDuration } from '../../protocol/durations.js';
 import { statusOf } from '../invocations/completion.js';
 import { digestOf } from '../invocations/plan.js';
 import type { Registry } from '../nodes/registry.js';
+import type { PolicyDocument } from '../policy/document.js';
+import { readPolicy } from '../policy/policies.js';
 import { riskOf } from '../policy/risks.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
@@ -33,7 +35,8 @@ export async function storeLocalResult(
   }
 
   const { nowMs, org } = deps;
-  const made = toMade(deps, evidence);
+  const { document: policy } = await readPolicy(tx, org);
+  const made = toMade(deps, evidence, policy);
   const row = toInvocation(deps, evidence, made);
   await insertInvocation(tx, row);
   await insertExecutions(tx, [toExecution(row, evidence)]);
@@ -64,11 +67,11 @@ function findUses(tx: Queries, executionId: string): Promise<{ node: string; ori
 }
 
 /** An action that the node does not announce, or no longer, counts as a hook of its own. */
-function toMade({ registry }: Deps, { node, result: { action = '', status } }: ResultEvidence) {
+function toMade({ registry }: Deps, { node, result: { action = '', status } }: ResultEvidence, policy: PolicyDocument) {
   const { kind = 'hook', spec } = registry.get(node)?.catalogue?.get(action) ?? {};
   return {
     action,
-    risk: riskOf(action, [{ kind, announced: spec?.risk }]),
+    risk: riskOf(policy, action, [{ kind, announced: spec?.risk }]),
     ...statusOf({ ...noExecutions(), total: 1, [status]: 1 }, {}),
   };
 }

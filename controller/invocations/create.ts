@@ -7,12 +7,17 @@ import type { ControllerMetrics } from '../metrics.js';
 import type { Presence } from '../nodes/presence.js';
 import type { Registry } from '../nodes/registry.js';
 import { decide } from '../policy/decide.js';
+import { excessOf, LimitReached } from '../policy/limits.js';
+import type { Policies, PolicyInForce } from '../policy/policies.js';
 import type { InvocationService, Principal } from '../services.js';
+import type { Queries } from '../store/database.js';
+import type { IdempotencyUse } from '../store/idempotency.js';
 import { noExecutions } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
-import { type Draft, draftInvocation } from './draft.js';
-import { type Plan, planInvocation } from './plan.js';
-import { type Earlier, findEarlier, storeDraft } from './store-draft.js';
+import type { Capacity } from './capacity.js';
+import { type Draft, draftInvocation, type Verdict } from './draft.js';
+import { nodesOf, type Plan, planInvocation, questionOf } from './plan.js';
+import { type Earlier, findEarlier, type NotAdmitted, type PastLimit, storeDraft } from './store-draft.js';
 import { toInvocationView } from './views.js';
 
 export type CreateDeps = Readonly<{
@@ -20,46 +25,83 @@ export type CreateDeps = Readonly<{
   registry: Registry;
   presence: Presence;
   open: OpenExecutions;
+  capacity: Capacity;
+  policies: Policies;
   dispatcher: Dispatcher;
   metrics: ControllerMetrics;
   clock: Clock;
   defaultExpiresInMs: number;
-  maxOpenPerNode: number;
 }>;
 
-/** One principal may have this many asks that wait for a person (A-76). */
-const MAX_PENDING = 10;
+/** What an ask comes to, and by which policy. */
+type Judged = Readonly<{ policy: PolicyInForce; plan: Plan; verdict: Verdict }>;
+
+type Asked = Readonly<{
+  principal: Principal;
+  ask: CreateInvocation;
+  use: IdempotencyUse | undefined;
+  also: Parameters<InvocationService['create']>[2]['also'];
+  nowMs: number;
+}>;
 
 type Answer = Awaited<ReturnType<InvocationService['create']>>;
 
 /** Makes invocations: plan, decide, store in one transaction, offer. */
 export function createCreate(deps: CreateDeps): InvocationService['create'] {
-  const { store, registry, presence, clock, metrics } = deps;
+  const { store, clock } = deps;
   return async (principal, ask, { idempotencyKey, bodySha256, also }) => {
     const nowMs = clock.nowMs();
     const owner = `${principal.org}/${principal.id}`;
     const use = idempotencyKey === undefined ? undefined : { principal: owner, key: idempotencyKey, bodySha256, nowMs };
     const before = use === undefined ? undefined : await findEarlier(store.read, use);
     if (before !== undefined) return repeat(before);
+    for (;;) {
+      const judged = await judge(deps, principal, ask);
+      const answer = await make(deps, { principal, ask, use, also, nowMs, ...judged });
+      if (answer !== 'policy_changed') return answer;
+    }
+  };
+}
 
-    const plan = planInvocation(registry, {
-      org: principal.org,
-      ask,
-      defaultExpiresInMs: deps.defaultExpiresInMs,
-    });
-    refuseUnlessAsSeen(ask, plan);
-    const verdict = decide(principal, plan.risk, ask.confirm);
-    if (verdict.kind === 'refused') throw new MusterError(verdict.code, verdict.detail);
-    refuseTooMany(deps, plan);
-    if (verdict.kind === 'pending') await refuseTooManyPending(deps, principal);
+/** What an ask comes to under the policy of now. @throws {MusterError} what `create` throws before it stores */
+async function judge(deps: CreateDeps, principal: Principal, ask: CreateInvocation): Promise<Judged> {
+  const { policies, registry, defaultExpiresInMs } = deps;
+  const { org } = principal;
+  const policy = await policies.current(org);
+  const plan = planInvocation(registry, { org, ask, policy: policy.document, defaultExpiresInMs });
+  refuseUnlessAsSeen(ask, plan);
+  const verdict = decide(policy.document, principal, questionOf(plan, ask));
+  if (verdict.kind === 'refused') throw new MusterError(verdict.code, verdict.detail);
+  return { policy, plan, verdict };
+}
 
-    const draft = draftInvocation({ principal, ask, plan, verdict, isConnected: presence.isConnected, nowMs });
-    const raced = await store.write(async (tx) => {
-      const earlier = await storeDraft(tx, draft, use);
-      if (earlier === undefined) await also?.(tx, { id: draft.row.id, createdAtMs: nowMs });
-      return earlier;
+/** Stores the ask and offers it; stores nothing when the policy is another than the one that judged it. */
+async function make(
+  deps: CreateDeps,
+  { principal, ask, use, also, nowMs, ...judged }: Judged & Asked,
+): Promise<Answer | 'policy_changed'> {
+  const { store, policies, presence, metrics } = deps;
+  const { policy, plan, verdict } = judged;
+  const pastLimit = async (queries: Queries): Promise<PastLimit | undefined> => {
+    const excess = await excessOf(queries, policy.document, { principal, waits: verdict.kind === 'pending', nowMs });
+    return excess === undefined ? undefined : { kind: 'past_limit', excess };
+  };
+  const admit = async (tx: Queries): Promise<NotAdmitted | undefined> => {
+    if (!(await policies.isCurrent(tx, principal.org, policy))) return { kind: 'policy_changed' };
+    return pastLimit(tx);
+  };
+  const early = await pastLimit(store.read); // so that whoever is past a limit does not keep the writer busy
+  if (early !== undefined) return repeat(early);
+  const release = takePlaces(deps, judged);
+  try {
+    const draft = draftInvocation({ principal, ask, ...judged, isConnected: presence.isConnected, nowMs });
+    const other = await store.write(async (tx) => {
+      const objection = await storeDraft(tx, draft, { use, admit });
+      if (objection === undefined) await also?.(tx, { id: draft.row.id, createdAtMs: nowMs });
+      return objection;
     });
-    if (raced !== undefined) return repeat(raced);
+    if (other?.kind === 'policy_changed') return other.kind;
+    if (other !== undefined) return repeat(other);
     metrics.invocationMade({ action: ask.action, risk: plan.risk, status: verdict.kind });
     if (verdict.kind === 'denied') {
       throw new MusterError('denied_by_policy', `${verdict.error} (invocation ${draft.row.id})`);
@@ -69,7 +111,9 @@ export function createCreate(deps: CreateDeps): InvocationService['create'] {
     const total = draft.executions.length;
     const counts = { ...noExecutions(), total, held, queued: total - held };
     return { invocation: toInvocationView(draft.row, counts), replayed: false };
-  };
+  } finally {
+    release();
+  }
 }
 
 /** Who looked first asks for what they saw and nothing else. @throws {MusterError} plan_changed */
@@ -81,31 +125,19 @@ function refuseUnlessAsSeen({ digest }: CreateInvocation, plan: Plan): void {
   );
 }
 
-/** @throws {MusterError} idempotency_conflict, denied_by_policy */
-function repeat(earlier: Earlier): Answer {
-  if (earlier.kind === 'refused') throw new MusterError(earlier.code, earlier.detail);
-  return { invocation: earlier.invocation, replayed: true };
+/** @throws {MusterError} idempotency_conflict, denied_by_policy, rate_limited, too_many_pending */
+function repeat(other: Earlier | PastLimit): Answer {
+  if (other.kind === 'past_limit') throw new LimitReached(other.excess);
+  if (other.kind === 'refused') throw new MusterError(other.code, other.detail);
+  return { invocation: other.invocation, replayed: true };
 }
 
-/** Holds the targets against the cap on open executions of a node. @throws {MusterError} too_many_open */
-export function refuseTooMany({ open, maxOpenPerNode }: CreateDeps, { targets }: Plan): void {
-  const full = targets.find(({ record }) => open.countOf(record.node) >= maxOpenPerNode);
-  if (full === undefined) return;
-  throw new MusterError('too_many_open', `${full.record.node} has ${maxOpenPerNode} open executions already`);
-}
-
-/** @throws {MusterError} too_many_pending */
-async function refuseTooManyPending({ store, clock }: CreateDeps, { org, id }: Principal): Promise<void> {
-  const { count } = await store.read
-    .selectFrom('invocations')
-    .select(({ fn }) => fn.countAll<number>().as('count'))
-    .where('org', '=', org)
-    .where('created_by', '=', id)
-    .where('status', '=', 'pending')
-    .where('expires_at', '>', clock.nowMs())
-    .executeTakeFirstOrThrow();
-  if (Number(count) < MAX_PENDING) return;
-  throw new MusterError('too_many_pending', `${MAX_PENDING} of your asks wait for a person already`);
+/** Holds a place on each target until the returned function is called. @throws {MusterError} too_many_open */
+export function takePlaces(
+  { capacity }: CreateDeps,
+  { plan, policy }: Readonly<{ plan: Plan; policy: PolicyInForce }>,
+): () => void {
+  return capacity.take(nodesOf(plan), policy.document.limits.open_per_node);
 }
 
 /** Hands what was just committed to the dispatcher. */

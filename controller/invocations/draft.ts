@@ -1,6 +1,8 @@
 import { uuidv7 } from 'uuidv7';
+import { parseDuration } from '../../protocol/durations.js';
 import type { CreateInvocation } from '../http/schemas.js';
 import type { Decision } from '../policy/decide.js';
+import type { PolicyInForce } from '../policy/policies.js';
 import type { Principal } from '../services.js';
 import type { InvocationRow } from '../store/invocations.js';
 import { type Batches, batchExpiry } from './batches.js';
@@ -27,22 +29,23 @@ export type Draft = Readonly<{
   executions: readonly DraftExecution[];
   broadcast: FixedRequest | undefined;
   timeoutMs: number;
+  /** Of the policy that let it be stored. */
+  policyVersion: number;
 }>;
-
-/** How long an ask waits for a person. */
-export const APPROVAL_MS = 5 * 60_000;
 
 /** Turns a plan and a verdict into rows and request octets. What is denied, or waits for a person, has no executions. */
 export function draftInvocation(from: {
   principal: Principal;
   ask: CreateInvocation;
   plan: Plan;
+  policy: PolicyInForce;
   verdict: Verdict;
   isConnected: (node: string) => boolean;
   nowMs: number;
 }): Draft {
-  const { principal, ask, plan, verdict, isConnected, nowMs } = from;
+  const { principal, ask, plan, policy, verdict, isConnected, nowMs } = from;
   const executionId = uuidv7();
+  const approvalMs = parseDuration(policy.document.approval_time) ?? 0;
   const row: InvocationRow = {
     id: uuidv7(),
     org: principal.org,
@@ -60,7 +63,7 @@ export function draftInvocation(from: {
     created_by: principal.id,
     approved_by: verdict.kind === 'approved' ? verdict.by : null,
     approved_at: verdict.kind === 'approved' ? nowMs : null,
-    expires_at: nowMs + (verdict.kind === 'pending' ? APPROVAL_MS : plan.expiresInMs),
+    expires_at: nowMs + (verdict.kind === 'pending' ? approvalMs : plan.expiresInMs),
     ask: verdict.kind === 'pending' ? JSON.stringify(ask) : null,
     completed_at: verdict.kind === 'denied' ? nowMs : null,
     error: verdict.kind === 'denied' ? verdict.error : null,
@@ -72,9 +75,10 @@ export function draftInvocation(from: {
     batches_begun: beginsBatch(plan, verdict.kind),
     batch_stopped_at: null,
   };
-  if (verdict.kind !== 'approved') return { row, executionId, executions: [], broadcast: undefined, timeoutMs: 0 };
+  const draft = { row, executionId, policyVersion: policy.version };
+  if (verdict.kind !== 'approved') return { ...draft, executions: [], broadcast: undefined, timeoutMs: 0 };
   const source = toSource(row, ask, executionId);
-  return { row, executionId, timeoutMs: plan.timeoutMs, ...fixWhatIsKnown(plan, source, { isConnected, nowMs }) };
+  return { ...draft, timeoutMs: plan.timeoutMs, ...fixWhatIsKnown(plan, source, { isConnected, nowMs }) };
 }
 
 /** What an approved ask comes to. Its time to reach its nodes begins now. */
@@ -82,15 +86,17 @@ export function draftApproved(from: {
   row: InvocationRow;
   ask: CreateInvocation;
   plan: Plan;
+  policy: PolicyInForce;
   by: string;
   isConnected: (node: string) => boolean;
   nowMs: number;
 }): Draft {
-  const { ask, plan, by, isConnected, nowMs } = from;
+  const { ask, plan, policy, by, isConnected, nowMs } = from;
   const executionId = uuidv7();
   const row: InvocationRow = {
     ...from.row,
     status: 'approved',
+    risk: plan.risk,
     approved_by: by,
     approved_at: nowMs,
     expires_at: nowMs + plan.expiresInMs,
@@ -99,7 +105,8 @@ export function draftApproved(from: {
     ask: null,
   };
   const source = toSource(row, ask, executionId);
-  return { row, executionId, timeoutMs: plan.timeoutMs, ...fixWhatIsKnown(plan, source, { isConnected, nowMs }) };
+  const draft = { row, executionId, policyVersion: policy.version };
+  return { ...draft, timeoutMs: plan.timeoutMs, ...fixWhatIsKnown(plan, source, { isConnected, nowMs }) };
 }
 
 /** The first batch begins with the approval. */

@@ -7,7 +7,9 @@ import type { Batch } from '../http/batch-schemas.js';
 import type { CreateInvocation } from '../http/schemas.js';
 import { checkParameters, type Offer } from '../nodes/catalogue.js';
 import type { NodeRecord, Registry } from '../nodes/registry.js';
-import { riskOf } from '../policy/risks.js';
+import type { Question } from '../policy/decide.js';
+import type { PolicyDocument } from '../policy/document.js';
+import { type ActionKind, riskOf } from '../policy/risks.js';
 import { type Batches, batchesOf, refuseTooSlow } from './batches.js';
 import { resolveTargets } from './targets.js';
 
@@ -18,6 +20,8 @@ export type PlannedTarget = Readonly<{ record: NodeRecord; checksum: string | nu
 export type Plan = Readonly<{
   targets: readonly PlannedTarget[];
   risk: Risk;
+  /** As what the targets offer the action. */
+  kinds: readonly ActionKind[];
   timeout: string;
   timeoutMs: number;
   expiresInMs: number;
@@ -47,7 +51,12 @@ const MAX_NAMED = 5;
  */
 export function planInvocation(
   registry: Registry,
-  { org, ask, defaultExpiresInMs }: { org: string; ask: CreateInvocation; defaultExpiresInMs: number },
+  {
+    org,
+    ask,
+    policy,
+    defaultExpiresInMs,
+  }: { org: string; ask: CreateInvocation; policy: PolicyDocument; defaultExpiresInMs: number },
 ): Plan {
   const records = resolveTargets(registry, org, ask.target);
   const offers = offersOf(records, ask.action);
@@ -63,9 +72,11 @@ export function planInvocation(
   return {
     targets,
     risk: riskOf(
+      policy,
       ask.action,
       offers.map(({ kind, spec }) => ({ kind, announced: spec.risk })),
     ),
+    kinds: [...new Set(offers.map(({ kind }) => kind))],
     timeout,
     timeoutMs: Math.ceil((parseDuration(timeout) ?? 0) + spreadMs),
     expiresInMs,
@@ -77,6 +88,19 @@ export function planInvocation(
     ),
     broadcast: broadcastOf(ask, targets),
   };
+}
+
+/** The ids of the targets. */
+export function nodesOf({ targets }: Plan): string[] {
+  return targets.map(({ record }) => record.node);
+}
+
+/** What the policy has to say yes or no to. */
+export function questionOf(
+  { targets, kinds, risk }: Plan,
+  { action, reason, confirm }: Pick<CreateInvocation, 'action' | 'reason' | 'confirm'>,
+): Question {
+  return { action, kinds, risk, nodes: targets.map(({ record }) => record), reason, confirmed: confirm };
 }
 
 /** Each different offer once; nodes that announce the same share the object. */

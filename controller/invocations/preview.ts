@@ -3,20 +3,22 @@ import type { InvocationPreview } from '../http/schemas.js';
 import { stateOf } from '../nodes/presence.js';
 import { type Decision, decide } from '../policy/decide.js';
 import type { InvocationService } from '../services.js';
-import { type CreateDeps, refuseTooMany } from './create.js';
-import { type Plan, planInvocation } from './plan.js';
+import type { CreateDeps } from './create.js';
+import { nodesOf, type Plan, planInvocation, questionOf } from './plan.js';
 
 /** A preview names this many nodes. */
 const MAX_NAMED = 200;
 
 /** Plans and judges an ask as `create` does, and stores nothing. */
 export function createPreview(deps: CreateDeps): InvocationService['preview'] {
-  const { registry, defaultExpiresInMs } = deps;
+  const { policies, registry, capacity, defaultExpiresInMs } = deps;
   return async (principal, ask) => {
-    const { action, target, confirm } = ask;
-    const plan = planInvocation(registry, { org: principal.org, ask, defaultExpiresInMs });
-    const decision = toDecision(decide(principal, plan.risk, confirm));
-    refuseTooMany(deps, plan);
+    const { action, target } = ask;
+    const { org } = principal;
+    const { document: policy } = await policies.current(org);
+    const plan = planInvocation(registry, { org, ask, policy, defaultExpiresInMs });
+    const decision = toDecision(decide(policy, principal, questionOf(plan, ask)));
+    capacity.check(nodesOf(plan), policy.limits.open_per_node);
     const nodes = previewNodes(deps, plan, action);
     const count = (passes: (node: (typeof nodes)[number]) => boolean): number => nodes.filter(passes).length;
     return {

@@ -1,4 +1,5 @@
 import type { InvocationView } from '../http/schemas.js';
+import type { Excess } from '../policy/limits.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
 import { insertExecutions, insertRequests } from '../store/executions.js';
@@ -11,6 +12,10 @@ import { toInvocationView } from './views.js';
 export type Earlier =
   | Readonly<{ kind: 'same'; invocation: InvocationView }>
   | Readonly<{ kind: 'refused'; code: 'idempotency_conflict' | 'denied_by_policy'; detail: string }>;
+
+/** Why an ask that is new is not stored; a value, as well. */
+export type NotAdmitted = Readonly<{ kind: 'policy_changed' }> | PastLimit;
+export type PastLimit = Readonly<{ kind: 'past_limit'; excess: Excess }>;
 
 /** What the audit log calls the making of an invocation in this state. */
 const EVENTS: Readonly<Record<string, string>> = { denied: 'invocation_denied', pending: 'invocation_pending' };
@@ -32,14 +37,15 @@ export async function findEarlier(queries: Queries, use: IdempotencyUse): Promis
   return { kind: 'same', invocation: toInvocationView(row, counts.get(id) ?? noExecutions()) };
 }
 
-/** Stores invocation, executions, requests and audit row, unless the key was used in the meantime. */
+/** Stores invocation, executions, requests and audit row, unless the key was used in the meantime or `admit` objects. */
 export async function storeDraft(
   tx: Queries,
   draft: Draft,
-  use: IdempotencyUse | undefined,
-): Promise<Earlier | undefined> {
+  { use, admit }: { use: IdempotencyUse | undefined; admit: (tx: Queries) => Promise<NotAdmitted | undefined> },
+): Promise<Earlier | NotAdmitted | undefined> {
   const earlier = use === undefined ? undefined : await findEarlier(tx, use);
-  if (earlier !== undefined) return earlier;
+  const before = earlier ?? (await admit(tx));
+  if (before !== undefined) return before;
 
   const { row } = draft;
   if (use !== undefined) await insertIdempotentUse(tx, use, row.id);
@@ -52,7 +58,13 @@ export async function storeDraft(
       actor: row.created_by,
       event: EVENTS[draft.row.status] ?? 'invocation_created',
       subject: `invocation:${row.id}`,
-      details: { action: row.action, risk: row.risk, digest: row.digest, total: row.total },
+      details: {
+        action: row.action,
+        risk: row.risk,
+        digest: row.digest,
+        total: row.total,
+        policy: draft.policyVersion,
+      },
     },
   ]);
   return undefined;

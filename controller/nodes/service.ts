@@ -4,6 +4,8 @@ import { type Clock, toTime } from '../../runtime/clock.js';
 import { groupBy } from '../grouping.js';
 import type { ActionView, NodeDetail, NodeView } from '../http/schemas.js';
 import { readCursor, toPage } from '../paging.js';
+import type { PolicyDocument } from '../policy/document.js';
+import type { Policies } from '../policy/policies.js';
 import { riskOf } from '../policy/risks.js';
 import type { NodeService } from '../services.js';
 import type { Store } from '../store/store.js';
@@ -21,9 +23,11 @@ export function createNodeService(deps: {
   clock: Clock;
   /** How many executions of a node are open. */
   openOn: (node: string) => number;
+  /** By which the risk of an action goes. */
+  policies: Policies;
   membership: Membership;
 }): NodeService {
-  const { store, registry, presence, clock, openOn, membership } = deps;
+  const { store, registry, presence, clock, openOn, policies, membership } = deps;
 
   function view(record: NodeRecord): NodeView {
     const { node, catalogue } = record;
@@ -73,7 +77,8 @@ export function createNodeService(deps: {
     async actions(org, node) {
       const records = recordsOf(registry, org).filter((record) => node === undefined || record.node === node);
       if (node !== undefined && records.length === 0) throw new MusterError('unknown_node', `There is no node ${node}`);
-      return toActions(records);
+      const { document } = await policies.current(org);
+      return toActions(records, document);
     },
   };
 }
@@ -85,7 +90,7 @@ async function findLimits({ read }: Store, node: string): Promise<Capabilities['
 }
 
 /** One entry per name and kind; the description and parameters are those of the first node that offers it. */
-function toActions(records: readonly NodeRecord[]): ActionView[] {
+function toActions(records: readonly NodeRecord[], policy: PolicyDocument): ActionView[] {
   const offered = records.flatMap(({ node, catalogue }) =>
     [...(catalogue?.values() ?? [])].map((offer) => ({ node, offer })),
   );
@@ -93,18 +98,23 @@ function toActions(records: readonly NodeRecord[]): ActionView[] {
   return [...byName.values()]
     .flatMap((group) => {
       const first = group[0]?.offer;
-      return first === undefined ? [] : [toAction(first, group)];
+      return first === undefined ? [] : [toAction(first, group, policy)];
     })
     .sort((a, b) => compareText(a.name, b.name));
 }
 
-function toAction(first: Offer, offered: readonly Readonly<{ node: string; offer: Offer }>[]): ActionView {
+function toAction(
+  first: Offer,
+  offered: readonly Readonly<{ node: string; offer: Offer }>[],
+  policy: PolicyDocument,
+): ActionView {
   const { name, description, parameters, timeout } = first.spec;
   const shared = {
     name,
     kind: first.kind,
     description,
     risk: riskOf(
+      policy,
       name,
       offered.map(({ offer }) => ({ kind: offer.kind, announced: offer.spec.risk })),
     ),

@@ -1,6 +1,8 @@
-import type { Risk } from '../../protocol/messages/capabilities.js';
+import type { Labels } from '../../protocol/selectors.js';
 import { reaches } from '../identity/roles.js';
-import type { Principal, Role } from '../services.js';
+import type { Principal } from '../services.js';
+import { accessOf, type Matter, mayAsk, protectionOf } from './access.js';
+import type { PolicyDocument } from './document.js';
 
 /** What the policy says of one ask. */
 export type Decision =
@@ -8,38 +10,69 @@ export type Decision =
   /** A person has to approve it first. */
   | Readonly<{ kind: 'pending' }>
   | Readonly<{ kind: 'denied'; error: string }>
-  | Readonly<{ kind: 'refused'; code: 'forbidden' | 'confirmation_required'; detail: string }>;
+  | Readonly<{ kind: 'refused'; code: 'forbidden' | 'confirmation_required' | 'reason_required'; detail: string }>;
+
+/** An ask as a policy judges it. */
+export type Question = Matter &
+  Readonly<{
+    nodes: readonly Readonly<{ labels: Labels }>[];
+    reason: string | undefined;
+    /** True when an admin or owner said that they mean it. */
+    confirmed: boolean;
+  }>;
 
 /**
- * Reading is approved, danger is denied, and a write waits for a person, unless an owner asks or an admin who confirms
- * it.
+ * Reading is approved, a write waits for a person unless an owner asks or an admin who confirms it, and danger is denied
+ * unless the policy names who may approve it.
  */
-export function decide({ role, id }: Principal, risk: Risk, confirmed: boolean): Decision {
-  if (!mayAsk(role)) return { kind: 'refused', code: 'forbidden', detail: 'A viewer may not ask for actions' };
-  if (risk === 'danger') return { kind: 'denied', error: 'The policy denies actions of risk danger' };
+export function decide(policy: PolicyDocument, principal: Principal, question: Question): Decision {
+  const { risk, confirmed } = question;
+  const access = accessOf(policy, question);
+  if (!mayAsk(principal.role)) return forbidden('A viewer may not ask for actions');
+  if (!access.mayAsk(principal)) return forbidden('The policy names others who may ask for this');
+  const refusal = refusalByProtection(policy, principal, question);
+  if (refusal !== undefined) return refusal;
   if (risk === 'read') return { kind: 'approved', by: 'policy' };
-  if (role === 'owner' || (role === 'admin' && confirmed)) return { kind: 'approved', by: id };
-  if (role === 'admin') {
-    return {
-      kind: 'refused',
-      code: 'confirmation_required',
-      detail: 'The action changes something and was not confirmed',
-    };
-  }
-  return { kind: 'pending' };
+  if (!access.isApprovable) return { kind: 'denied', error: 'The policy denies actions of risk danger' };
+  if (access.isDistinct || !access.mayApprove(principal)) return { kind: 'pending' };
+  if (confirmed || (principal.role === 'owner' && risk === 'write')) return { kind: 'approved', by: principal.id };
+  return {
+    kind: 'refused',
+    code: 'confirmation_required',
+    detail: 'The action changes something and was not confirmed',
+  };
 }
 
-/** Whether a role may ask for actions at all. */
-export function mayAsk(role: Role): boolean {
-  return reaches(role, 'operator');
-}
-
-/** Why this principal may not approve an ask of this risk now; undefined when they may (A-82). */
+/** Why this principal may not approve what that one asked for; undefined when they may (A-82). */
 export function decideApproval(
-  { role }: Principal,
-  risk: Risk,
-): Readonly<{ code: 'forbidden' | 'denied_by_policy'; detail: string }> | undefined {
-  if (role !== 'owner' && role !== 'admin') return { code: 'forbidden', detail: 'Admins and owners approve' };
-  if (risk === 'danger') return { code: 'denied_by_policy', detail: 'The policy denies actions of risk danger' };
+  policy: PolicyDocument,
+  principal: Principal,
+  { matter, askedBy }: { matter: Matter; askedBy: string },
+): Readonly<{ code: 'forbidden'; detail: string }> | undefined {
+  const access = accessOf(policy, matter);
+  const refuse = (detail: string) => ({ code: 'forbidden', detail }) as const;
+  if (!reaches(principal.role, 'admin')) return refuse('Admins and owners approve');
+  if (!access.mayApprove(principal)) return refuse('The policy names others who may approve this');
+  if (access.isDistinct && principal.id === askedBy) return refuse('Somebody other than who asked has to approve this');
   return undefined;
+}
+
+/** Why what waits may not be approved by anybody any more under the policy of now; undefined when it may. */
+export function revalidate(policy: PolicyDocument, asker: Principal, question: Question): string | undefined {
+  const decision = decide(policy, asker, { ...question, confirmed: true });
+  if (decision.kind === 'denied') return decision.error;
+  return decision.kind === 'refused' ? decision.detail : undefined;
+}
+
+/** What is asked of protected nodes needs a role and a reason. */
+function refusalByProtection(policy: PolicyDocument, { role }: Principal, question: Question): Decision | undefined {
+  const needed = protectionOf(policy, question, question.nodes);
+  if (needed === undefined) return undefined;
+  if (!reaches(role, needed)) return forbidden(`A target is protected: this needs the role ${needed}`);
+  if ((question.reason ?? '').trim() !== '') return undefined;
+  return { kind: 'refused', code: 'reason_required', detail: 'A target is protected, and the ask gives no reason' };
+}
+
+function forbidden(detail: string): Decision {
+  return { kind: 'refused', code: 'forbidden', detail };
 }

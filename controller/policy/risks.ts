@@ -1,29 +1,33 @@
 import type { Risk } from '../../protocol/messages/capabilities.js';
+import type { PolicyDocument, RiskRule } from './document.js';
+import { fitsAny } from './glob.js';
 
 const ORDER: readonly Risk[] = ['read', 'write', 'danger'];
 
-/** Our own built-ins that only read. What nobody names is `write`. */
-const DEFAULT_RISKS: ReadonlyMap<string, Risk> = new Map([
-  ['gather_info', 'read'],
-  ['ping', 'read'],
-  ['diagnostics', 'read'],
-  ['health_check', 'read'],
-  ['logs_tail', 'read'],
-  ['service_status', 'read'],
-  ['file_fetch', 'read'],
-]);
+/** Under one name a node offers a built-in of ours or a hook of its own. */
+export type ActionKind = 'builtin' | 'hook';
+
+/** How an action is offered on some node: as what, and the risk that the node announces. */
+export type OfferedRisk = Readonly<{ kind: ActionKind; announced: Risk | undefined }>;
+
+/** The rules that count after those of a policy: our own built-ins that only read. What nobody names is `write`. */
+export const SHIPPED_RISKS: readonly RiskRule[] = [
+  {
+    actions: ['gather_info', 'ping', 'diagnostics', 'health_check', 'logs_tail', 'service_status', 'file_fetch'],
+    kind: 'builtin',
+    risk: 'read',
+  },
+];
 
 /**
- * The risk of an action: what the table says of a built-in, raised by what nodes announce. A hook of the same name is
- * not the built-in that the table means.
+ * The risk of an action over all that offer it: what the policy says of it, raised by what nodes announce. A hook of
+ * the same name is not the built-in that the shipped rules mean.
  */
-export function riskOf(
-  action: string,
-  offers: readonly Readonly<{ kind: 'builtin' | 'hook'; announced: Risk | undefined }>[],
-): Risk {
+export function riskOf({ risks }: Pick<PolicyDocument, 'risks'>, action: string, offers: readonly OfferedRisk[]): Risk {
+  const rules = [...risks, ...SHIPPED_RISKS];
   return offers.reduce<Risk>((risk, { kind, announced }) => {
-    const own = kind === 'builtin' ? (DEFAULT_RISKS.get(action) ?? 'write') : 'write';
-    return [own, announced ?? 'read'].reduce(higher, risk);
+    const rule = rules.find((each) => (each.kind ?? kind) === kind && fitsAny(each.actions, action));
+    return [rule?.risk ?? 'write', announced ?? 'read'].reduce(higher, risk);
   }, 'read');
 }
 

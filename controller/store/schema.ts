@@ -13,6 +13,7 @@ export type Tables = Readonly<{
   node_keys: NodeKeyTable;
   node_groups: NodeGroupTable;
   hook_pins: HookPinTable;
+  policies: PolicyTable;
   node_tokens: NodeTokenTable;
   invocations: InvocationTable;
   idempotency_keys: IdempotencyKeyTable;
@@ -121,6 +122,20 @@ type NodeKeyTable = {
 type NodeGroupTable = { node: string; group: string; since: number };
 
 type HookPinTable = { node: string; hook: string; checksum: string; pinned_at: number };
+
+/** Rows are added and never changed; the highest version of an org is in force. */
+type PolicyTable = {
+  org: string;
+  version: number;
+  /** `api` or `file`: where it came from. */
+  source: string;
+  /** The policy as JSON. */
+  document: string;
+  /** Of the document, in hex. */
+  sha256: string;
+  created_at: number;
+  created_by: string;
+};
 
 type InvocationTable = {
   id: string;

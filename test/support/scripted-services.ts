@@ -1,9 +1,11 @@
+import type { PolicyView } from '../../controller/http/policy-schemas.js';
 import {
   Counts,
   type CreateInvocation,
   EXECUTION_STATUSES,
   type InvocationView,
 } from '../../controller/http/schemas.js';
+import { SHIPPED_POLICY } from '../../controller/policy/document.js';
 import type { Role, Services } from '../../controller/services.js';
 import { MusterError } from '../../protocol/errors.js';
 
@@ -25,6 +27,10 @@ export function tokenOf(role: Role): string {
 
 const ROLES: readonly Role[] = ['viewer', 'operator', 'admin', 'owner'];
 const EMPTY_PAGE = { items: [], next_cursor: null };
+const EXAMPLE_POLICY: PolicyView = {
+  ...{ version: 0, source: 'shipped', sha256: '0'.repeat(64), created_at: null, created_by: null },
+  ...{ policy: SHIPPED_POLICY, shipped_risks: [] },
+};
 
 export function createScriptedServices({
   notReady,
@@ -88,6 +94,12 @@ export function createScriptedServices({
           waiters.add(finish);
           if (signal?.aborted) finish();
         }),
+    },
+    policy: {
+      read: async () => EXAMPLE_POLICY,
+      readVersion: async () => undefined,
+      versions: async () => EMPTY_PAGE,
+      replace: async () => EXAMPLE_POLICY,
     },
     enrollment: {
       createToken: async () => Promise.reject(new MusterError('storage_failed', 'SQLITE_FULL at /secret/muster.db')),

@@ -9,6 +9,7 @@ import { nodeReportRoutes } from './node-reports.js';
 import { nodeTokenRoutes } from './node-tokens.js';
 import { nodeRoutes } from './nodes.js';
 import { peopleRoutes } from './people.js';
+import { policyRoutes } from './policy.js';
 import { processRoutes } from './process.js';
 import type { AddRoutes } from './route.js';
 import { tokenRoutes } from './tokens.js';
@@ -20,6 +21,7 @@ export const ROUTES: readonly AddRoutes[] = [
   invocationRoutes,
   approvalRoutes,
   executionRoutes,
+  policyRoutes,
   enrollmentRoutes,
   nodeTokenRoutes,
   fleetQueueRoutes,

@@ -151,17 +151,23 @@ test('an approval keeps to the cap on open executions of a node', async (t) => {
   assert.equal((await invocations.get('default', second.id))?.status, 'pending');
 });
 
-test('the risk is judged again at the approval: what has become danger is denied by the policy', async (t) => {
+test('S-A-22: the risk is judged again at the approval: what has become danger is denied, and the approver gets a conflict', async (t) => {
   const { muster, agent } = await startPair(t);
   const { invocations } = muster.core.services;
   const { id, digest } = await ask(muster);
+  const waited = invocations.whenDone('default', id, { ms: 10_000 });
   await agent.announceAs({ actions: [{ ...WRITE, risk: 'danger' }] });
   await until(async () => (await muster.core.services.nodes.actions('default'))[0]?.risk === 'danger', {
     what: 'the new risk',
   });
 
-  await assertRejectsCode(invocations.approve(ADA, id, { digest }), 'denied_by_policy');
   await assertRejectsCode(invocations.approve(ANN, id, { digest }), 'forbidden');
+  await assertRejectsCode(invocations.approve(ADA, id, { digest }), 'conflict');
+
+  const denied = await waited;
+  assert.deepEqual([denied?.status, denied?.approved_by], ['denied', null]);
+  assert.match(denied?.error ?? '', /^policy_revalidated_deny: /);
+  assert.equal(agent.offers.length, 0);
 });
 
 test('nobody approves after five minutes, and the sweeper says so (A-37, A-50, A-101)', async (t) => {
