@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { execa } from 'execa';
 import { errnoOf } from '../../runtime/errno.js';
 import type { Logger } from '../../runtime/logger.js';
@@ -12,6 +13,12 @@ const KILL_WAIT_MS = 1000;
 
 /** How long output is still read when the first process has ended and others hold its pipes. */
 const DRAIN_MS = 500;
+
+/**
+ * A file that was just written counts as busy (ETXTBSY) while a process forked meanwhile has yet to let go of its
+ * descriptor, which it does as it executes. Pauses double from 1 ms to this: 1 s in all.
+ */
+const MAX_BUSY_PAUSE_MS = 512;
 
 /** So much of stderr is looked at for why a program was not started. */
 const MAX_COMPLAINT = 8192;
@@ -44,7 +51,7 @@ export type ProgramContext = Readonly<{
   signal: AbortSignal;
   output: OutputSink;
   isolation: Isolation;
-  /** Asked right before the fork; absent means yes. */
+  /** Asked right before each fork, which may be tried again; absent means yes. */
   mayStart?: (() => boolean) | undefined;
   /** Called at once when the program has ended and `signal` has not fired. */
   exited?: (() => void) | undefined;
@@ -78,24 +85,44 @@ async function runInside(
   { program, context }: { program: Program; context: ProgramContext },
 ): Promise<ProgramEnd> {
   const command = enclosure.lead(program);
-  // From here to the fork nothing is waited for: what is judged now is what counts.
-  if (context.signal.aborted) return { kind: 'not_started', errno: 'ECANCELED' };
-  if (context.mayStart?.() === false) return { kind: 'not_started', errno: 'ETIME' };
-  let child: ReturnType<typeof fork>;
-  try {
-    child = enclosure.start(() => fork(start, command, program));
-  } catch (error) {
-    return toNotStarted(error);
+  let launch = await launchInside(enclosure, () => fork(start, command, program), context);
+  for (let pauseMs = 1; launch.kind === 'not_started' && launch.errno === 'ETXTBSY'; pauseMs *= 2) {
+    if (pauseMs > MAX_BUSY_PAUSE_MS) break;
+    await delay(pauseMs);
+    launch = await launchInside(enclosure, () => fork(start, command, program), context);
   }
-  // ENOENT comes as an event, NUL or too much in the environment as an exception in spawn: execa makes both a result.
-  if (child.pid === undefined) return { kind: 'not_started', errno: (await child).code ?? 'unknown' };
-  const kept = { leader: child.pid, cgroup: enclosure.cgroup, marker: program.marker };
+  if (launch.kind === 'not_started') return launch;
+  const { child, leader } = launch;
+  const kept = { leader, cgroup: enclosure.cgroup, marker: program.marker };
   const keeper = enclosure.endsWithAgent ? undefined : startKeeper(start, kept);
   try {
     return await accompany({ child, enclosure, graceMs: program.graceMs }, context);
   } finally {
     keeper?.dismiss();
   }
+}
+
+type Launch =
+  | Extract<ProgramEnd, { kind: 'not_started' }>
+  | Readonly<{ kind: 'launched'; child: ReturnType<typeof fork>; leader: number }>;
+
+async function launchInside(
+  enclosure: Enclosure,
+  spawn: () => ReturnType<typeof fork>,
+  { signal, mayStart }: ProgramContext,
+): Promise<Launch> {
+  // From here to the fork nothing is waited for: what is judged now is what counts.
+  if (signal.aborted) return { kind: 'not_started', errno: 'ECANCELED' };
+  if (mayStart?.() === false) return { kind: 'not_started', errno: 'ETIME' };
+  let child: ReturnType<typeof fork>;
+  try {
+    child = enclosure.start(spawn);
+  } catch (error) {
+    return toNotStarted(error);
+  }
+  if (child.pid !== undefined) return { kind: 'launched', child, leader: child.pid };
+  // ENOENT comes as an event, NUL or too much in the environment as an exception in spawn: execa makes both a result.
+  return { kind: 'not_started', errno: (await child).code ?? 'unknown' };
 }
 
 function fork(start: typeof execa, { file, args, cwd }: Command, { env, fd3 }: Program) {
@@ -114,7 +141,7 @@ function fork(start: typeof execa, { file, args, cwd }: Command, { env, fd3 }: P
 }
 
 /** @throws {unknown} what is no answer of the system */
-function toNotStarted(error: unknown): ProgramEnd {
+function toNotStarted(error: unknown): Extract<ProgramEnd, { kind: 'not_started' }> {
   const errno = errnoOf(error);
   if (errno === undefined) throw error;
   return { kind: 'not_started', errno };

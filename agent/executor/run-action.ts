@@ -79,6 +79,7 @@ export async function runAction(
   let lateRefusal: ExecutionEnd | undefined;
   let isLaunched = false;
   const launch = (): void => {
+    if (isLaunched) return;
     isLaunched = true;
     launched();
   };

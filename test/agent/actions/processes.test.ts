@@ -157,6 +157,40 @@ for (const [limit, isolation] of isolations) {
   });
 }
 
+for (const [limit, isolation] of [...isolations].filter(([each]) => each !== 'pid_namespace')) {
+  test(`${limit}: a program that somebody else still has open to write is started once they let go`, async (t) => {
+    const program = busyProgram(t);
+    let asks = 0;
+
+    const end = await runProgram(program.busy, {
+      ...{ signal: NEVER, output: createOutputCapture({ maxBytes: 1024 }), isolation, log },
+      mayStart() {
+        asks += 1;
+        if (asks === 3) program.release();
+        return true;
+      },
+    });
+
+    assert.deepEqual([end, asks], [{ kind: 'exited', exitCode: 7 }, 3]);
+  });
+
+  test(`${limit}: a program that stays open to write is not started, nor one whose time runs out meanwhile`, async (t) => {
+    const { busy } = busyProgram(t);
+    const context = { signal: NEVER, output: createOutputCapture({ maxBytes: 1024 }), isolation, log };
+    let asks = 0;
+
+    assert.deepEqual(await runProgram(busy, context), { kind: 'not_started', errno: 'ETXTBSY' });
+    const mayStart = (): boolean => {
+      asks += 1;
+      return asks < 3;
+    };
+    assert.deepEqual(await runProgram(busy, { ...context, mayStart }), {
+      kind: 'not_started',
+      errno: 'ETIME',
+    });
+  });
+}
+
 test('a program whose signal has fired before is not started', async (t) => {
   const directory = temporaryDirectory(t);
 
@@ -203,4 +237,19 @@ async function run(
     { signal: abort.signal, output: sink, isolation, log },
   );
   return { end, output, directory };
+}
+
+/** A program that ends with 7, and that cannot be executed until it is released, since it is open to write. */
+function busyProgram(t: TestScope): { busy: Program; release: () => void } {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'program');
+  writeFileSync(file, '#!/bin/sh\nexit 7\n', { mode: 0o755 });
+  const descriptor = openSync(file, 'r+');
+  let isOpen = true;
+  const release = (): void => {
+    if (isOpen) closeSync(descriptor);
+    isOpen = false;
+  };
+  t.after(release);
+  return { busy: { file, args: [], cwd: directory, env: ENV, graceMs: 500 }, release };
 }
