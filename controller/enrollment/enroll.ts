@@ -102,7 +102,7 @@ async function admit(tx: Queries, deps: EnrollDeps, candidate: Candidate): Promi
 }
 
 /** Why nobody else may be called so now; undefined when nobody is, or whoever was has been removed. */
-async function whyTaken(tx: Queries, node: string): Promise<string | undefined> {
+export async function whyTaken(tx: Queries, node: string): Promise<string | undefined> {
   const row = await findNodeRow(tx, node);
   if (row === undefined) return undefined;
   if (row.revoked_at === null) return `A node ${node} is enrolled with another key`;

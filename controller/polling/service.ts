@@ -119,7 +119,7 @@ function noteSeen({ store, registry, presence, log }: PollingDeps, node: string,
   presence.seen(node, nowMs);
   const record = registry.get(node);
   if (record === undefined || nowMs - (record.lastSeenMs ?? 0) < SEEN_AGAIN_MS) return;
-  registry.put({ ...record, lastSeenMs: nowMs });
+  registry.update(record, { lastSeenMs: nowMs });
   store
     .write((tx) => updateNode(tx, node, { last_seen_at: nowMs }), { lazy: true })
     .catch((err: unknown) => log.warn({ err, node }, 'node not noted as seen'));

@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely';
 import { sha256Hex } from '../../protocol/envelope.js';
 import { MusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
-import { RESERVED_ID } from '../enrollment/enroll.js';
+import { RESERVED_ID, whyTaken } from '../enrollment/enroll.js';
 import type { NodeTokenView } from '../http/polling-schemas.js';
 import { hashSecret, isSecret, randomSecret, randomTokenId } from '../identity/secrets.js';
 import { type Registry, toRecord } from '../nodes/registry.js';
@@ -110,13 +110,13 @@ async function insertToken(
 ): Promise<Made> {
   const { org, id: actor } = principal;
   const { node, created_at: nowMs } = token;
-  const known = await findNodeRow(tx, node);
-  const refusal = known === undefined ? undefined : refusalOf(known, { org, ask });
+  const stored = await findNodeRow(tx, node);
+  const known = stored?.revoked_at === null ? stored : undefined;
+  const refusal = known === undefined ? await refusalOfName(tx, node) : refusalOf(known, { org, ask });
   if (refusal !== undefined) return refusal;
   const row = known ?? newNode(token, ask);
   const at = { atMs: nowMs, org, actor };
   if (known === undefined) {
-    await tx.deleteFrom('node_tokens').where('node', '=', node).execute(); // of one of this name that is gone
     await insertNode(tx, row, ask.groups);
     await appendAudit(tx, [{ ...at, event: 'node_enrolled', subject: `node:${node}`, details: { transport: 'http' } }]);
   }
@@ -125,8 +125,13 @@ async function insertToken(
   return { kind: known === undefined ? 'new' : 'known', row };
 }
 
+async function refusalOfName(tx: Queries, node: string): Promise<Made | undefined> {
+  const taken = await whyTaken(tx, node);
+  return taken === undefined ? undefined : { kind: 'refused', code: 'node_id_taken', detail: taken };
+}
+
 function refusalOf(known: NodeRow, { org, ask }: { org: string; ask: Ask }): Made | undefined {
-  if (known.org !== org || known.transport !== 'http' || known.revoked_at !== null) {
+  if (known.org !== org || known.transport !== 'http') {
     return { kind: 'refused', code: 'node_id_taken', detail: `There is a node ${known.node} already, with a key` };
   }
   if (ask.groups.length === 0 && Object.keys(ask.labels).length === 0) return undefined;
