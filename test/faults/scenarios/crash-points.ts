@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IsolationLimit } from '../../../agent/actions-config.js';
 import { withFaults } from '../judge/checker.js';
@@ -42,7 +42,7 @@ type Place = CrashPoint & Readonly<{ when: 'starting' | 'working' }>;
 const EXECUTION: Place = { call: 'execve', nth: 1, when: 'working' };
 
 /** An agent whose every call is traced takes that long to look through /proc for what a hook has left. */
-const TRACED_MS = 20_000;
+const TRACED_MS = 10_000;
 
 /**
  * The tracer follows into the hooks, so that they die, too. Before its first line a program executes, opens and writes;
@@ -156,7 +156,9 @@ async function findPlaces(lane: Lane, { random, size, directory }: ScenarioConte
 async function crashOnce(lane: Lane, place: Place): Promise<{ isHit: boolean; found: Fault[] }> {
   const { agent, rig } = lane;
   const label = `${place.when}, ${place.call} ${place.nth}`;
-  const traceFile = `${agent.dataDir}.trace`;
+  // One for each: the tracer of an earlier crash still writes while a hook of that time lives.
+  const traceDirectory = mkdtempSync(`${agent.dataDir}.trace-`);
+  const traceFile = join(traceDirectory, 'trace');
   let ids: string[];
   if (place.when === 'starting') {
     await leaveOpen(lane);
@@ -168,6 +170,7 @@ async function crashOnce(lane: Lane, place: Place): Promise<{ isHit: boolean; fo
   }
   const hasDied = await diesBeforeIdle(rig, agent, ids);
   const isHit = place === EXECUTION ? hasKilled(traceFile) : hasDied;
+  rmSync(traceDirectory, { recursive: true, force: true });
   if (!hasDied) await agent.kill('SIGKILL');
   const found = await restartAfterCrash(agent, label);
   await settles(() => areOver(rig, ids), DEADLINE_MS);

@@ -22,10 +22,11 @@ export async function lacksStrace(): Promise<string | undefined> {
 
 /**
  * Runs a program so that it is killed when it enters the crash point. Every call is traced, however slow: with
- * `--seccomp-bpf` strace 6.1 never comes to count beyond the first.
+ * `--seccomp-bpf` strace 6.1 never comes to count beyond the first. The tracer stands beside the program, not before
+ * it: it stays for as long as a hook lives, and the end of the program is to be seen when it comes.
  */
 export function dieAt(point: CrashPoint, traceFile: string): (argv: readonly string[]) => readonly string[] {
-  return (argv) => ['strace', '-f', '-o', traceFile, ...killing(point), ...argv];
+  return (argv) => ['strace', '-D', '-f', '-o', traceFile, ...killing(point), ...argv];
 }
 
 /** Runs a program and writes down which of the calls each thread makes. */
