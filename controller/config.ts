@@ -64,6 +64,19 @@ export const ControllerConfig = z.strictObject({
     .max(4096)
     .optional()
     .describe('YAML file with the policy, read at the start; the policy cannot be changed elsewhere then'),
+  max_event_streams: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(256)
+    .describe('Open event streams; more are refused. One user may have a quarter of them'),
+  events_kept: z
+    .int()
+    .min(1_000)
+    .max(10_000_000)
+    .default(100_000)
+    .describe('How many events are kept for streams that come back'),
+  events_kept_for: PositiveDuration.default('24h').describe('How long events are kept for streams that come back'),
   log_level: z.enum(LOG_LEVELS).default('info').describe('The least level that is logged'),
 });
 export type ControllerConfig = Readonly<z.infer<typeof ControllerConfig>>;

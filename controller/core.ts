@@ -14,7 +14,10 @@ import { createMarks } from './dispatch/marks.js';
 import { createRollouts } from './dispatch/rollouts.js';
 import { sweep } from './dispatch/sweeper.js';
 import { createEnrollmentService } from './enrollment/service.js';
+import { createEventFeed } from './events/feed.js';
 import { createInvocationEvents } from './events/invocation-events.js';
+import { createPresenceEvents } from './events/presence-events.js';
+import { createEventRetention } from './events/retention.js';
 import { createTokens, deleteExpiredTokens, principalOf } from './identity/api-tokens.js';
 import { createAttempts } from './identity/attempts.js';
 import { createBrokerCredentials } from './identity/broker-credentials.js';
@@ -94,6 +97,8 @@ export async function createCore({
   const presence = createPresence();
   const link = createBrokerLink();
   const events = createInvocationEvents();
+  const feed = createEventFeed({ store, log });
+  const keepEvents = createEventRetention({ store, clock, config });
   const marks = createMarks({ store, clock, log });
   const metrics = createControllerMetrics({
     openByStatus: open.countByState,
@@ -110,6 +115,7 @@ export async function createCore({
   const receipts = createReceipts({ ...shared, controls });
   const missingOutput = createMissingOutput({ ...shared, controls, receipts });
   const evidence = createEvidenceStore({ ...shared, dispatcher, missingOutput, objections });
+  const presenceEvents = createPresenceEvents(shared);
   const announcer = createAnnouncer({ ...shared, controls });
   const clockWatch = createClockWatch(clock, (byMs) => {
     // Nodes go by the time of their last welcome. None is offered anything until it has been told the new one.
@@ -151,6 +157,7 @@ export async function createCore({
     tokens: createTokens({ store, clock, attempts, gate: createGate(LOGIN_GATE) }),
     polling: createPolling({ ...shared, evidence, create: invocations.create }),
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),
+    events: feed,
     notReady: () => (link.connected ? undefined : 'There is no connection to the broker'),
     metrics: metrics.render,
   };
@@ -164,10 +171,13 @@ export async function createCore({
       cancellations.tick();
       announcer.tick();
       missingOutput.tick();
+      presenceEvents.tick();
+      feed.poll();
     },
     async sweep() {
       await sweep(shared);
       await expirePending(shared, { org, nowMs: clock.nowMs() });
+      await keepEvents();
     },
     async tidy() {
       await store.write(async (tx) => {
@@ -181,6 +191,7 @@ export async function createCore({
       await ingest.drained();
       receipts.stop();
       marks.stop();
+      feed.stop();
     },
   };
 }

@@ -280,6 +280,32 @@ export type TokenService = Readonly<{
   logout: (principal: Principal, bearer: string) => Promise<void>;
 }>;
 
+/** A stored event as streams pass it on. */
+export type FeedEvent = Readonly<{
+  /** Grows by one with each event. */
+  id: number;
+  org: string;
+  type: string;
+  invocation: string | undefined;
+  node: string | undefined;
+  /** The whole event as JSON on one line. */
+  text: string;
+}>;
+
+/** Events of all orgs that follow an id, and the id of the last one; no events when there are none yet. */
+export type FeedPage = Readonly<{ events: readonly FeedEvent[]; last: number }>;
+
+/** The log of events: what the store committed, in the order of commits. */
+export type EventFeed = Readonly<{
+  /** Begins to read; `head` is the id of the newest event. Whoever opens closes, once. */
+  open: () => Promise<Readonly<{ head: number; close: () => void }>>;
+  head: () => Promise<number>;
+  /** The next events; `gone` when what follows this id is no longer held, or the id never was. */
+  read: (after: number) => Promise<FeedPage | 'gone'>;
+  /** Resolves when there are events after this id, when `ms` are over, or when the signal fires. */
+  changed: (after: number, wait: Readonly<{ ms: number; signal: AbortSignal }>) => Promise<void>;
+}>;
+
 /** All that the HTTP face may do. Who may call what (rules by role) is decided there; the org is passed down. */
 export type Services = Readonly<{
   org: string;
@@ -294,6 +320,7 @@ export type Services = Readonly<{
   tokens: TokenService;
   polling: PollingService;
   brokerCredentials: BrokerCredentialService;
+  events: EventFeed;
   /** Why the controller cannot work yet, as a sentence; undefined when it can. */
   notReady: () => string | undefined;
   metrics: () => Promise<Readonly<{ body: string; contentType: string }>>;

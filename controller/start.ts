@@ -9,6 +9,7 @@ import type { MqttSessionOptions } from '../runtime/mqtt-session.js';
 import { type Closers, createClosers } from './closers.js';
 import type { ControllerConfig } from './config.js';
 import { type Core, createCore } from './core.js';
+import { limitsFor } from './http/event-streams.js';
 import { startHttp } from './http/start-http.js';
 import { ensureOwnerToken } from './identity/api-tokens.js';
 import { issueBrokerPassword } from './identity/broker-credentials.js';
@@ -54,7 +55,7 @@ async function start({ config, log, clock }: StartOptions, closers: Closers): Pr
   closers.add(dataDir.release);
   const keyring = startKeyring({ directory: dataDir.path, org, clock, log });
   closers.add(keyring.stop);
-  const store = await openStore(config.store_url ?? dataDir.path);
+  const store = await openStore(config.store_url ?? dataDir.path, clock);
   closers.add(store.close);
   const ownerToken = await ensureOwnerToken(store, org, clock.nowMs());
   if (config.policy_file !== undefined) {
@@ -67,7 +68,10 @@ async function start({ config, log, clock }: StartOptions, closers: Closers): Pr
   core.link.start(sessionOptions(core, { config, keyring, instance, brokerCa, clock, log }));
   closers.add(core.drain);
   closers.add(startTimers(core, log));
-  const http = await startHttp({ services: core.services, config, log, clock });
+  const http = await startHttp({
+    ...{ services: core.services, config, log, clock },
+    streamLimits: limitsFor(config.max_event_streams),
+  });
   closers.add(http.stop);
   return { url: http.url, port: http.port, ownerToken };
 }

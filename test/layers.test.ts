@@ -37,6 +37,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   'cli-table3': /^cli\//,
   picocolors: /^cli\//,
   pino: /^runtime\//,
+  ws: /^(broker|controller\/http)\/websocket\.ts$/,
   yaml: /^(runtime|agent)\//,
 };
 

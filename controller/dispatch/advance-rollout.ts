@@ -1,9 +1,10 @@
 import { Batch } from '../http/batch-schemas.js';
 import { type Batches, batchExpiry, batchesOf } from '../invocations/batches.js';
 import { appendAudit } from '../store/audit.js';
-import type { Queries } from '../store/database.js';
+import type { Tx } from '../store/database.js';
 import type { ExecutionKey } from '../store/executions.js';
 import { countExecutions, type InvocationRow, noExecutions, settleInvocations } from '../store/invocations.js';
+import { TOLD_EXECUTION, tellExecution } from '../store/tell.js';
 
 /** What a look at a rollout came to. */
 export type Step =
@@ -26,7 +27,7 @@ const STOPPED = 'batch_stopped';
  * Begins the next batch of an invocation, or stops it, when that is due by what the store says. Each is one change of
  * `batches_begun` or `batch_stopped_at` from what was read, with its audit row.
  */
-export async function advanceRollout(tx: Queries, look: Look): Promise<Step> {
+export async function advanceRollout(tx: Tx, look: Look): Promise<Step> {
   const row = await tx
     .selectFrom('invocations')
     .selectAll()
@@ -53,7 +54,7 @@ export async function advanceRollout(tx: Queries, look: Look): Promise<Step> {
 }
 
 async function begin(
-  tx: Queries,
+  tx: Tx,
   { org, nowMs }: Look,
   { row, batches }: { row: InvocationRow; batches: Batches },
 ): Promise<Step> {
@@ -66,15 +67,16 @@ async function begin(
     .where('invocation_id', '=', row.id)
     .where('status', '=', 'held')
     .where('batch', '=', batch)
-    .returning(['execution_id', 'node'])
+    .returning(TOLD_EXECUTION)
     .execute();
+  for (const execution of begun) tellExecution(tx, execution);
   const details = { batch, of: batches.count, count: begun.length };
   await audit(tx, { org, nowMs, id: row.id, event: 'batch_begun', details });
   return { kind: 'begun', batch, expiresAtMs, executions: begun.map(toKey) };
 }
 
 async function stop(
-  tx: Queries,
+  tx: Tx,
   { org, nowMs }: Look,
   { row, failed, batches }: { row: InvocationRow; failed: number; batches: Batches },
 ): Promise<Step> {
@@ -84,8 +86,9 @@ async function stop(
     .set({ status: 'cancelled', open: 0, reason: STOPPED, ended_at: nowMs })
     .where('invocation_id', '=', row.id)
     .where('status', '=', 'held')
-    .returning(['execution_id', 'node'])
+    .returning(TOLD_EXECUTION)
     .execute();
+  for (const execution of stopped) tellExecution(tx, execution);
   const details = { failed, allowed: batches.maxFailed, never_begun: stopped.length };
   await audit(tx, { org, nowMs, id: row.id, event: 'rollout_stopped', details });
   return {
@@ -97,7 +100,7 @@ async function stop(
 }
 
 /** When the last execution ended; 0 when none has. */
-async function lastEnd(tx: Queries, id: string): Promise<number> {
+async function lastEnd(tx: Tx, id: string): Promise<number> {
   const { ended } = await tx
     .selectFrom('executions')
     .select(({ fn }) => fn.max('ended_at').as('ended'))
@@ -107,7 +110,7 @@ async function lastEnd(tx: Queries, id: string): Promise<number> {
 }
 
 function audit(
-  tx: Queries,
+  tx: Tx,
   {
     org,
     nowMs,

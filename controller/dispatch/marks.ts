@@ -3,9 +3,10 @@ import type { RejectionReason } from '../../protocol/messages/ack.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import { groupBy } from '../grouping.js';
-import type { Queries } from '../store/database.js';
+import type { Tx } from '../store/database.js';
 import { moveExecutions } from '../store/executions.js';
 import type { Store } from '../store/store.js';
+import { TOLD_INVOCATION, tellInvocation } from '../store/tell.js';
 import type { OpenExecution } from './open-executions.js';
 
 /**
@@ -60,7 +61,7 @@ export function createMarks({ store, clock, log }: { store: Store; clock: Clock;
   };
 }
 
-async function writeMarks(tx: Queries, marks: ReadonlyMap<OpenExecution, Mark>): Promise<void> {
+async function writeMarks(tx: Tx, marks: ReadonlyMap<OpenExecution, Mark>): Promise<void> {
   for (const group of groupBy(marks, ([, { kind, reason }]) => `${kind} ${reason ?? ''}`).values()) {
     const mark = group[0]?.[1];
     if (mark === undefined) continue;
@@ -70,11 +71,7 @@ async function writeMarks(tx: Queries, marks: ReadonlyMap<OpenExecution, Mark>):
   }
 }
 
-async function writeGroup(
-  tx: Queries,
-  executions: readonly OpenExecution[],
-  { kind, reason, atMs }: Mark,
-): Promise<void> {
+async function writeGroup(tx: Tx, executions: readonly OpenExecution[], { kind, reason, atMs }: Mark): Promise<void> {
   const sent_at = sql<number>`coalesce(sent_at, ${atMs})`;
   const waits = ['queued', 'sent'];
   if (kind === 'sent') await moveExecutions(tx, executions, { from: ['queued'], set: { status: 'sent', sent_at } });
@@ -88,12 +85,14 @@ async function writeGroup(
   }
 }
 
-async function startInvocations(tx: Queries, executions: readonly OpenExecution[]): Promise<void> {
+async function startInvocations(tx: Tx, executions: readonly OpenExecution[]): Promise<void> {
   const ids = [...new Set(executions.map(({ invocationId }) => invocationId))];
-  await tx
+  const started = await tx
     .updateTable('invocations')
     .set({ status: 'executing' })
     .where('id', 'in', ids)
     .where('status', '=', 'approved')
+    .returning(TOLD_INVOCATION)
     .execute();
+  for (const row of started) tellInvocation(tx, row);
 }

@@ -11,7 +11,7 @@ import { isSecret } from '../identity/secrets.js';
 import type { Registry } from '../nodes/registry.js';
 import type { EnrollmentService } from '../services.js';
 import { appendAudit } from '../store/audit.js';
-import type { Queries } from '../store/database.js';
+import type { Queries, Tx } from '../store/database.js';
 import { readLabels, readStrings } from '../store/json.js';
 import { findNodeKey, type NodeKeyRow } from '../store/node-keys.js';
 import { findNodeRow, insertNode, type NodeRow } from '../store/nodes.js';
@@ -76,7 +76,7 @@ function openAsk(jws: string): { signer: VerifyKey; ask: Enroll } {
 
 type Candidate = Readonly<{ ask: Enroll; signer: VerifyKey; id: string; secret: string; root: string; nowMs: number }>;
 
-async function admit(tx: Queries, deps: EnrollDeps, candidate: Candidate): Promise<Admission> {
+async function admit(tx: Tx, deps: EnrollDeps, candidate: Candidate): Promise<Admission> {
   const { ask, signer, id, secret, root, nowMs } = candidate;
   const token = await tx.selectFrom('enrollment_tokens').selectAll().where('id', '=', id).executeTakeFirst();
   const genuine = isSecret(secret, token?.secret_sha256 ?? '0'.repeat(64));
@@ -118,7 +118,7 @@ export async function whyTaken(tx: Queries, node: string): Promise<string | unde
 
 /** A node that lost the answer asks again with the key that it kept. */
 async function admitAgain(
-  tx: Queries,
+  tx: Tx,
   key: NodeKeyRow,
   { token, wanted }: { token: Token; wanted: string | undefined },
 ): Promise<Admission> {
@@ -131,7 +131,7 @@ async function admitAgain(
 }
 
 async function enrollNew(
-  tx: Queries,
+  tx: Tx,
   { token, node, candidate, org }: { token: Token; node: string; candidate: Candidate; org: string },
 ): Promise<Admission> {
   const { ask, signer, nowMs } = candidate;
@@ -173,6 +173,7 @@ async function enrollNew(
   await appendAudit(tx, [
     { atMs: nowMs, org, actor: `node:${node}`, event: 'node_enrolled', subject: `node:${node}`, details },
   ]);
+  tx.tell({ org, event: { type: 'node', node, change: 'enrolled' } });
   return { kind: 'enrolled', row, groups };
 }
 

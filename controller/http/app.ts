@@ -16,15 +16,19 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { Services } from '../services.js';
 import { DOCS_PAGE } from './docs-page.js';
+import { createEventStreams, type StreamLimits } from './event-streams.js';
 import { parseJsonBody } from './json-body.js';
 import { createMethodTable, type MethodTable } from './methods.js';
 import { openApiOptions } from './openapi.js';
 import { sendFailure } from './problems.js';
+import { EVENTS_PATH } from './routes/events.js';
 import { ROUTES } from './routes/list.js';
 import type { App, RouteDeps } from './routes/route.js';
 import { admit, admitNode, type Rule } from './rules.js';
 import { refuseUnreadable, SECURITY_HEADERS } from './transport.js';
+import { answerWithoutUpgrade } from './upgrade.js';
 import { compileValidator } from './validation.js';
+import { asksForWebSocket, createWebSockets, type WebSockets } from './websocket.js';
 
 const BODY_LIMIT_BYTES = 256 * 1024;
 
@@ -39,11 +43,13 @@ export type RouteRule = Readonly<{ methods: readonly string[]; url: string; rule
 export async function createApp({
   services,
   stopping,
+  streamLimits = {},
   log,
   clock,
 }: {
   services: Services;
   stopping: AbortSignal;
+  streamLimits?: Partial<StreamLimits>;
   log: Logger;
   clock: Clock;
 }): Promise<Readonly<{ app: App; rules: readonly RouteRule[] }>> {
@@ -57,7 +63,10 @@ export async function createApp({
   addHooks(app, { services, log, clock });
   addFailures(app, methods);
   await addDocumentation(app);
-  addRoutes(app, { services, stopping });
+  const streams = createEventStreams({ limits: streamLimits, stopping });
+  const webSockets = createWebSockets();
+  addRoutes(app, { services, stopping, streams, webSockets, clock });
+  addUpgrades(app, webSockets);
   await app.ready();
   return {
     app,
@@ -149,6 +158,15 @@ async function addDocumentation(app: App): Promise<void> {
     config: { rule: 'public' },
     schema: { hide: true, response: { 200: z.unknown() } },
     handler: async () => app.swagger(),
+  });
+}
+
+/** Requests for WebSocket go through the same hooks as all others, so that one place says who may. */
+function addUpgrades(app: App, webSockets: WebSockets): void {
+  app.server.on('upgrade', (request, socket, head) => {
+    const isOurs = asksForWebSocket(request) && request.url?.split('?', 1)[0] === EVENTS_PATH;
+    if (isOurs) app.routing(request, webSockets.prepare(request, socket, head));
+    else answerWithoutUpgrade(app.server, request, [socket, head]);
   });
 }
 

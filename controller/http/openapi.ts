@@ -46,6 +46,7 @@ export function openApiOptions(): FastifyDynamicSwaggerOptions {
         { name: 'invocations', description: 'Asking for actions and reading their outcome' },
         { name: 'approvals', description: 'What waits for a person, and what they say' },
         { name: 'policy', description: 'What may be asked for, by whom, and who approves it' },
+        { name: 'events', description: 'What happens, as it happens' },
         { name: 'enrollment', description: 'How nodes become members' },
         {
           name: 'polling',

@@ -8,6 +8,7 @@ import { httpUrl } from '../../runtime/metrics-server.js';
 import type { ControllerConfig } from '../config.js';
 import type { Services } from '../services.js';
 import { createApp } from './app.js';
+import type { StreamLimits } from './event-streams.js';
 
 /** The REST API as it listens. `stop` answers those who wait and closes every connection. */
 export type RunningHttp = Readonly<{ port: number; url: string; stop: () => Promise<void> }>;
@@ -21,11 +22,14 @@ const CLOSE_TIMEOUT_MS = 3_000;
 export async function startHttp({
   services,
   config,
+  streamLimits = {},
   log,
   clock,
 }: {
   services: Services;
   config: Pick<ControllerConfig, 'host' | 'port'>;
+  /** Where they differ from the usual. */
+  streamLimits?: Partial<StreamLimits>;
   log: Logger;
   clock: Clock;
 }): Promise<RunningHttp> {
@@ -34,6 +38,7 @@ export async function startHttp({
   const { app } = await createApp({
     services,
     stopping: stopping.signal,
+    streamLimits,
     log: log.child({ component: 'http' }),
     clock,
   });

@@ -154,7 +154,10 @@ export function createTokens({
       const made = makeToken({
         ...{ org, user, name: LOGIN, role, createdBy: user, expiresMs: nowMs + LOGIN_LIFE_MS, nowMs },
       });
-      await store.write((tx) => insertToken(tx, made.row));
+      await store.write(async (tx) => {
+        await insertToken(tx, made.row);
+        tx.tell({ org, event: { type: 'login', user, token_id: made.row.id } });
+      });
       return { ...toView(made.row), token: made.token };
     },
     async logout(principal, bearer) {

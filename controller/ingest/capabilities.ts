@@ -79,6 +79,7 @@ export async function adopt(
       tx,
       entries.map((entry) => ({ ...entry, atMs: nowMs, org, actor: `node:${node}` })),
     );
+    tx.tell({ org, event: { type: 'node', node, change: 'changed' } });
   });
   registry.update(record, {
     capabilitiesSha256: candidate.sha256,

@@ -7,7 +7,7 @@ import type { PolicyDocument } from '../policy/document.js';
 import { readPolicy } from '../policy/policies.js';
 import { riskOf } from '../policy/risks.js';
 import { appendAudit } from '../store/audit.js';
-import type { Queries } from '../store/database.js';
+import type { Tx } from '../store/database.js';
 import { insertExecutions } from '../store/executions.js';
 import { type InvocationRow, insertInvocation, noExecutions } from '../store/invocations.js';
 import { findResult, insertResults } from '../store/results.js';
@@ -21,7 +21,7 @@ type Deps = Readonly<{ registry: Registry; org: string; nowMs: number }>;
  * it is given. The id is the node's choice, so one that the controller or another node has used is not believed.
  */
 export async function storeLocalResult(
-  tx: Queries,
+  tx: Tx,
   deps: Deps,
   evidence: ResultEvidence,
 ): Promise<Pick<Judged, 'verdict' | 'made'>> {
@@ -57,7 +57,7 @@ export async function storeLocalResult(
 }
 
 /** On which nodes this id was used before, and by whom. */
-function findUses(tx: Queries, executionId: string): Promise<{ node: string; origin: string }[]> {
+function findUses(tx: Tx, executionId: string): Promise<{ node: string; origin: string }[]> {
   return tx
     .selectFrom('executions')
     .innerJoin('invocations', 'invocations.id', 'executions.invocation_id')

@@ -2,7 +2,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Cancellations } from '../dispatch/cancellations.js';
 import type { OpenExecution, OpenExecutions } from '../dispatch/open-executions.js';
 import { appendAudit } from '../store/audit.js';
-import type { Queries } from '../store/database.js';
+import type { Tx } from '../store/database.js';
 import { type ExecutionRow, findExecution, moveExecutions } from '../store/executions.js';
 import { settleInvocations } from '../store/invocations.js';
 import { findResult } from '../store/results.js';
@@ -50,7 +50,7 @@ export async function reopen(
 }
 
 async function reopenRow(
-  tx: Queries,
+  tx: Tx,
   { clock, org }: ReopenDeps,
   { executionId, node, requestSha256 }: Claim,
 ): Promise<ExecutionRow | 'unknown' | 'wrong_request' | 'ended'> {

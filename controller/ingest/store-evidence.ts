@@ -5,7 +5,7 @@ import { groupBy } from '../grouping.js';
 import { EXECUTION_STATUSES } from '../http/schemas.js';
 import type { ControllerMetrics } from '../metrics.js';
 import { appendAudit } from '../store/audit.js';
-import type { Queries } from '../store/database.js';
+import type { Tx } from '../store/database.js';
 import { type ExecutionKey, findExecution, moveExecutions } from '../store/executions.js';
 import { settleInvocations } from '../store/invocations.js';
 import { insertOutputs } from '../store/outputs.js';
@@ -30,7 +30,7 @@ type Known = Readonly<{ invocationId: string; requestSha256: string | null }>;
 
 /** Stores a batch in the transaction that it is given, and says what became of each piece. */
 export async function storeEvidence(
-  tx: Queries,
+  tx: Tx,
   deps: Deps,
   batch: readonly Evidence[],
 ): Promise<{ judged: Judged[]; ended: string[] }> {
@@ -51,7 +51,7 @@ export async function storeEvidence(
       judged.push({ evidence, verdict: 'wrong_request' });
     } else results.push(evidence);
   }
-  await insertOutputs(tx, outputs.map(toOutputRow));
+  await addOutputs(tx, { outputs, known });
   for (const evidence of outputs) judged.push({ evidence, verdict: 'stored' });
   const { added, verdicts } = await addResults(tx, deps, results);
   judged.push(...verdicts);
@@ -64,7 +64,7 @@ export async function storeEvidence(
 }
 
 /** From memory while it is open; from the store for what came late or twice. */
-async function findKnown(tx: Queries, { open }: Deps, batch: readonly Evidence[]): Promise<ReadonlyMap<string, Known>> {
+async function findKnown(tx: Tx, { open }: Deps, batch: readonly Evidence[]): Promise<ReadonlyMap<string, Known>> {
   const known = new Map<string, Known>();
   for (const evidence of batch) {
     const key = keyOf(evidence);
@@ -81,9 +81,24 @@ async function findKnown(tx: Queries, { open }: Deps, batch: readonly Evidence[]
   return known;
 }
 
+/** Adds pieces and tells of those that are new. */
+async function addOutputs(
+  tx: Tx,
+  { outputs, known }: { outputs: readonly OutputEvidence[]; known: ReadonlyMap<string, Known> },
+): Promise<void> {
+  const added = await insertOutputs(tx, outputs.map(toOutputRow));
+  for (const evidence of outputs) {
+    const { node, output } = evidence;
+    const { execution_id, seq, stream, offset, last } = output;
+    const invocation_id = known.get(keyOf(evidence))?.invocationId;
+    if (invocation_id === undefined || !added.has(`${execution_id}/${node}/${seq}`)) continue;
+    tx.tell({ event: { type: 'output', invocation_id, execution_id, node, seq, stream, offset, last } });
+  }
+}
+
 /** The first result for an execution stays; one with the same octets is a repetition, any other a conflict. */
 async function addResults(
-  tx: Queries,
+  tx: Tx,
   { clock }: Deps,
   results: readonly ResultEvidence[],
 ): Promise<{ added: ResultEvidence[]; verdicts: Judged[] }> {
@@ -119,7 +134,7 @@ async function addResults(
 
 /** A signed result replaces whatever the controller had concluded by itself. */
 async function endExecutions(
-  tx: Queries,
+  tx: Tx,
   { open, clock, org }: Deps,
   { added, known }: { added: readonly ResultEvidence[]; known: ReadonlyMap<string, Known> },
 ): Promise<string[]> {

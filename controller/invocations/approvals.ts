@@ -10,10 +10,11 @@ import { decideApproval, type Question, revalidate } from '../policy/decide.js';
 import type { PolicyInForce } from '../policy/policies.js';
 import type { InvocationService, Principal } from '../services.js';
 import { appendAudit } from '../store/audit.js';
-import type { Queries } from '../store/database.js';
+import type { Queries, Tx } from '../store/database.js';
 import type { InvocationRow } from '../store/invocations.js';
 import { countExecutions, noExecutions } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
+import { tellApprovalResult, tellInvocations } from '../store/tell.js';
 import { type CreateDeps, dispatchDraft, takePlaces } from './create.js';
 import { type Draft, draftApproved } from './draft.js';
 import { type Plan, planInvocation, questionOf } from './plan.js';
@@ -107,6 +108,7 @@ export async function expirePending(
     const ids = (await due(tx)).map(({ id }) => id);
     const change = { status: 'expired', completed_at: nowMs, error: 'Nobody approved it in time' };
     await tx.updateTable('invocations').set(change).where('id', 'in', ids).execute();
+    await tellInvocations(tx, ids);
     await appendAudit(
       tx,
       ids.map((id) => ({
@@ -190,7 +192,7 @@ function planAgain(
 }
 
 async function storeApproval(
-  tx: Queries,
+  tx: Tx,
   policies: ApprovalDeps['policies'],
   approval: Approval,
 ): Promise<NotApproved | undefined> {
@@ -219,7 +221,7 @@ async function storeApproval(
 }
 
 /** Ends what the policy of now would have denied or refused when it was asked for. */
-async function denyByPolicy(tx: Queries, { policy, draft }: Approval, why: string): Promise<NotApproved> {
+async function denyByPolicy(tx: Tx, { policy, draft }: Approval, why: string): Promise<NotApproved> {
   const { row } = draft;
   const nowMs = row.approved_at ?? 0;
   const change = { status: 'denied', completed_at: nowMs, error: `${REVALIDATED_DENY}: ${why}`, ask: null };
@@ -230,7 +232,7 @@ async function denyByPolicy(tx: Queries, { policy, draft }: Approval, why: strin
 }
 
 /** Who asked for it, as they are now: what somebody asked for who may not ask any more is nobody's wish. */
-async function findAsker(tx: Queries, { org, created_by: id }: InvocationRow): Promise<Principal | Refusal> {
+async function findAsker(tx: Tx, { org, created_by: id }: InvocationRow): Promise<Principal | Refusal> {
   const user = await findUser(tx, org, id);
   const role = user === undefined || user.disabled_at !== null ? undefined : Role.parse(user.role);
   if (role !== undefined && mayAsk(role)) return { id, org, role };
@@ -239,7 +241,7 @@ async function findAsker(tx: Queries, { org, created_by: id }: InvocationRow): P
 
 /** Of all that is said at once the first counts: the change is made only while it waits. */
 async function decideOnce(
-  tx: Queries,
+  tx: Tx,
   {
     row: { id, org, digest },
     change,
@@ -265,6 +267,8 @@ async function decideOnce(
   }
   const subject = `invocation:${id}`;
   await appendAudit(tx, [{ atMs: nowMs, org, actor, event, subject, details: { digest, ...details } }]);
+  tellApprovalResult(tx, { org, id, status: event === 'invocation_approved' ? 'approved' : 'denied', by: actor });
+  await tellInvocations(tx, [id]);
   return undefined;
 }
 

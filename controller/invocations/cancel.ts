@@ -9,10 +9,11 @@ import { ENDED_STATUSES, type InvocationView } from '../http/schemas.js';
 import type { ControllerMetrics } from '../metrics.js';
 import type { InvocationService, Principal } from '../services.js';
 import { appendAudit } from '../store/audit.js';
-import type { Queries } from '../store/database.js';
+import type { Tx } from '../store/database.js';
 import { moveExecutions } from '../store/executions.js';
 import { settleInvocations } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
+import { tellInvocations } from '../store/tell.js';
 import { OPEN_STATUSES } from './completion.js';
 
 export type CancelDeps = Readonly<{
@@ -103,6 +104,7 @@ async function cancelPending(
       .executeTakeFirst();
     if (Number(numUpdatedRows) === 0) return false;
     await auditCancel(tx, { principal, id, reason, nowMs, open: 0 });
+    await tellInvocations(tx, [id]);
     return true;
   });
   if (isDone) events.ended([id]);
@@ -111,7 +113,7 @@ async function cancelPending(
 
 /** False when somebody wanted it before. */
 async function noteWish(
-  tx: Queries,
+  tx: Tx,
   { principal, id, nowMs }: { principal: Principal; id: string; nowMs: number },
 ): Promise<boolean> {
   const { numUpdatedRows } = await tx
@@ -123,7 +125,7 @@ async function noteWish(
   return Number(numUpdatedRows) > 0;
 }
 
-function endUnsent(tx: Queries, unsent: readonly OpenExecution[], nowMs: number): Promise<number> {
+function endUnsent(tx: Tx, unsent: readonly OpenExecution[], nowMs: number): Promise<number> {
   return moveExecutions(tx, unsent, {
     from: ['held', 'queued'],
     set: { status: 'cancelled', open: 0, ended_at: nowMs },
@@ -131,7 +133,7 @@ function endUnsent(tx: Queries, unsent: readonly OpenExecution[], nowMs: number)
 }
 
 function auditCancel(
-  tx: Queries,
+  tx: Tx,
   {
     principal: { org, id: actor },
     id,

@@ -1,7 +1,7 @@
 import type { InvocationView } from '../http/schemas.js';
 import type { Excess } from '../policy/limits.js';
 import { appendAudit } from '../store/audit.js';
-import type { Queries } from '../store/database.js';
+import type { Queries, Tx } from '../store/database.js';
 import { insertExecutions, insertRequests } from '../store/executions.js';
 import { findIdempotentUse, type IdempotencyUse, insertIdempotentUse } from '../store/idempotency.js';
 import { countExecutions, insertInvocation, noExecutions } from '../store/invocations.js';
@@ -39,7 +39,7 @@ export async function findEarlier(queries: Queries, use: IdempotencyUse): Promis
 
 /** Stores invocation, executions, requests and audit row, unless the key was used in the meantime or `admit` objects. */
 export async function storeDraft(
-  tx: Queries,
+  tx: Tx,
   draft: Draft,
   { use, admit }: { use: IdempotencyUse | undefined; admit: (tx: Queries) => Promise<NotAdmitted | undefined> },
 ): Promise<Earlier | NotAdmitted | undefined> {
@@ -71,7 +71,7 @@ export async function storeDraft(
 }
 
 /** Adds the executions of an invocation and their requests. */
-export async function insertDraft(tx: Queries, draft: Draft): Promise<void> {
+export async function insertDraft(tx: Tx, draft: Draft): Promise<void> {
   await insertRequests(tx, requestRows(draft));
   await insertExecutions(tx, executionRows(draft));
 }

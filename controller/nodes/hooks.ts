@@ -74,6 +74,7 @@ async function pin(
     const details = { checksum, previous: previous ?? null };
     const subject = `hook:${node}/${name}`;
     await appendAudit(tx, [{ atMs: nowMs, org, actor: id, event: 'hook_accepted', subject, details }]);
+    tx.tell({ org, event: { type: 'node', node, change: 'changed' } });
     return true;
   });
   if (isNew) log.info({ node, hook: name, checksum, by: id }, 'hook accepted');

@@ -56,6 +56,7 @@ export function createMembership(deps: MembershipDeps): Membership {
           const details = { groups: [...next.groups.keys()].sort().join(' '), labels: JSON.stringify(next.labels) };
           const { id: actor, org } = principal;
           await appendAudit(tx, [{ atMs: nowMs, org, actor, event: 'node_changed', subject: `node:${node}`, details }]);
+          tx.tell({ org, event: { type: 'node', node, change: 'changed' } });
         });
         registry.update(record, next);
         log.info({ node, by: principal.id }, 'node changed');
@@ -81,6 +82,7 @@ async function removeNode(deps: MembershipDeps, { node, org, key }: NodeRecord, 
     if (!(await revokeNode(tx, node, nowMs))) return;
     const details = { kid: key?.kid ?? null, open: open.countOf(node) };
     await appendAudit(tx, [{ atMs: nowMs, org, actor, event: 'node_removed', subject: `node:${node}`, details }]);
+    tx.tell({ org, event: { type: 'node', node, change: 'removed' } });
   });
   registry.remove(node);
   presence.forget(node);

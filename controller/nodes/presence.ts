@@ -7,6 +7,7 @@ import type { NodeRecord } from './registry.js';
  */
 export type Presence = Readonly<{
   isConnected: (node: string) => boolean;
+  connectedNodes: () => Iterable<string>;
   connected: (node: string, atMs: number) => void;
   disconnected: (node: string) => void;
   /** The node was removed. */
@@ -18,13 +19,17 @@ export type Presence = Readonly<{
   /** Milliseconds since 1970; undefined when it was not heard since this controller started. */
   lastSeenMs: (node: string) => number | undefined;
   readonly connectedCount: number;
+  /** How often `forgetAll` was called. */
+  readonly timesForgotten: number;
 }>;
 
 export function createPresence(): Presence {
   const connected = new Set<string>();
   const lastSeen = new Map<string, number>();
+  let timesForgotten = 0;
   return {
     isConnected: (node) => connected.has(node),
+    connectedNodes: () => connected.values(),
     connected(node, atMs) {
       connected.add(node);
       lastSeen.set(node, atMs);
@@ -36,13 +41,19 @@ export function createPresence(): Presence {
       connected.delete(node);
       lastSeen.delete(node);
     },
-    forgetAll: () => connected.clear(),
+    forgetAll() {
+      timesForgotten += 1;
+      connected.clear();
+    },
     seen: (node, atMs) => {
       lastSeen.set(node, atMs);
     },
     lastSeenMs: (node) => lastSeen.get(node),
     get connectedCount() {
       return connected.size;
+    },
+    get timesForgotten() {
+      return timesForgotten;
     },
   };
 }

@@ -4,7 +4,7 @@ import type { OpenExecution, OpenExecutions } from '../dispatch/open-executions.
 import { RESULT_GRACE_MS } from '../dispatch/sweeper.js';
 import { fixRequest } from '../invocations/request.js';
 import { appendAudit } from '../store/audit.js';
-import type { Queries } from '../store/database.js';
+import type { Tx } from '../store/database.js';
 import { type ExecutionRow, insertRequests, moveExecutions } from '../store/executions.js';
 import { type InvocationRow, settleInvocations } from '../store/invocations.js';
 import { findActionIds } from './action-ids.js';
@@ -29,7 +29,7 @@ export type HandOut = Readonly<{ actions: readonly Handed[]; confirmed: readonly
  * ever given again. Under a key it is given again to whoever repeats the key, until it is acked, reported or past its
  * time; a fetch under another key says that the answer to the one before has arrived.
  */
-export async function handOut(tx: Queries, fetch: Fetch): Promise<HandOut> {
+export async function handOut(tx: Tx, fetch: Fetch): Promise<HandOut> {
   const sent = await openOf(tx, fetch, 'sent').execute();
   const isRepeated = ({ handed_as }: ExecutionRow): boolean => fetch.key !== undefined && handed_as === fetch.key;
   const again = sent
@@ -88,7 +88,7 @@ function isDue({ cancelling, expires_at }: ExecutionRow, nowMs: number): boolean
   return cancelling === 0 && expires_at > nowMs;
 }
 
-function openOf(tx: Queries, { node }: Fetch, status: 'queued' | 'sent') {
+function openOf(tx: Tx, { node }: Fetch, status: 'queued' | 'sent') {
   return tx
     .selectFrom('executions')
     .selectAll()
@@ -99,7 +99,7 @@ function openOf(tx: Queries, { node }: Fetch, status: 'queued' | 'sent') {
 }
 
 /** The answer before has arrived, so the node has these. */
-async function confirm(tx: Queries, rows: readonly ExecutionRow[], { nowMs }: Fetch): Promise<ExecutionRow[]> {
+async function confirm(tx: Tx, rows: readonly ExecutionRow[], { nowMs }: Fetch): Promise<ExecutionRow[]> {
   const confirmed: ExecutionRow[] = [];
   for (const row of rows) {
     const set = { status: 'accepted', accepted_at: nowMs, reason: null };
@@ -110,7 +110,7 @@ async function confirm(tx: Queries, rows: readonly ExecutionRow[], { nowMs }: Fe
 
 /** Takes them out of the queue; the octets of the request are fixed and stored, as for any other node. */
 async function take(
-  tx: Queries,
+  tx: Tx,
   {
     fetch,
     fresh,
@@ -147,14 +147,14 @@ async function take(
 }
 
 function moveOne(
-  tx: Queries,
+  tx: Tx,
   { execution_id: executionId, node }: ExecutionRow,
   change: Parameters<typeof moveExecutions>[2],
 ): Promise<number> {
   return moveExecutions(tx, [{ executionId, node }], change);
 }
 
-async function findInvocations(tx: Queries, rows: readonly ExecutionRow[]): Promise<Map<string, InvocationRow>> {
+async function findInvocations(tx: Tx, rows: readonly ExecutionRow[]): Promise<Map<string, InvocationRow>> {
   if (rows.length === 0) return new Map();
   const found = await tx.selectFrom('invocations').selectAll().where('id', 'in', idsOf(rows)).execute();
   return new Map(found.map((row) => [row.id, row]));

@@ -1,7 +1,11 @@
 import type { Kysely } from 'kysely';
+import type { NewEvent } from './events.js';
 import type { Tables } from './schema.js';
 
 export type Queries = Kysely<Tables>;
+
+/** Queries inside a transaction of the writer, which also tells of what it changes: streams hear it after the commit. */
+export type Tx = Queries & Readonly<{ tell: (event: NewEvent) => void }>;
 
 /** The tables, wherever they are kept. */
 export type Database = Readonly<{

@@ -1,7 +1,8 @@
 import type { Insertable, Selectable, UpdateObject } from 'kysely';
 import { groupBy } from '../grouping.js';
-import type { Queries } from './database.js';
+import type { Queries, Tx } from './database.js';
 import type { Tables } from './schema.js';
+import { TOLD_EXECUTION, tellExecution } from './tell.js';
 
 export type ExecutionRow = Selectable<Tables['executions']>;
 export type NewExecution = Insertable<Tables['executions']>;
@@ -13,13 +14,17 @@ export type ExecutionKey = Readonly<{ executionId: string; node: string }>;
 const ROWS_PER_INSERT = 500;
 const NODES_PER_UPDATE = 5_000;
 
-/** Adds executions, many in one statement. */
-export async function insertExecutions(tx: Queries, rows: readonly NewExecution[]): Promise<void> {
+/** Adds executions, many in one statement. Those that wait are not told of: their invocation says how many they are. */
+export async function insertExecutions(tx: Tx, rows: readonly NewExecution[]): Promise<void> {
   for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
     await tx
       .insertInto('executions')
       .values(rows.slice(at, at + ROWS_PER_INSERT))
       .execute();
+  }
+  for (const row of rows) {
+    const { reason = null, error_code = null, cancelling = 0 } = row;
+    if (row.open === 0) tellExecution(tx, { ...row, reason, error_code, cancelling });
   }
 }
 
@@ -35,11 +40,11 @@ export async function insertRequests(tx: Queries, rows: readonly Insertable<Tabl
 }
 
 /**
- * Changes executions that are in one of these states; gives how many did change. One statement per execution id, so
- * that a broadcast costs as much as one node.
+ * Changes executions that are in one of these states, and tells of them; gives how many did change. One statement per
+ * execution id, so that a broadcast costs as much as one node.
  */
 export async function moveExecutions(
-  tx: Queries,
+  tx: Tx,
   keys: Iterable<ExecutionKey>,
   { from, set }: { from: readonly string[]; set: UpdateObject<Tables, 'executions', 'executions'> },
 ): Promise<number> {
@@ -47,14 +52,16 @@ export async function moveExecutions(
   for (const [executionId, group] of groupBy(keys, (key) => key.executionId)) {
     for (let at = 0; at < group.length; at += NODES_PER_UPDATE) {
       const nodes = group.slice(at, at + NODES_PER_UPDATE).map(({ node }) => node);
-      const { numUpdatedRows } = await tx
+      const rows = await tx
         .updateTable('executions')
         .set(set)
         .where('execution_id', '=', executionId)
         .where('node', 'in', nodes)
         .where('status', 'in', from)
-        .executeTakeFirst();
-      moved += Number(numUpdatedRows);
+        .returning(TOLD_EXECUTION)
+        .execute();
+      for (const row of rows) tellExecution(tx, row);
+      moved += rows.length;
     }
   }
   return moved;

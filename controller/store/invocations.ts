@@ -1,4 +1,4 @@
-import type { Insertable, Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { z } from 'zod';
 import {
   Counts,
@@ -8,8 +8,9 @@ import {
   type InvocationStatus as Status,
 } from '../http/schemas.js';
 import { statusOf } from '../invocations/completion.js';
-import type { Queries } from './database.js';
+import type { Queries, Tx } from './database.js';
 import type { Tables } from './schema.js';
+import { TOLD_INVOCATION, tellApprovalRequest, tellInvocation } from './tell.js';
 
 export type InvocationRow = Selectable<Tables['invocations']>;
 export type InvocationCounts = Readonly<z.infer<typeof Counts>>;
@@ -41,19 +42,21 @@ export function noExecutions(): z.infer<typeof Counts> {
   return Counts.parse({ total: 0, ...Object.fromEntries(EXECUTION_STATUSES.map((status) => [status, 0])) });
 }
 
-/** Adds an invocation. */
-export async function insertInvocation(tx: Queries, row: Insertable<Tables['invocations']>): Promise<void> {
+/** Adds an invocation, and tells of it. */
+export async function insertInvocation(tx: Tx, row: InvocationRow): Promise<void> {
   await tx.insertInto('invocations').values(row).execute();
+  tellInvocation(tx, row);
+  if (row.status === 'pending') tellApprovalRequest(tx, row);
 }
 
 /** States that executions move an invocation between; `denied` and `pending` are people's. */
 const MOVABLE: readonly Status[] = ['approved', 'executing', 'completed', 'failed', 'expired', 'cancelled'];
 
 /**
- * Sets each invocation to what its executions say, by compare-and-set on the states that executions may change.
- * Gives those that are at their end now.
+ * Sets each invocation to what its executions say, by compare-and-set on the states that executions may change, and
+ * tells of those that changed. Gives those that are at their end now.
  */
-export async function settleInvocations(tx: Queries, ids: readonly string[], nowMs: number): Promise<string[]> {
+export async function settleInvocations(tx: Tx, ids: readonly string[], nowMs: number): Promise<string[]> {
   if (ids.length === 0) return [];
   const counts = await countExecutions(tx, ids);
   const wishes = await findWishes(tx, ids);
@@ -68,13 +71,15 @@ export async function settleInvocations(tx: Queries, ids: readonly string[], now
   const ended: string[] = [];
   for (const { status, error, ids: group } of byStatus.values()) {
     const isEnd = status !== 'approved' && status !== 'executing';
-    await tx
+    const changed = await tx
       .updateTable('invocations')
       .set({ status, error, completed_at: isEnd ? nowMs : null })
       .where('id', 'in', group)
       .where('status', 'in', MOVABLE)
       .where(({ eb, or }) => or([eb('status', '!=', status), eb('error', 'is distinct from', error)]))
+      .returning(TOLD_INVOCATION)
       .execute();
+    for (const row of changed) tellInvocation(tx, row, counts.get(row.id));
     if (isEnd) ended.push(...group);
   }
   return ended;

@@ -8,15 +8,22 @@ export type OutputRow = Selectable<Tables['outputs']>;
 
 const ROWS_PER_INSERT = 200;
 
-/** Adds pieces of output; a piece that came before stays as it was. */
-export async function insertOutputs(tx: Queries, rows: readonly Insertable<Tables['outputs']>[]): Promise<void> {
+/** Adds pieces of output; a piece that came before stays as it was. Gives the keys (`{execution_id}/{node}/{seq}`) added. */
+export async function insertOutputs(
+  tx: Queries,
+  rows: readonly Insertable<Tables['outputs']>[],
+): Promise<ReadonlySet<string>> {
+  const added = new Set<string>();
   for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
-    await tx
+    const inserted = await tx
       .insertInto('outputs')
       .values(rows.slice(at, at + ROWS_PER_INSERT))
       .onConflict((conflict) => conflict.doNothing())
+      .returning(['execution_id', 'node', 'seq'])
       .execute();
+    for (const { execution_id, node, seq } of inserted) added.add(`${execution_id}/${node}/${seq}`);
   }
+  return added;
 }
 
 /** The `seq` of the first piece that is missing of `chunks`; undefined when all are held. */

@@ -23,6 +23,8 @@ export type Tables = Readonly<{
   outputs: OutputTable;
   action_ids: ActionIdTable;
   audit: AuditTable;
+  event_head: EventHeadTable;
+  events: EventsTable;
 }>;
 
 type MetaTable = { key: string; value: string };
@@ -249,3 +251,9 @@ type AuditTable = {
   prev_hash: string;
   hash: string;
 };
+
+/** One row, `head`: the id of the newest event. */
+type EventHeadTable = { name: string; last_id: number };
+
+/** Events `first_id` to `last_id`, all of one org and one commit, as a JSON array. */
+type EventsTable = { last_id: number; first_id: number; org: string; at: number; body: string };

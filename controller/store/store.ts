@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.js';
 import type { Queries } from './database.js';
 import { openPostgres } from './postgres.js';
 import { openSqlite } from './sqlite.js';
@@ -9,6 +10,8 @@ export type Store = Readonly<{
   /** Sees what is committed, and only that. @throws {MusterError} storage_failed */
   read: Queries;
   write: Writer['write'];
+  /** Calls back after each commit here that told of something, until the returned function is called. */
+  onEvents: (listener: () => void) => () => void;
   close: () => Promise<void>;
 }>;
 
@@ -22,12 +25,20 @@ export const POSTGRES_URL = /^postgres(ql)?:\/\//;
  * or the URL of a PostgreSQL database.
  * @throws {MusterError} storage_failed
  */
-export async function openStore(place: string): Promise<Store> {
+export async function openStore(place: string, clock: Clock = SYSTEM_CLOCK): Promise<Store> {
   const database = POSTGRES_URL.test(place) ? await openPostgres(place) : await openSqlite(join(place, DATABASE_FILE));
-  const writer = createWriter(database);
+  const listeners = new Set<() => void>();
+  const onEvents = (): void => {
+    for (const listener of listeners) listener();
+  };
+  const writer = createWriter(database, { clock, onEvents });
   return {
     read: database.read,
     write: writer.write,
+    onEvents(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     async close() {
       await writer.stop();
       await database.close();

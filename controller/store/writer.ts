@@ -1,11 +1,13 @@
 import { isMusterError, MusterError } from '../../protocol/errors.js';
-import type { Database, Queries } from './database.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Database, Tx } from './database.js';
+import { appendEvents, type NewEvent } from './events.js';
 
 /**
  * One unit of a group commit. It awaits queries of `tx` and nothing else, changes nothing but the database, and may
  * run a second time when a neighbour in its batch fails.
  */
-export type WriteWork<T> = (tx: Queries) => Promise<T>;
+export type WriteWork<T> = (tx: Tx) => Promise<T>;
 
 export type Writer = Readonly<{
   /**
@@ -18,7 +20,7 @@ export type Writer = Readonly<{
 }>;
 
 type Queued = Readonly<{
-  run: (tx: Queries) => Promise<void>;
+  run: (tx: Tx) => Promise<void>;
   /** Tells the caller of the outcome, once it is on disk. */
   settle: () => void;
   fail: (error: unknown) => void;
@@ -28,8 +30,14 @@ const LAZY_MS = 50;
 const MAX_QUEUED = 10_000;
 const MAX_BATCH = 500;
 
-/** The one writer of the database: all that is queued while the event loop read its sockets shares one sync. */
-export function createWriter({ transact }: Pick<Database, 'transact'>): Writer {
+/**
+ * The one writer of the database: all that is queued while the event loop read its sockets shares one sync. `onEvents`
+ * is called after each commit that told of something.
+ */
+export function createWriter(
+  { transact }: Pick<Database, 'transact'>,
+  { clock, onEvents }: { clock: Clock; onEvents: () => void },
+): Writer {
   let queue: Queued[] = [];
   let flushing: Promise<void> | undefined;
   let lazyTimer: NodeJS.Timeout | undefined;
@@ -62,14 +70,18 @@ export function createWriter({ transact }: Pick<Database, 'transact'>): Writer {
 
   /** Undefined when the batch is on disk, else why nothing of it is. */
   async function commit(batch: readonly Queued[]): Promise<{ cause: unknown } | undefined> {
+    const told: NewEvent[] = [];
     try {
-      await transact(async (tx) => {
+      await transact(async (queries) => {
+        const tx: Tx = Object.assign(queries, { tell: (event: NewEvent) => void told.push(event) });
         for (const { run } of batch) await run(tx);
+        await appendEvents(tx, told, clock.nowMs());
       });
     } catch (cause) {
       return { cause };
     }
     for (const { settle } of batch) settle();
+    if (told.length > 0) onEvents();
     return undefined;
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { StreamLimits } from '../../controller/http/event-streams.js';
 import { Problem } from '../../controller/http/schemas.js';
 import { type RunningHttp, startHttp } from '../../controller/http/start-http.js';
 import type { Services } from '../../controller/services.js';
@@ -12,8 +13,10 @@ export async function startTestHttp(
   t: TestScope,
   services: Services,
   log: Logger = createLogger('controller', { level: 'silent' }),
+  streamLimits: Partial<StreamLimits> = {},
 ): Promise<RunningHttp> {
-  const http = await startHttp({ services, config: { host: '127.0.0.1', port: 0 }, log, clock: SYSTEM_CLOCK });
+  const config = { host: '127.0.0.1', port: 0 };
+  const http = await startHttp({ services, config, streamLimits, log, clock: SYSTEM_CLOCK });
   t.after(http.stop);
   return http;
 }

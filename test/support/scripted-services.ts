@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { PolicyView } from '../../controller/http/policy-schemas.js';
 import {
   Counts,
@@ -136,6 +137,12 @@ export function createScriptedServices({
       announce: async () => undefined,
     },
     brokerCredentials: { issue: async () => Promise.reject(new MusterError('overloaded', 'Too many writes')) },
+    events: {
+      open: async () => ({ head: 0, close: () => undefined }),
+      head: async () => 0,
+      read: async (after) => ({ events: [], last: after }),
+      changed: async (_after, { ms, signal }) => delay(ms, undefined, { signal }).catch(() => undefined),
+    },
     notReady: notReady ?? (() => undefined),
     metrics: async () => ({ body: 'muster_controller_nodes 0\n', contentType: 'text/plain; version=0.0.4' }),
   };

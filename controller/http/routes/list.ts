@@ -1,6 +1,7 @@
 import { accessRoutes } from './access.js';
 import { approvalRoutes } from './approvals.js';
 import { enrollmentRoutes } from './enrollment.js';
+import { eventRoutes } from './events.js';
 import { executionRoutes } from './executions.js';
 import { fleetQueueRoutes } from './fleet-queue.js';
 import { hookRoutes } from './hooks.js';
@@ -22,6 +23,7 @@ export const ROUTES: readonly AddRoutes[] = [
   approvalRoutes,
   executionRoutes,
   policyRoutes,
+  eventRoutes,
   enrollmentRoutes,
   nodeTokenRoutes,
   fleetQueueRoutes,

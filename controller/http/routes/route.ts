@@ -2,9 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { MusterError } from '../../../protocol/errors.js';
+import type { Clock } from '../../../runtime/clock.js';
 import type { NodeCaller, Page, Principal, Services } from '../../services.js';
+import type { EventStreams } from '../event-streams.js';
 import type { Rule } from '../rules.js';
 import { Problem } from '../schemas.js';
+import type { WebSockets } from '../websocket.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -31,7 +34,13 @@ export type App = FastifyInstance<
 >;
 
 /** What routes work with. `stopping` fires when the controller stops, so that nobody is kept waiting. */
-export type RouteDeps = Readonly<{ services: Services; stopping: AbortSignal }>;
+export type RouteDeps = Readonly<{
+  services: Services;
+  stopping: AbortSignal;
+  streams: EventStreams;
+  webSockets: WebSockets;
+  clock: Clock;
+}>;
 
 /** Adds the routes of one resource; each names its rule. */
 export type AddRoutes = (app: App, deps: RouteDeps) => void;

@@ -8,6 +8,7 @@ import { PEOPLE } from './0004-people.js';
 import { APPROVALS } from './0005-approvals.js';
 import { TOKEN_PARENT } from './0006-token-parent.js';
 import { POLICIES } from './0007-policies.js';
+import { EVENTS } from './0008-events.js';
 import { BATCHES } from './0009-batches.js';
 import { NODE_KEYS } from './0011-node-keys.js';
 import { POLLING } from './0013-polling.js';
@@ -21,6 +22,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0005-approvals': APPROVALS,
   '0006-token-parent': TOKEN_PARENT,
   '0007-policies': POLICIES,
+  '0008-events': EVENTS,
   '0009-batches': BATCHES,
   '0011-node-keys': NODE_KEYS,
   '0013-polling': POLLING,

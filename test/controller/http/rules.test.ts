@@ -33,6 +33,7 @@ const EXPECTED = {
   'PUT /api/v1/policy': 'owner',
   'GET /api/v1/policy/versions': 'viewer',
   'GET /api/v1/policy/versions/:version': 'viewer',
+  'GET /api/v1/events': 'viewer',
   'POST /api/v1/enrollment-tokens': 'admin',
   'GET /api/v1/enrollment-tokens': 'admin',
   'DELETE /api/v1/enrollment-tokens/:id': 'admin',

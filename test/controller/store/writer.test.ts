@@ -3,9 +3,11 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Queries } from '../../../controller/store/database.js';
 import { openConnection, transact } from '../../../controller/store/sqlite.js';
 import { DATABASE_FILE, openStore } from '../../../controller/store/store.js';
 import { createWriter } from '../../../controller/store/writer.js';
+import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
 import { storePlace } from '../../support/store-place.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
@@ -66,12 +68,13 @@ test('writes that are asked together share one commit', async (t) => {
   t.after(connection.close);
   connection.exec('create table meta (key text primary key, value text not null)');
   let commits = 0;
-  const writer = createWriter({
-    async transact(work) {
+  const database = {
+    async transact(work: (tx: Queries) => Promise<void>) {
       await transact(connection, work);
       commits += 1;
     },
-  });
+  };
+  const writer = createWriter(database, { clock: SYSTEM_CLOCK, onEvents: () => undefined });
 
   await Promise.all(
     Array.from({ length: 100 }, (_, index) =>

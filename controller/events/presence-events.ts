@@ -1,0 +1,77 @@
+import type { Clock } from '../../runtime/clock.js';
+import type { Logger } from '../../runtime/logger.js';
+import type { BrokerLink } from '../broker-link.js';
+import type { Presence } from '../nodes/presence.js';
+import type { Store } from '../store/store.js';
+
+/** After our own link broke, nodes that were there have this long to say hello before they count as offline. */
+const RETURN_MS = 90_000;
+
+/**
+ * Tells of nodes that came and went since it was called last, all in one write: after a break thousands come at once.
+ * A node that was away for less than the pause between two calls was not away.
+ */
+export function createPresenceEvents({
+  store,
+  presence,
+  link,
+  clock,
+  log,
+  org,
+}: {
+  store: Store;
+  presence: Presence;
+  link: BrokerLink;
+  clock: Clock;
+  log: Logger;
+  org: string;
+}): { tick: () => void } {
+  /** Nodes that were told to be online. */
+  const told = new Set<string>();
+  /** Those of them that nothing has been heard of since our link broke. */
+  let doubtful = new Set<string>();
+  let doubtfulUntilMs = 0;
+  let timesForgotten = 0;
+  let isWriting = false;
+
+  function look(): { came: string[]; went: string[] } {
+    const monotonicMs = clock.monotonicMs();
+    if (presence.timesForgotten !== timesForgotten) {
+      timesForgotten = presence.timesForgotten;
+      doubtful = new Set(told);
+      doubtfulUntilMs = monotonicMs + RETURN_MS;
+    }
+    if (!link.connected) {
+      doubtfulUntilMs = monotonicMs + RETURN_MS;
+      return { came: [], went: [] };
+    }
+    if (monotonicMs >= doubtfulUntilMs) doubtful.clear();
+    for (const node of presence.connectedNodes()) doubtful.delete(node);
+    const came = [...presence.connectedNodes()].filter((node) => !told.has(node));
+    const went = [...told].filter((node) => !presence.isConnected(node) && !doubtful.has(node));
+    return { came, went };
+  }
+
+  async function tell({ came, went }: ReturnType<typeof look>): Promise<void> {
+    await store.write(async (tx) => {
+      for (const node of came) tx.tell({ org, event: { type: 'node', node, change: 'online' } });
+      for (const node of went) tx.tell({ org, event: { type: 'node', node, change: 'offline' } });
+    });
+    for (const node of came) told.add(node);
+    for (const node of went) told.delete(node);
+  }
+
+  return {
+    tick() {
+      if (isWriting) return;
+      const changes = look();
+      if (changes.came.length + changes.went.length === 0) return;
+      isWriting = true;
+      tell(changes)
+        .catch((err: unknown) => log.warn({ err }, 'nodes that came and went not told of'))
+        .finally(() => {
+          isWriting = false;
+        });
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import { ActionName, Id, Time } from '../../protocol/ids.js';
+import { Risk } from '../../protocol/messages/capabilities.js';
+import { Parameters } from '../../protocol/messages/parameters.js';
+import { Counts, ExecutionStatus, InvocationId, InvocationStatus, type Role, TokenId, UserId } from './schemas.js';
+
+/** What actions on nodes are an action of, where other systems have their own name (A-87). */
+export const OWN_INTEGRATION = 'muster';
+
+const ApprovalRequest = z.object({
+  type: z.literal('action_approval_request'),
+  invocationId: InvocationId,
+  integration: z.string().describe('Whose action it is; `muster` for actions on nodes'),
+  action: ActionName,
+  riskLevel: Risk,
+  params: Parameters.describe('What looks like a secret by its name is `[redacted]`'),
+  expiresAt: Time.describe('Until when it waits'),
+});
+
+const ApprovalResult = z.object({
+  type: z.literal('action_approval_result'),
+  invocationId: InvocationId,
+  status: z.enum(['approved', 'denied']),
+  approvedBy: z.string().optional(),
+});
+
+const ActionCompleted = z.object({
+  type: z.literal('action_completed'),
+  invocationId: InvocationId,
+  status: z.enum(['completed', 'failed']).describe('`failed` is every end but success: also expired and cancelled'),
+  result: Counts.partial().optional().describe('How many executions ended in which way'),
+  error: z.string().optional(),
+});
+
+const InvocationChanged = z.object({
+  type: z.literal('invocation'),
+  invocation_id: InvocationId,
+  status: InvocationStatus,
+  action: ActionName,
+  risk: Risk,
+  created_by: z.string(),
+  total: z.int().describe('On how many nodes it is'),
+  error: z.string().nullable(),
+});
+
+const ExecutionChanged = z.object({
+  type: z.literal('execution'),
+  invocation_id: InvocationId,
+  execution_id: z.string(),
+  node: Id,
+  status: ExecutionStatus,
+  reason: z.string().nullable(),
+  error_code: z.string().nullable().describe('Of what the controller concluded; a result has its own'),
+  unreachable: z.boolean(),
+  cancelling: z.boolean(),
+  provisional: z.boolean(),
+});
+
+const OutputStored = z.object({
+  type: z.literal('output'),
+  invocation_id: InvocationId,
+  execution_id: z.string(),
+  node: Id,
+  seq: z.int(),
+  stream: z.enum(['stdout', 'stderr']),
+  offset: z.int().describe('Where the piece begins in the stream, in bytes; read it from `…/output?offset=`'),
+  last: z.boolean(),
+});
+
+const NodeChanged = z.object({
+  type: z.literal('node'),
+  node: Id,
+  change: z.enum(['enrolled', 'online', 'offline', 'changed', 'removed']),
+});
+
+const LoggedIn = z.object({ type: z.literal('login'), user: UserId, token_id: TokenId });
+
+const EVENTS = [
+  ApprovalRequest,
+  ApprovalResult,
+  ActionCompleted,
+  InvocationChanged,
+  ExecutionChanged,
+  OutputStored,
+  NodeChanged,
+  LoggedIn,
+] as const;
+
+/** What happened, as it is stored; `type` says which (A-90). */
+export const Event = z.discriminatedUnion('type', EVENTS);
+export type Event = Readonly<z.infer<typeof Event>>;
+export type EventType = Event['type'];
+
+/** Every type of event, and the least role that is told of it. */
+export const EVENT_ROLES: Readonly<Record<EventType, z.infer<typeof Role>>> = {
+  action_approval_request: 'viewer',
+  action_approval_result: 'viewer',
+  action_completed: 'viewer',
+  invocation: 'viewer',
+  execution: 'viewer',
+  output: 'viewer',
+  node: 'viewer',
+  login: 'admin',
+};
+
+const EVENT_TYPES = EVENTS.map((each) => each.shape.type.value);
+
+/** Where an event stands in the log: ids grow by one with each event, in the order of commits. */
+const Place = z.object({ id: z.int().describe('Grows with each event'), at: Time.describe('When it was stored') });
+
+/** What a stream says of itself; each has the id from which the stream goes on. */
+const NOTES = [
+  z.object({ type: z.literal('ready') }).describe('The first of every stream: from here on nothing is missed'),
+  z.object({ type: z.literal('heartbeat') }).describe('Over WebSocket; server-sent events have a comment'),
+  z
+    .object({ type: z.literal('reset') })
+    .describe('What followed the id that was asked for is no longer held: read the state anew'),
+  z
+    .object({ type: z.literal('end'), code: z.enum(['unauthenticated', 'forbidden', 'unavailable']) })
+    .describe('The last one: the token or role is no longer good, or the controller stops'),
+] as const;
+
+/** One message of an event stream. */
+export const StreamMessage = z.intersection(Place, z.discriminatedUnion('type', [...EVENTS, ...NOTES]));
+export type StreamMessage = Readonly<z.infer<typeof StreamMessage>>;
+
+/** A note of a stream without its place. */
+export type StreamNote = Readonly<z.infer<(typeof NOTES)[number]>>;
+
+const EventId = z
+  .string()
+  .regex(/^\d{1,15}$/, 'must be the id of an event')
+  .transform(Number);
+
+/** Which events are wanted, and from where on. */
+export const EventsQuery = z.strictObject({
+  types: z
+    .string()
+    .max(512)
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.enum(EVENT_TYPES)))
+    .optional()
+    .describe(`Only these, separated by commas: ${EVENT_TYPES.join(', ')}`),
+  invocation: InvocationId.optional().describe('Only what is about this invocation'),
+  node: Id.optional().describe('Only what is about this node'),
+  after: EventId.optional().describe('As Last-Event-ID, for clients that cannot set headers'),
+});
+export type EventsQuery = Readonly<z.infer<typeof EventsQuery>>;
+
+export const EventsHeaders = z.looseObject({
+  'last-event-id': EventId.optional().describe('The id of the last event that was seen: those after it come first'),
+});

@@ -1,0 +1,100 @@
+import { Risk } from '../../protocol/messages/capabilities.js';
+import { Parameters } from '../../protocol/messages/parameters.js';
+import { toTime } from '../../runtime/clock.js';
+import { redactParameters } from '../events/redact.js';
+import { type Event, OWN_INTEGRATION } from '../http/event-schemas.js';
+import { ENDED_STATUSES, ExecutionStatus, InvocationStatus } from '../http/schemas.js';
+import type { Tx } from './database.js';
+import type { ExecutionRow } from './executions.js';
+import type { InvocationCounts, InvocationRow } from './invocations.js';
+
+/** What has to be known of an invocation to tell of it. */
+export const TOLD_INVOCATION = ['id', 'org', 'status', 'action', 'risk', 'created_by', 'total', 'error'] as const;
+export type ToldInvocation = Pick<InvocationRow, (typeof TOLD_INVOCATION)[number]>;
+
+/** What has to be known of an execution to tell of it. */
+export const TOLD_EXECUTION = [
+  'execution_id',
+  'invocation_id',
+  'node',
+  'status',
+  'reason',
+  'error_code',
+  'unreachable',
+  'cancelling',
+  'provisional',
+  'open',
+] as const;
+type ToldExecution = Pick<ExecutionRow, (typeof TOLD_EXECUTION)[number]>;
+
+/**
+ * Tells of an invocation in its new state: `invocation`, and `action_completed` when this is its end. What was denied
+ * never was an action under way.
+ */
+export function tellInvocation(tx: Tx, row: ToldInvocation, counts?: InvocationCounts): void {
+  const { id, org, action, created_by, total, error } = row;
+  const status = InvocationStatus.parse(row.status);
+  const risk = Risk.parse(row.risk);
+  const event = { type: 'invocation', invocation_id: id, status, action, risk, created_by, total, error } as const;
+  tx.tell({ org, event });
+  if (ENDED_STATUSES.has(status) && status !== 'denied') tx.tell({ org, event: completionOf(row, counts) });
+}
+
+/** Tells of invocations that were changed without being read. */
+export async function tellInvocations(tx: Tx, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  const rows = await tx.selectFrom('invocations').select(TOLD_INVOCATION).where('id', 'in', ids).execute();
+  for (const row of rows) tellInvocation(tx, row);
+}
+
+/** Tells that an ask waits for a person (A-87). */
+export function tellApprovalRequest(
+  tx: Tx,
+  row: ToldInvocation & Pick<InvocationRow, 'parameters' | 'expires_at'>,
+): void {
+  const event = {
+    type: 'action_approval_request',
+    invocationId: row.id,
+    integration: OWN_INTEGRATION,
+    action: row.action,
+    riskLevel: Risk.parse(row.risk),
+    params: redactParameters(Parameters.parse(JSON.parse(row.parameters))),
+    expiresAt: toTime(row.expires_at),
+  } as const;
+  tx.tell({ org: row.org, event });
+}
+
+/** Tells what a person said (A-88). */
+export function tellApprovalResult(
+  tx: Tx,
+  { org, id, status, by }: { org: string; id: string; status: 'approved' | 'denied'; by: string },
+): void {
+  const approvedBy = status === 'approved' ? { approvedBy: by } : {};
+  tx.tell({ org, event: { type: 'action_approval_result', invocationId: id, status, ...approvedBy } });
+}
+
+/** Tells of an execution in its new state. */
+export function tellExecution(tx: Tx, row: ToldExecution): void {
+  const { execution_id, invocation_id, node, reason, error_code } = row;
+  tx.tell({
+    event: {
+      type: 'execution',
+      ...{ invocation_id, execution_id, node, reason, error_code },
+      status: ExecutionStatus.parse(row.status),
+      unreachable: row.unreachable === 1,
+      cancelling: row.open === 1 && row.cancelling === 1,
+      provisional: row.provisional === 1,
+    },
+  });
+}
+
+function completionOf({ id, status, error }: ToldInvocation, counts: InvocationCounts | undefined): Event {
+  const some = Object.entries(counts ?? {}).filter(([, count]) => count > 0);
+  return {
+    type: 'action_completed',
+    invocationId: id,
+    status: status === 'completed' ? 'completed' : 'failed',
+    ...(some.length === 0 ? {} : { result: Object.fromEntries(some) }),
+    ...(status === 'completed' ? {} : { error: error ?? status }),
+  };
+}
