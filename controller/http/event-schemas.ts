@@ -106,26 +106,43 @@ export const EVENT_ROLES: Readonly<Record<EventType, z.infer<typeof Role>>> = {
 const EVENT_TYPES = EVENTS.map((each) => each.shape.type.value);
 
 /** Where an event stands in the log: ids grow by one with each event, in the order of commits. */
-const Place = z.object({ id: z.int().describe('Grows with each event'), at: Time.describe('When it was stored') });
+const PLACE = { id: z.int().describe('Grows with each event'), at: Time.describe('When it was stored') };
 
-/** What a stream says of itself; each has the id from which the stream goes on. */
-const NOTES = [
-  z.object({ type: z.literal('ready') }).describe('The first of every stream: from here on nothing is missed'),
-  z.object({ type: z.literal('heartbeat') }).describe('Over WebSocket; server-sent events have a comment'),
-  z
-    .object({ type: z.literal('reset') })
-    .describe('What followed the id that was asked for is no longer held: read the state anew'),
-  z
-    .object({ type: z.literal('end'), code: z.enum(['unauthenticated', 'forbidden', 'unavailable']) })
-    .describe('The last one: the token or role is no longer good, or the controller stops'),
-] as const;
+const Ready = z
+  .object({ type: z.literal('ready') })
+  .describe('The first of every stream: from here on nothing is missed');
 
-/** One message of an event stream. */
-export const StreamMessage = z.intersection(Place, z.discriminatedUnion('type', [...EVENTS, ...NOTES]));
+const Heartbeat = z
+  .object({ type: z.literal('heartbeat') })
+  .describe('Nothing new up to this id; over WebSocket alone, where server-sent events have a comment');
+
+const Reset = z
+  .object({ type: z.literal('reset') })
+  .describe('What followed the id that was asked for is no longer held: read the state anew');
+
+const End = z
+  .object({ type: z.literal('end'), code: z.enum(['unauthenticated', 'forbidden', 'unavailable']) })
+  .describe('The last one: the token or role is no longer good, or the controller stops');
+
+/** One message of an event stream: an event, or what the stream says of itself, with the id from which it goes on. */
+export const StreamMessage = z.discriminatedUnion('type', [
+  ApprovalRequest.extend(PLACE),
+  ApprovalResult.extend(PLACE),
+  ActionCompleted.extend(PLACE),
+  InvocationChanged.extend(PLACE),
+  ExecutionChanged.extend(PLACE),
+  OutputStored.extend(PLACE),
+  NodeChanged.extend(PLACE),
+  LoggedIn.extend(PLACE),
+  Ready.extend(PLACE),
+  Heartbeat.extend(PLACE),
+  Reset.extend(PLACE),
+  End.extend(PLACE),
+]);
 export type StreamMessage = Readonly<z.infer<typeof StreamMessage>>;
 
 /** A note of a stream without its place. */
-export type StreamNote = Readonly<z.infer<(typeof NOTES)[number]>>;
+export type StreamNote = Readonly<z.infer<typeof Ready | typeof Heartbeat | typeof Reset | typeof End>>;
 
 const EventId = z
   .string()

@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import { isMusterError, MusterError } from '../../../protocol/errors.js';
 import { type EventFilter, filterOf, pumpEvents, type Sink } from '../event-pump.js';
 import { EventsHeaders, EventsQuery, StreamMessage } from '../event-schemas.js';
@@ -34,7 +33,6 @@ export function eventRoutes(app: App, deps: RouteDeps): void {
           description: 'Messages, each in the `data` of an event whose `event` is its type and whose `id` is its id',
           content: { 'text/event-stream': { schema: StreamMessage } },
         },
-        101: { description: 'The same over WebSocket', content: { 'application/json': { schema: z.unknown() } } },
         ...FAILURE,
       },
     },
