@@ -9,7 +9,7 @@ import { type Registry, toRecord } from '../nodes/registry.js';
 import { readCursor, toPage } from '../paging.js';
 import type { NodeCaller, PollingService, Principal } from '../services.js';
 import { appendAudit } from '../store/audit.js';
-import type { Queries } from '../store/database.js';
+import type { Tx } from '../store/database.js';
 import { findNodeRow, insertNode, type NodeRow } from '../store/nodes.js';
 import type { Tables } from '../store/schema.js';
 import type { Store } from '../store/store.js';
@@ -105,7 +105,7 @@ async function findCaller({ store, registry }: TokenDeps, bearer: string): Promi
 }
 
 async function insertToken(
-  tx: Queries,
+  tx: Tx,
   { principal, ask, token }: { principal: Principal; ask: Ask; token: TokenRow },
 ): Promise<Made> {
   const { org, id: actor } = principal;
@@ -119,6 +119,7 @@ async function insertToken(
   if (known === undefined) {
     await insertNode(tx, row, ask.groups);
     await appendAudit(tx, [{ ...at, event: 'node_enrolled', subject: `node:${node}`, details: { transport: 'http' } }]);
+    tx.tell({ org, event: { type: 'node', node, change: 'enrolled' } });
   }
   await tx.insertInto('node_tokens').values(token).execute();
   await appendAudit(tx, [{ ...at, event: 'node_token_created', subject: `node_token:${token.id}`, details: { node } }]);
