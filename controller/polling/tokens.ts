@@ -9,7 +9,7 @@ import { type Registry, toRecord } from '../nodes/registry.js';
 import { readCursor, toPage } from '../paging.js';
 import type { NodeCaller, PollingService, Principal } from '../services.js';
 import { appendAudit } from '../store/audit.js';
-import type { Tx } from '../store/database.js';
+import type { Queries, Tx } from '../store/database.js';
 import { findNodeRow, insertNode, type NodeRow } from '../store/nodes.js';
 import type { Tables } from '../store/schema.js';
 import type { Store } from '../store/store.js';
