@@ -35,6 +35,7 @@ import { expirePending } from './invocations/approvals.js';
 import { createCapacity } from './invocations/capacity.js';
 import { createInvocationService } from './invocations/service.js';
 import { createControllerMetrics } from './metrics.js';
+import { createContainerService } from './nodes/containers.js';
 import { createHookService } from './nodes/hooks.js';
 import { createMembership } from './nodes/membership.js';
 import { createPresence, type Presence } from './nodes/presence.js';
@@ -155,6 +156,7 @@ export async function createCore({
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
     people: createUsers({ store, clock, attempts, gate: createGate(PEOPLE_GATE) }),
     tokens: createTokens({ store, clock, attempts, gate: createGate(LOGIN_GATE) }),
+    containers: createContainerService({ store, registry, presence, clock, create: invocations.create }),
     polling: createPolling({ ...shared, evidence, create: invocations.create }),
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),
     events: feed,

@@ -202,6 +202,20 @@ export type EnrollmentService = Readonly<{
   renew: (jws: string) => Promise<Readonly<{ username: string; password: string; expires_at: string }>>;
 }>;
 
+/** Actions on containers, for callers that name the container and not its node. */
+export type ContainerService = Readonly<{
+  /**
+   * Asks the node on which the container runs; whoever may confirm counts as having done so. Each attempt is audited.
+   * @throws {MusterError} not_found, conflict (several are called so), node_offline, and what
+   *   `InvocationService.create` throws
+   */
+  ask: (
+    principal: Principal,
+    ask: Readonly<{ container: string; verb: 'START' | 'STOP' | 'RESTART'; reason?: string | undefined }>,
+    request: Readonly<{ idempotencyKey?: string | undefined; bodySha256: string }>,
+  ) => Promise<Readonly<{ invocation: InvocationView; node: string }>>;
+}>;
+
 /** A node that only polls, by its token. */
 export type NodeCaller = Readonly<{ node: string; org: string }>;
 
@@ -319,6 +333,7 @@ export type Services = Readonly<{
   people: PeopleService;
   tokens: TokenService;
   polling: PollingService;
+  containers: ContainerService;
   brokerCredentials: BrokerCredentialService;
   events: EventFeed;
   /** Why the controller cannot work yet, as a sentence; undefined when it can. */

@@ -199,6 +199,12 @@ export const ERROR_CODES = {
   method_not_allowed: api(405, 'the address does not take this method', 'use a method that the Allow header names'),
   not_found: api(404, 'there is nothing under this address', 'list what there is and use an id from the list'),
   unknown_node: api(422, 'no node of this name is enrolled', 'list the nodes with: muster nodes'),
+  node_offline: api(
+    503,
+    'the node is not connected, and this address does not wait for it',
+    'try again when it is back, or ask through POST /api/v1/invocations, which waits for it',
+    true,
+  ),
   unknown_group: api(422, 'no node is a member of this group', 'list the groups with: muster nodes'),
   no_target: api(422, 'the selector matches no node', 'widen the selector, or enroll nodes'),
   hook_changed: api(

@@ -201,6 +201,7 @@ function register(
     passwordGroups: groups,
     capabilitiesSha256: null,
     catalogue: undefined,
+    containers: [],
     pins: new Map(),
   });
 }

@@ -15,6 +15,7 @@ const RETRY_AFTER_SECONDS: ReadonlyMap<string, number> = new Map<ErrorCode, numb
   ['too_many_pending', 60],
   ['storage_failed', 5],
   ['unavailable', 5],
+  ['node_offline', 30],
 ]);
 
 /** How long a caller should wait before it tries again; undefined when trying again changes nothing. */

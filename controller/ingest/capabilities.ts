@@ -5,6 +5,7 @@ import type { Logger } from '../../runtime/logger.js';
 import type { IncomingMessage } from '../../runtime/mqtt-session.js';
 import type { Controls } from '../dispatch/controls.js';
 import type { ControllerMetrics } from '../metrics.js';
+import { containersOf } from '../nodes/announced-containers.js';
 import type { NodeRecord } from '../nodes/registry.js';
 import { appendAudit } from '../store/audit.js';
 import { insertHookPins, updateNode } from '../store/nodes.js';
@@ -84,6 +85,7 @@ export async function adopt(
   registry.update(record, {
     capabilitiesSha256: candidate.sha256,
     catalogue: registry.catalogues.of(candidate.value),
+    containers: containersOf(candidate.value),
     pins: new Map([...pins, ...(registry.get(node) ?? record).pins]), // one that was accepted meanwhile counts
   });
   deps.metrics.hooksChanged(changed);

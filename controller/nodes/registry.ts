@@ -5,6 +5,7 @@ import type { Labels } from '../../protocol/selectors.js';
 import { readLabels, readStrings } from '../store/json.js';
 import { listNodeRows, type StoredNode } from '../store/nodes.js';
 import type { Store } from '../store/store.js';
+import { type Container, containersOf } from './announced-containers.js';
 import { type Catalogue, type CatalogueCache, createCatalogueCache } from './catalogue.js';
 
 /** What the controller knows of an enrolled node; replaced, never changed. Times are milliseconds since 1970. */
@@ -31,6 +32,8 @@ export type NodeRecord = Readonly<{
   capabilitiesSha256: string | null;
   /** Undefined until the node has announced. */
   catalogue: Catalogue | undefined;
+  /** As it announced them last. */
+  containers: readonly Container[];
   /** Hook → the checksum that was seen first, or that somebody accepted since. */
   pins: ReadonlyMap<string, string>;
 }>;
@@ -128,6 +131,7 @@ export function toRecord({ row, groups, pins }: StoredNode, catalogues: Catalogu
     passwordGroups: readStrings(row.password_groups),
     capabilitiesSha256: row.capabilities_sha256,
     catalogue: announced === undefined ? undefined : catalogues.of(announced),
+    containers: announced === undefined ? [] : containersOf(announced),
     pins: new Map(pins.map(({ hook, checksum }) => [hook, checksum])),
   };
 }

@@ -46,7 +46,7 @@ export type ScriptedAgent = Readonly<{
   hello: (changes?: Readonly<Record<string, unknown>>) => Promise<void>;
   announce: () => Promise<void>;
   /** From now on the node offers this; its hello names it. */
-  announceAs: (offers: Pick<AgentScript, 'actions' | 'hooks'>) => Promise<void>;
+  announceAs: (offers: Pick<AgentScript, 'actions' | 'hooks' | 'containers'>) => Promise<void>;
   answerControl: (sent: SentControl, data: Readonly<Record<string, unknown>>) => Promise<void>;
   /** Replies to the newest welcome. */
   answerWelcome: (data: Readonly<Record<string, unknown>>) => Promise<void>;
@@ -66,6 +66,7 @@ export type AgentScript = Readonly<{
   labels?: Readonly<Record<string, string>>;
   actions?: readonly ActionSpec[];
   hooks?: readonly HookSpec[];
+  containers?: readonly Readonly<Record<string, unknown>>[];
   /** Acks and answers every request by itself. */
   runs?: boolean;
   /** Stays away until `hello` is called. */
@@ -129,7 +130,7 @@ export function connectScriptedAgent(
   options: { brokerUrl: string; node: string; keys: KeyPair; script: AgentScript; password: string },
 ): ScriptedAgent {
   const { brokerUrl, node, keys, script, password } = options;
-  const { groups = [], actions = [PING], hooks = [], runs = false } = script;
+  const { groups = [], actions = [PING], hooks = [], containers = [], runs = false } = script;
   const processId = randomUUID();
   const bootId = randomUUID();
   const offers: Offered[] = [];
@@ -138,7 +139,7 @@ export function connectScriptedAgent(
   let taken = 0;
   let epoch: string | null = null;
   let newest = { controlId: '', sha256: '' };
-  let capabilities = capabilitiesOf(node, { actions, hooks });
+  let capabilities = capabilitiesOf(node, { actions, hooks, containers });
 
   const session = startMqttSession({
     url: brokerUrl,
@@ -247,8 +248,11 @@ export function connectScriptedAgent(
   };
 }
 
-function capabilitiesOf(node: string, { actions = [], hooks = [] }: Pick<AgentScript, 'actions' | 'hooks'>): string {
-  const offered = { builtin_actions: actions, hooks, containers: [], terminals: [], limits: {} };
+function capabilitiesOf(
+  node: string,
+  { actions = [], hooks = [], containers = [] }: Pick<AgentScript, 'actions' | 'hooks' | 'containers'>,
+): string {
+  const offered = { builtin_actions: actions, hooks, containers, terminals: [], limits: {} };
   return JSON.stringify({ v: 1, node, org: 'default', ...offered });
 }
 

@@ -134,7 +134,7 @@ function cancelRoute(app: App, deps: RouteDeps): void {
 }
 
 /** The invocation once it has ended or the client has waited as long as it prefers, with its executions while they are few. */
-async function answerWhenDone(
+export async function answerWhenDone(
   invocations: Services['invocations'],
   {
     request,

@@ -1,5 +1,6 @@
 import { accessRoutes } from './access.js';
 import { approvalRoutes } from './approvals.js';
+import { containerActionRoutes } from './container-actions.js';
 import { enrollmentRoutes } from './enrollment.js';
 import { eventRoutes } from './events.js';
 import { executionRoutes } from './executions.js';
@@ -25,6 +26,7 @@ export const ROUTES: readonly AddRoutes[] = [
   policyRoutes,
   eventRoutes,
   enrollmentRoutes,
+  containerActionRoutes,
   nodeTokenRoutes,
   fleetQueueRoutes,
   nodeReportRoutes,

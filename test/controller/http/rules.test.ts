@@ -40,6 +40,7 @@ const EXPECTED = {
   'POST /api/v1/enroll': 'public',
   'GET /api/v1/nonce': 'public',
   'POST /api/v1/renew': 'public',
+  'POST /api/containers/:container_id/actions': 'operator',
   'POST /api/v1/node-tokens': 'admin',
   'GET /api/v1/node-tokens': 'admin',
   'DELETE /api/v1/node-tokens/:id': 'admin',

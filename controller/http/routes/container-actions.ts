@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { DEFAULT_WAIT_SECONDS } from '../prefer.js';
+import { AskHeaders, ENDED_STATUSES } from '../schemas.js';
+import { answerWhenDone } from './invocations.js';
+import { API, type App, FAILURE, principalOf, type RouteDeps } from './route.js';
+
+/** D-7. */
+const ContainerAction = z.strictObject({
+  action: z.enum(['START', 'STOP', 'RESTART']),
+  reason: z.string().max(1024).optional(),
+});
+
+/** What the node answered (D-16); `PENDING` while it has not. */
+const ActionResult = z.object({
+  type: z.literal('action_result'),
+  action_id: z.string(),
+  status: z.enum(['SUCCESS', 'FAILURE', 'PENDING']),
+  error: z.string(),
+});
+
+/** Start, stop and restart of a container, wherever it runs (D-6…D-12). */
+export function containerActionRoutes(app: App, deps: RouteDeps): void {
+  const { containers, invocations } = deps.services;
+  app.route({
+    method: 'POST',
+    url: '/api/containers/:container_id/actions',
+    config: { rule: 'operator' },
+    schema: {
+      summary: 'Start, stop or restart a container',
+      description:
+        'By id, by the first 12 or more characters of it, or by name. 200 with what the node answered; 202 when that takes longer than 15 s, or than `Prefer: wait=N`, or when a person has to approve it first. 503 at once when its node is not connected.',
+      tags: ['invocations'],
+      headers: AskHeaders,
+      params: z.strictObject({ container_id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/) }),
+      body: ContainerAction,
+      response: { 200: ActionResult, 202: ActionResult, ...FAILURE },
+    },
+    handler: async (request, reply) => {
+      const principal = principalOf(request);
+      const { action: verb, reason } = request.body;
+      const ask = { container: request.params.container_id, verb, reason };
+      const { invocation } = await containers.ask(principal, ask, {
+        idempotencyKey: request.headers['idempotency-key'],
+        bodySha256: request.bodySha256,
+      });
+      reply.header('location', `${API}/invocations/${invocation.id}`);
+      const defaultSeconds = invocation.status === 'pending' ? 0 : DEFAULT_WAIT_SECONDS;
+      const wait = { request, reply, stopping: deps.stopping, defaultSeconds };
+      const { invocation: latest, executions = [] } = await answerWhenDone(invocations, wait, invocation);
+      const head = { type: 'action_result', action_id: latest.id } as const;
+      if (!ENDED_STATUSES.has(latest.status)) return reply.code(202).send({ ...head, status: 'PENDING', error: '' });
+      if (latest.status === 'completed') return reply.code(200).send({ ...head, status: 'SUCCESS', error: '' });
+      return reply.code(200).send({ ...head, status: 'FAILURE', error: whyFailed(latest.error, executions[0]) });
+    },
+  });
+}
+
+/** The node's own words where it has some (D-24). */
+function whyFailed(
+  summary: string | null,
+  execution:
+    | Readonly<{ error: string | null; stderr: string | null; reason: string | null; status: string }>
+    | undefined,
+): string {
+  const words = [execution?.error, execution?.stderr?.trim(), execution?.reason, summary, execution?.status];
+  return words.find((text) => text !== undefined && text !== null && text !== '') ?? 'It did not succeed';
+}

@@ -1,0 +1,78 @@
+import { MusterError } from '../../protocol/errors.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { ContainerService, InvocationService, Principal } from '../services.js';
+import { type AuditEntry, appendAudit } from '../store/audit.js';
+import type { Store } from '../store/store.js';
+import type { Presence } from './presence.js';
+import { type NodeRecord, type Registry, recordsOf } from './registry.js';
+
+/** What a verb of the route is called among the actions of a node. */
+const ACTIONS = { START: 'container_start', STOP: 'container_stop', RESTART: 'container_restart' } as const;
+
+/** Longer than the 10 s that a container gets to stop, and a restart after it. */
+const TIMEOUT = '30s';
+/** Who asks is waiting for it: past this, nobody wants it any more. */
+const EXPIRES_IN = '60s';
+/** So much of an id names a container, as Docker shows it. */
+const SHORT_ID_LENGTH = 12;
+const NO_REASON = 'no reason given';
+
+/** Starts, stops and restarts containers through the node that announces them. */
+export function createContainerService(deps: {
+  store: Store;
+  registry: Registry;
+  presence: Presence;
+  clock: Clock;
+  create: InvocationService['create'];
+}): ContainerService {
+  const { store, registry, presence, clock, create } = deps;
+  return {
+    async ask(principal, { container: reference, verb, reason = '' }, request) {
+      const { node, id } = locate(registry, principal.org, reference);
+      const entry = { ...toEntry(principal, { node, id, verb, reason }), atMs: clock.nowMs() };
+      if (!presence.isConnected(node)) {
+        await store.write((tx) => appendAudit(tx, [{ ...entry, details: { ...entry.details, code: 'node_offline' } }]));
+        throw new MusterError('node_offline', `The node ${node}, on which it runs, is not connected`);
+      }
+      const ask = {
+        ...{ action: ACTIONS[verb], target: { nodes: [node] }, parameters: { container: id } },
+        ...{ timeout: TIMEOUT, expires_in: EXPIRES_IN, stream: false, confirm: true },
+        ...(reason === '' ? {} : { reason }),
+      };
+      const { invocation } = await create(principal, ask, {
+        ...request,
+        also: (tx, made) => appendAudit(tx, [{ ...entry, details: { ...entry.details, invocation: made.id } }]),
+      });
+      return { invocation, node };
+    },
+  };
+}
+
+/**
+ * The one container of the org that is meant: by its id, by the beginning of it, or by its name.
+ * @throws {MusterError} not_found, conflict (several are called so)
+ */
+function locate(registry: Registry, org: string, reference: string): { node: string; id: string } {
+  const found = recordsOf(registry, org).flatMap((record) => matching(record, reference));
+  const byId = found.filter(({ id }) => id === reference);
+  const [first, ...others] = byId.length > 0 ? byId : found;
+  if (first === undefined) throw new MusterError('not_found', 'No node announces such a container');
+  if (others.length > 0) throw new MusterError('conflict', 'Several containers are called so: name its whole id');
+  return first;
+}
+
+function matching({ node, containers }: NodeRecord, reference: string): { node: string; id: string }[] {
+  const isShort = reference.length >= SHORT_ID_LENGTH;
+  return containers
+    .filter(({ id, name }) => id === reference || name === reference || (isShort && id.startsWith(reference)))
+    .map(({ id }) => ({ node, id }));
+}
+
+/** One row for each attempt, whatever comes of it (D-26). */
+function toEntry(
+  { org, id: actor }: Principal,
+  { node, id, verb, reason }: { node: string; id: string; verb: string; reason: string },
+): Omit<AuditEntry, 'atMs'> {
+  const details = { action: verb, node, reason: reason === '' ? NO_REASON : reason };
+  return { org, actor, event: 'container_action', subject: `container:${id}`, details };
+}

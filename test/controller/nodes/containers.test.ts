@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { z } from 'zod';
+import type { Result } from '../../../protocol/messages/result.js';
+import { type PollingInstallation, startPollingInstallation } from '../../support/polling.js';
+import { type ScriptedAgent, startScriptedAgent } from '../../support/scripted-agent.js';
+import { until } from '../../support/until.js';
+
+const WEB = { id: `3f1c${'0'.repeat(60)}`, name: 'web', state: 'running' };
+const DB = { id: `9a2b${'1'.repeat(60)}`, name: 'db', state: 'exited' };
+const ACTIONS = ['container_start', 'container_stop', 'container_restart'].map((name) => ({
+  ...{ name, description: '' },
+  parameters: [{ name: 'container', type: 'string' as const, required: true, description: '' }],
+}));
+const Answered = z.strictObject({
+  type: z.literal('action_result'),
+  action_id: z.string(),
+  status: z.enum(['SUCCESS', 'FAILURE', 'PENDING']),
+  error: z.string(),
+});
+
+async function startDocker(
+  t: Parameters<typeof startScriptedAgent>[0],
+  { muster }: PollingInstallation,
+  { node = 'docker-1', containers = [WEB, DB], runs = false } = {},
+): Promise<ScriptedAgent> {
+  const script = { actions: ACTIONS, containers, runs };
+  return startScriptedAgent(t, { services: muster.core.services, brokerUrl: muster.brokerUrl, node, script });
+}
+
+/** Asks as the admin, and has the node answer. */
+async function actOn(
+  { call, people }: PollingInstallation,
+  agent: ScriptedAgent,
+  { container, action, result }: { container: string; action: string; result: Partial<Result> },
+) {
+  const asking = call('POST', `/api/containers/${container}/actions`, { token: people.admin, body: { action } });
+  const offered = await agent.nextOffer();
+  await agent.ack(offered);
+  await agent.result(offered, result);
+  const answer = await asking;
+  return { request: offered.request, status: answer.status, body: Answered.parse(answer.body) };
+}
+
+test('D-2, D-3, D-6, D-7, D-8, D-9, D-10, D-12, D-26, S-D-4: each verb goes to the node of the container, and its answer to the caller', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { call, people, muster } = installation;
+  await startDocker(t, installation, {
+    node: 'docker-2',
+    containers: [{ ...DB, id: `77${'0'.repeat(62)}` }],
+    runs: true,
+  });
+  const agent = await startDocker(t, installation, { containers: [WEB], runs: true });
+
+  for (const [action, name] of [
+    ['START', 'container_start'],
+    ['STOP', 'container_stop'],
+    ['RESTART', 'container_restart'],
+  ] as const) {
+    const body = { action, reason: `because of ${action}` };
+    const answer = await call('POST', `/api/containers/${WEB.id}/actions`, { token: people.admin, body });
+
+    const { action_id, ...rest } = Answered.parse(answer.body);
+    assert.deepEqual([answer.status, rest], [200, { type: 'action_result', status: 'SUCCESS', error: '' }]);
+    const { request } = await agent.nextOffer();
+    assert.deepEqual([request.action, request.parameters], [name, { container: WEB.id }]);
+    assert.deepEqual([request.triggered_by?.reason, request.triggered_by?.invocation_id], [body.reason, action_id]);
+    const rows = await muster.store.read
+      .selectFrom('audit')
+      .select(['actor', 'subject', 'details'])
+      .where('event', '=', 'container_action')
+      .execute();
+    const { details = '', ...row } = rows.at(-1) ?? {};
+    assert.deepEqual(row, { actor: 'the-admin', subject: `container:${WEB.id}` });
+    assert.deepEqual(JSON.parse(details), { action, node: 'docker-1', reason: body.reason, invocation: action_id });
+  }
+});
+
+test('D-16, D-21, D-24, S-D-6: a failure reaches the caller with the words of the node', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const agent = await startDocker(t, installation);
+  const failed = { status: 'failed', exit_code: 1, stdout: '', stderr: 'No such container: web\n' } as const;
+  const timeout = { status: 'timeout', exit_code: -1, stdout: '', stderr: '' } as const;
+  const error = {
+    status: 'error',
+    exit_code: -1,
+    error_code: 'not_supported_on_node',
+    error: 'Docker is not running',
+  } as const;
+
+  const answers = [
+    await actOn(installation, agent, { container: 'web', action: 'STOP', result: failed }),
+    await actOn(installation, agent, { container: 'web', action: 'STOP', result: error }),
+    await actOn(installation, agent, { container: 'web', action: 'STOP', result: timeout }),
+  ];
+
+  assert.deepEqual(
+    answers.map(({ status, body }) => [status, body.status, body.error]),
+    [
+      [200, 'FAILURE', 'No such container: web'],
+      [200, 'FAILURE', 'Docker is not running'],
+      [200, 'FAILURE', 'of 1: 1 timeout'],
+    ],
+  );
+});
+
+test('a container is found by its name and by the beginning of its id, and by nothing that several have', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { call, people } = installation;
+  const agent = await startDocker(t, installation, { containers: [WEB, { ...DB, name: 'db' }], runs: true });
+  await startDocker(t, installation, {
+    node: 'docker-2',
+    containers: [{ ...DB, id: `9a2b${'2'.repeat(60)}` }],
+    runs: true,
+  });
+  const ask = (container: string) =>
+    call('POST', `/api/containers/${container}/actions`, { token: people.admin, body: { action: 'RESTART' } });
+
+  for (const container of ['web', WEB.id.slice(0, 12), WEB.id])
+    assert.equal((await ask(container)).status, 200, container);
+  for (const container of ['nope', WEB.id.slice(0, 11), 'WEB', '..%2Fweb', 'a%00b', "w'", 'x'.repeat(129)]) {
+    assert.equal((await ask(container)).status, 404, container);
+  }
+  assert.equal((await ask('db')).status, 409);
+  assert.equal((await ask(DB.id)).status, 200);
+  await until(() => agent.offers.length === 4, { what: 'the offers' });
+});
+
+test('S-D-1: an action other than the three is answered 400, and nothing is sent', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { call, people, muster } = installation;
+  await startDocker(t, installation);
+  const bodies = ['start', '', 'KILL', undefined, null, 7, ['START']].map((action) => ({ action, reason: 'x' }));
+
+  for (const body of [...bodies, [], { action: 'START', force: true }, { action: 'START', reason: 'x'.repeat(1025) }]) {
+    const { status } = await call('POST', '/api/containers/web/actions', { token: people.admin, body });
+    assert.equal(status, 400, JSON.stringify(body).slice(0, 60));
+  }
+  const { items } = await muster.core.services.invocations.list('default', { limit: 10 });
+  assert.deepEqual(items, []);
+});
+
+test('D-22, S-D-2: no token is 401, a viewer 403, and what is another org’s looks as if it were not there', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { call, people, muster } = installation;
+  await startDocker(t, installation);
+  const path = '/api/containers/web/actions';
+  const body = { action: 'START' };
+
+  assert.equal((await call('POST', path, { body })).status, 401);
+  assert.equal((await call('POST', path, { body, token: people.viewer })).status, 403);
+  const stranger = { id: 'owner', org: 'another', role: 'owner' } as const;
+  await assert.rejects(
+    muster.core.services.containers.ask(stranger, { container: 'web', verb: 'START' }, { bodySha256: '' }),
+    { code: 'not_found' },
+  );
+});
+
+test('S-D-3, S-D-15: when the node is not connected the caller is told at once, and the attempt is audited', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { call, people, muster } = installation;
+  const agent = await startDocker(t, installation);
+  await agent.goOffline();
+  await until(() => !muster.core.presence.isConnected('docker-1'), { what: 'the node to be away' });
+
+  const { status, body, headers } = await call('POST', '/api/containers/web/actions', {
+    token: people.admin,
+    body: { action: 'STOP' },
+  });
+
+  assert.deepEqual([status, z.object({ code: z.string() }).parse(body).code], [503, 'node_offline']);
+  assert.ok(headers.get('retry-after'));
+  const row = await muster.store.read
+    .selectFrom('audit')
+    .selectAll()
+    .where('event', '=', 'container_action')
+    .executeTakeFirst();
+  const details = { action: 'STOP', node: 'docker-1', reason: 'no reason given', code: 'node_offline' };
+  assert.deepEqual([row?.actor, JSON.parse(row?.details ?? '{}')], ['the-admin', details]);
+});
+
+test('D-11, S-D-5, S-D-11: what takes longer than the caller waits is 202, and its end is not lost', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { call, people, muster } = installation;
+  const agent = await startDocker(t, installation);
+
+  const { status, body, headers } = await call('POST', '/api/containers/web/actions', {
+    ...{ token: people.admin, body: { action: 'RESTART' }, headers: { prefer: 'wait=0' } },
+  });
+  const { action_id, status: state } = Answered.parse(body);
+  await agent.result(await agent.nextOffer());
+  const ended = await muster.core.services.invocations.whenDone('default', action_id, { ms: 10_000 });
+
+  assert.deepEqual([status, state, ended?.status], [202, 'PENDING', 'completed']);
+  assert.equal(headers.get('location'), `/api/v1/invocations/${action_id}`);
+});
+
+test('what an operator asks of a container waits for a person', async (t) => {
+  const installation = await startPollingInstallation(t);
+  await startDocker(t, installation);
+  const ask = { token: installation.people.operator, body: { action: 'STOP' } };
+
+  const { status, body } = await installation.call('POST', '/api/containers/web/actions', ask);
+
+  assert.deepEqual([status, Answered.parse(body).status], [202, 'PENDING']);
+});
