@@ -12,7 +12,7 @@ const PAGE_SIZE = 200;
 
 /** One call of the REST API. `path` begins below `/api/v1`. */
 export type Call = Readonly<{
-  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: string;
   query?: Readonly<Record<string, string | number | undefined>>;
   body?: unknown;

@@ -68,6 +68,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./enroll-token.js')).enrollTokenCommand,
   },
   {
+    name: 'policy',
+    summary: 'show, check and replace the policy',
+    load: async () => (await import('./policy.js')).policyCommand,
+  },
+  {
     name: 'user',
     summary: 'look after the people who may use the controller',
     load: async () => (await import('./user.js')).userCommand,

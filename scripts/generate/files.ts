@@ -5,6 +5,7 @@ import { configurationPage } from './configuration.js';
 import { errorsPage } from './errors.js';
 import { metricsPage } from './metrics.js';
 import { openApiDocument } from './openapi.js';
+import { policyPage } from './policy.js';
 import { MESSAGE_NAMES, messageSchema } from './schemas.js';
 import { fillTopicsPage } from './topics.js';
 
@@ -18,6 +19,7 @@ export async function generatedFiles(read: (path: string) => string): Promise<Re
   files.set('docs/reference/actions.md', actionsPage());
   files.set('docs/reference/configuration.md', configurationPage());
   files.set('docs/reference/metrics.md', await metricsPage());
+  files.set('docs/reference/policy.md', policyPage());
   files.set('docs/reference/openapi.json', toJson(await openApiDocument()));
   files.set('topics.md', fillTopicsPage(read('topics.md')));
   return files;
