@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import type { Event } from '../../../controller/http/event-schemas.js';
 import { deleteOldEvents, findEventHead, readEvents } from '../../../controller/store/events.js';
 import { openStore, type Store } from '../../../controller/store/store.js';
-import { temporaryDirectory } from '../../support/temporary-directory.js';
+import { storePlace } from '../../support/store-place.js';
 
 const online = (node: string): Event => ({ type: 'node', node, change: 'online' });
 
@@ -107,7 +107,7 @@ test('old events are forgotten by number and by age', async (t) => {
 });
 
 async function open(t: TestContext): Promise<Store> {
-  const store = await openStore(temporaryDirectory(t));
+  const store = await openStore(await storePlace(t));
   t.after(store.close);
   return store;
 }
