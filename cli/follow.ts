@@ -23,14 +23,14 @@ export async function follow(
     signal,
     onState,
   }: { waitSeconds: number; signal: AbortSignal; onState: (answer: InvocationAnswer) => void | Promise<void> },
-): Promise<Outcome> {
+): Promise<InvocationAnswer> {
   let failures = 0;
   for (;;) {
     try {
       const answer = await client.call(InvocationAnswer, { path: `/invocations/${id}`, waitSeconds, signal });
       failures = 0;
       await onState(answer);
-      if (ENDED_STATUSES.has(answer.invocation.status)) return await complete(client, answer);
+      if (ENDED_STATUSES.has(answer.invocation.status)) return answer;
     } catch (error) {
       const isPassing = isMusterError(error, 'unavailable') || isMusterError(error, 'deadline_passed');
       failures += 1;
@@ -41,12 +41,12 @@ export async function follow(
 }
 
 /** One look at an invocation. */
-export async function look(client: Client, id: string): Promise<Outcome> {
-  return complete(client, await client.call(InvocationAnswer, { path: `/invocations/${encodeURIComponent(id)}` }));
+export function look(client: Client, id: string): Promise<InvocationAnswer> {
+  return client.call(InvocationAnswer, { path: `/invocations/${encodeURIComponent(id)}` });
 }
 
-/** Adds the executions that were too many for the answer itself. */
-async function complete(client: Client, { invocation, executions }: InvocationAnswer): Promise<Outcome> {
+/** Adds the executions when they were too many for the answer itself. */
+export async function complete(client: Client, { invocation, executions }: InvocationAnswer): Promise<Outcome> {
   if (executions !== undefined) return { invocation, executions };
   return {
     invocation,

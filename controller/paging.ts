@@ -2,11 +2,14 @@ import { decodeBase64Url, encodeBase64Url } from '../protocol/base64url.js';
 import { MusterError } from '../protocol/errors.js';
 import type { Page } from './services.js';
 
-/** The key after which a page begins; undefined for the first page. @throws {MusterError} invalid_request */
-export function readCursor(cursor: string | undefined): string | undefined {
+/**
+ * The key after which a page begins, of this shape; undefined for the first page.
+ * @throws {MusterError} invalid_request
+ */
+export function readCursor(cursor: string | undefined, shape: RegExp = /^[\w./@-]{1,128}$/): string | undefined {
   if (cursor === undefined) return undefined;
   const key = decodeBase64Url(cursor)?.toString('utf8');
-  if (key === undefined || !/^[\w./@-]{1,128}$/.test(key))
+  if (key === undefined || !shape.test(key))
     throw new MusterError('invalid_request', 'The cursor is not one that a list gave');
   return key;
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { ExecutionGroupView, ExecutionsQuery, GroupBy, InvocationsQuery } from './http/list-schemas.js';
 import type { PolicyVersionView, PolicyView } from './http/policy-schemas.js';
 import type {
   AnnounceCapabilities,
@@ -143,9 +144,19 @@ export type InvocationService = Readonly<{
     ask: Readonly<{ reason?: string | undefined }>,
   ) => Promise<InvocationView | undefined>;
   /** Newest first. @throws {MusterError} invalid_request (the cursor) */
-  list: (org: string, page: PageRequest) => Promise<Page<InvocationView>>;
+  list: (org: string, query: InvocationsQuery) => Promise<Page<InvocationView>>;
   /** By node id; undefined when there is no such invocation. @throws {MusterError} invalid_request (the cursor) */
-  executions: (org: string, id: string, page: PageRequest) => Promise<Page<ExecutionView> | undefined>;
+  executions: (
+    org: string,
+    id: string,
+    query: Omit<ExecutionsQuery, 'group_by'>,
+  ) => Promise<Page<ExecutionView> | undefined>;
+  /** The largest first; undefined when there is no such invocation. @throws {MusterError} invalid_request (the cursor) */
+  executionGroups: (
+    org: string,
+    id: string,
+    query: ExecutionsQuery & Readonly<{ group_by: GroupBy }>,
+  ) => Promise<Page<ExecutionGroupView> | undefined>;
   execution: (org: string, id: string, node: string) => Promise<ExecutionView | undefined>;
   outputOf: (
     org: string,

@@ -33,7 +33,7 @@ export function approveCommand(io: Io): Command {
     const { client, isJson } = connect(options, io);
     const shown = await look(client, id);
     const { digest = shown.invocation.digest } = ApproveOptions.parse(options);
-    if (!isJson) io.stderr.write(renderInvocation(shown));
+    if (!isJson) io.stderr.write(renderInvocation(shown.invocation));
     const path = `/invocations/${encodeURIComponent(id)}/approve`;
     const answer = await client.call(InvocationAnswer, { method: 'POST', path, body: { digest } });
     const render = (): string => `Approved. Look with: muster show ${escapeText(id)}`;

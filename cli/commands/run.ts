@@ -16,7 +16,7 @@ import { readParameters, type TypedParameters, toParameters } from '../../runtim
 import { BatchOptions, toBatch } from '../batch.js';
 import type { Client } from '../client.js';
 import { confirmAsk, preview } from '../confirm.js';
-import { follow, type Outcome } from '../follow.js';
+import { complete, follow } from '../follow.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, collect, collectNodes, connect, print } from '../options.js';
 import { renderPreview } from '../render/preview.js';
@@ -88,10 +88,10 @@ export function runCommand(io: Io): Command {
   return addConnectionOptions(command).action(async (action: string, words: string[], options: unknown) => {
     const typed = readParameters(words);
     const ask = RunOptions.parse(options);
-    const target = toSelector(ask);
+    const spelled = { ...toBody(ask), action, target: toSelector(ask) };
     const { client, isJson } = connect(options, io);
     const parameters = await typeParameters(client, action, typed);
-    const body = { ...toBody(ask), action, target, parameters };
+    const body = { ...spelled, parameters };
     if (ask.dryRun) return showPreview(await preview(client, body), { isJson, io });
     const confirmed = io.isInteractive && !ask.yes ? await confirmAsk(client, body, io) : body;
     if (confirmed === undefined) return refrain(io);
@@ -157,12 +157,12 @@ async function report(
   const watch = watchOf(client, { invocation, isLive, io });
   try {
     const { waitSeconds, onState } = watch;
-    const outcome = await follow(client, invocation.id, { waitSeconds, signal: interrupt.signal, onState });
+    const answer = await follow(client, invocation.id, { waitSeconds, signal: interrupt.signal, onState });
     watch.end();
-    const render = watch.isOutputShown ? renderEnd : (end: Outcome) => renderOutcome(client, end, io);
-    const text = isJson ? '' : await render(outcome, io);
-    print(io, { isJson, value: outcome, render: () => text });
-    if (outcome.invocation.status !== 'completed') io.exitWith(EXIT.failed);
+    const render = watch.isOutputShown ? renderEnd : renderOutcome;
+    const text = isJson ? '' : await render(client, answer, io);
+    print(io, { isJson, value: isJson ? await complete(client, answer) : answer, render: () => text });
+    if (answer.invocation.status !== 'completed') io.exitWith(EXIT.failed);
   } catch (error) {
     watch.end();
     io.stderr.write(

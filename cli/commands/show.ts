@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { look } from '../follow.js';
+import { complete, look } from '../follow.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, connect, print } from '../options.js';
 import { renderInvocation, renderTimings } from '../render/outcome.js';
@@ -18,12 +18,11 @@ export function showCommand(io: Io): Command {
     .addHelpText('after', HELP);
   return addConnectionOptions(command).action(async (id: string, options: unknown) => {
     const { client, isJson } = connect(options, io);
-    const outcome = await look(client, id);
-    const text = isJson ? '' : await renderOutcome(client, outcome, io);
-    print(io, {
-      isJson,
-      value: outcome,
-      render: () => [renderInvocation(outcome), text, renderTimings(outcome.executions, io)].join('\n'),
-    });
+    const answer = await look(client, id);
+    if (isJson) return print(io, { isJson, value: await complete(client, answer), render: () => '' });
+    const { invocation, executions } = answer;
+    const parts = [renderInvocation(invocation), await renderOutcome(client, answer, io)];
+    if (executions !== undefined) parts.push(renderTimings(executions, io));
+    print(io, { isJson, value: answer, render: () => parts.join('\n') });
   });
 }

@@ -2,20 +2,13 @@ import type { ExecutionView, InvocationView } from '../../controller/http/schema
 import { formatDuration } from '../../protocol/durations.js';
 import { describeSelector } from '../../protocol/selectors.js';
 import { escapeOutput, escapeText } from '../../runtime/terminal-text.js';
-import type { Outcome } from '../follow.js';
 import { colorsFor, type Io } from '../io.js';
-import { inlineOutput, type StreamText } from '../whole-output.js';
+import type { StreamText } from '../whole-output.js';
 import { layOutJson } from './json.js';
 import { executionCell, noteOf } from './status.js';
 import { renderTable } from './table.js';
 
 type Streams = Readonly<Record<'stdout' | 'stderr', StreamText>>;
-
-/** Executions that ended alike: same status, exit code, reason and output. */
-type Group = Readonly<{ first: ExecutionView; nodes: readonly string[] }>;
-
-/** How many node names stand in a heading. */
-const SHOWN_NODES = 8;
 
 const DEFAULT_COLUMNS = 80;
 
@@ -35,28 +28,8 @@ export function renderSingle(
   return `${streams === undefined ? '' : renderStreams(streams, '', io)}${line}\n`;
 }
 
-/** The outputs of many executions: like results once, with the nodes that gave them. */
-export function renderGroups({ executions }: Outcome, io: Pick<Io, 'stdout' | 'env'>): string {
-  const groups = groupAlike(executions).filter(({ first }) => hasOutput(first));
-  return groups.map((group) => `${renderGroup(group, io)}\n`).join('');
-}
-
-/** How many executions ended: one line per node, and how many succeeded. */
-export function renderEnds({ executions, invocation }: Outcome, io: Pick<Io, 'stdout' | 'env'>): string {
-  const head = ['NODE', 'STATUS', 'EXIT', 'DURATION', 'NOTE'];
-  const rows = executions.map((execution) => [
-    execution.node,
-    executionCell(execution.status),
-    execution.exit_code === null || execution.exit_code < 0 ? '-' : String(execution.exit_code),
-    durationOf(execution) ?? '-',
-    noteOf(execution),
-  ]);
-  const { success, total } = invocation.counts;
-  return `${renderTable(head, rows, io)}\n${success} of ${total} succeeded\n`;
-}
-
 /** What was asked, by whom and when: the head of `muster show`. */
-export function renderInvocation({ invocation }: Outcome): string {
+export function renderInvocation(invocation: InvocationView): string {
   const { id, status, action, target, parameters, reason, error } = invocation;
   const asked = Object.entries(parameters).map(([name, value]) => `${name}=${value}`);
   const fields: readonly (readonly [string, string | null])[] = [
@@ -107,29 +80,8 @@ export function renderTimings(executions: readonly ExecutionView[], io: Pick<Io,
   return renderTable(head, rows, io);
 }
 
-/** Groups in the order of their size, the largest first. */
-export function groupAlike(executions: readonly ExecutionView[]): Group[] {
-  const groups = new Map<string, { first: ExecutionView; nodes: string[] }>();
-  for (const execution of executions) {
-    const { status, reason, exit_code, error_code, stdout, stderr, stdout_bytes, stderr_bytes } = execution;
-    const key = JSON.stringify([status, reason, exit_code, error_code, stdout, stderr, stdout_bytes, stderr_bytes]);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { first: execution, nodes: [execution.node] });
-    else group.nodes.push(execution.node);
-  }
-  return [...groups.values()].sort((a, b) => b.nodes.length - a.nodes.length);
-}
-
-function renderGroup({ first, nodes }: Group, io: Pick<Io, 'stdout' | 'env'>): string {
-  const shown = nodes.slice(0, SHOWN_NODES).map(escapeText).join(', ');
-  const more = nodes.length > SHOWN_NODES ? ` and ${nodes.length - SHOWN_NODES} more` : '';
-  const heading = [`${shown}${more}: ${paint(first, io)}`, exitOf(first)]
-    .filter((part) => part !== undefined)
-    .join(', ');
-  return `${heading}\n${renderStreams(inlineOutput(first), '  ', io)}`;
-}
-
-function renderStreams({ stdout, stderr }: Streams, indent: string, io: Pick<Io, 'stdout'>): string {
+/** The lines of both streams, indented. */
+export function renderStreams({ stdout, stderr }: Streams, indent: string, io: Pick<Io, 'stdout'>): string {
   const columns = io.stdout.isTTY === true ? (io.stdout.columns ?? DEFAULT_COLUMNS) - indent.length : undefined;
   return [renderStream('stdout', stdout, columns), renderStream('stderr', stderr, columns)]
     .flat()
@@ -149,22 +101,21 @@ function renderStream(name: string, stream: StreamText, columns: number | undefi
   return lines;
 }
 
-function hasOutput(execution: ExecutionView): boolean {
-  return (execution.stdout_bytes ?? 0) + (execution.stderr_bytes ?? 0) > 0;
-}
-
-function paint({ status }: ExecutionView, io: Pick<Io, 'stdout' | 'env'>): string {
+/** The status of an execution, coloured by what it means. */
+export function paint({ status }: ExecutionView, io: Pick<Io, 'stdout' | 'env'>): string {
   const cell = executionCell(status);
   if (typeof cell === 'string') return cell;
   const colors = colorsFor(io);
   return { good: colors.green, bad: colors.red, dim: colors.dim }[cell.tone](cell.text);
 }
 
-function exitOf({ exit_code }: ExecutionView): string | undefined {
+/** `exit code 3`; undefined where there is none. */
+export function exitOf({ exit_code }: ExecutionView): string | undefined {
   return exit_code === null || exit_code < 0 ? undefined : `exit code ${exit_code}`;
 }
 
-function durationOf({ duration, duration_ms }: ExecutionView): string | undefined {
+/** How long it took; undefined when nobody said. */
+export function durationOf({ duration, duration_ms }: ExecutionView): string | undefined {
   if (duration_ms !== null) return formatDuration(duration_ms);
   return duration === null ? undefined : escapeText(duration);
 }

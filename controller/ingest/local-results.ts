@@ -10,6 +10,7 @@ import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/database.js';
 import { insertExecutions } from '../store/executions.js';
 import { type InvocationRow, insertInvocation, noExecutions } from '../store/invocations.js';
+import { outcomeColumns } from '../store/outcome-columns.js';
 import { findResult, insertResults } from '../store/results.js';
 import type { ResultEvidence } from './evidence.js';
 import type { Judged } from './store-evidence.js';
@@ -41,7 +42,16 @@ export async function storeLocalResult(
   await insertInvocation(tx, row);
   await insertExecutions(tx, [toExecution(row, evidence)]);
   await insertResults(tx, [
-    { execution_id, node, status, payload_sha256: payloadSha256, jws, chunks, received_at: nowMs },
+    {
+      execution_id,
+      node,
+      status,
+      payload_sha256: payloadSha256,
+      jws,
+      chunks,
+      received_at: nowMs,
+      ...outcomeColumns(result),
+    },
   ]);
   const details = {
     action: row.action,

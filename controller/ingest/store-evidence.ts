@@ -8,6 +8,7 @@ import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/database.js';
 import { type ExecutionKey, findExecution, moveExecutions } from '../store/executions.js';
 import { settleInvocations } from '../store/invocations.js';
+import { outcomeColumns } from '../store/outcome-columns.js';
 import { insertOutputs } from '../store/outputs.js';
 import { findResult, insertResults } from '../store/results.js';
 import type { Evidence, EvidenceDeps, ResultEvidence } from './evidence.js';
@@ -115,6 +116,7 @@ async function addResults(
       jws,
       chunks: result.chunks,
       received_at: nowMs,
+      ...outcomeColumns(result),
       evidence,
     })),
   );

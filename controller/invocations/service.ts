@@ -1,15 +1,15 @@
 import type { InvocationEvents } from '../events/invocation-events.js';
-import { ENDED_STATUSES, type InvocationStatus, type InvocationView } from '../http/schemas.js';
-import { readCursor, toPage } from '../paging.js';
+import { ENDED_STATUSES, type InvocationView } from '../http/schemas.js';
 import type { InvocationService } from '../services.js';
 import type { ExecutionRow } from '../store/executions.js';
-import { countExecutions, noExecutions, readInvocationStatus } from '../store/invocations.js';
+import { countExecutions, findInvocationStatus, noExecutions } from '../store/invocations.js';
 import { listOutputs } from '../store/outputs.js';
-import { findResult, listResults } from '../store/results.js';
+import { findResult } from '../store/results.js';
 import type { Store } from '../store/store.js';
 import { createApprovals } from './approvals.js';
 import { type CancelDeps, createCancel } from './cancel.js';
 import { type CreateDeps, createCreate } from './create.js';
+import { createLists } from './lists.js';
 import { assembleOutput } from './output.js';
 import { createPreview } from './preview.js';
 import { readStoredResult, toExecutionView, toInvocationView } from './views.js';
@@ -24,34 +24,7 @@ export function createInvocationService(deps: CreateDeps & CancelDeps): Invocati
     get,
     cancel: createCancel(deps, get),
     ...createApprovals(deps),
-    async list(org, { limit, cursor }) {
-      const after = readCursor(cursor);
-      let query = store.read.selectFrom('invocations').selectAll().where('org', '=', org);
-      if (after !== undefined) query = query.where('id', '<', after);
-      const rows = await query
-        .orderBy('id', 'desc')
-        .limit(limit + 1)
-        .execute();
-      const ids = rows.map(({ id }) => id);
-      const counts = await countExecutions(store.read, ids);
-      const toItem = (row: (typeof rows)[number]) => toInvocationView(row, counts.get(row.id) ?? noExecutions());
-      return toPage(rows, { limit, keyOf: ({ id }) => id, toItem });
-    },
-    async executions(org, id, { limit, cursor }) {
-      const after = readCursor(cursor) ?? '';
-      if ((await findStatus(store, org, id)) === undefined) return undefined;
-      const rows = await store.read
-        .selectFrom('executions')
-        .selectAll()
-        .where('invocation_id', '=', id)
-        .where('node', '>', after)
-        .orderBy('node')
-        .limit(limit + 1)
-        .execute();
-      const results = await listResults(store.read, rows.slice(0, limit));
-      const toItem = (row: ExecutionRow) => toExecutionView(row, results.get(row.node));
-      return toPage(rows, { limit, keyOf: ({ node }) => node, toItem });
-    },
+    ...createLists(deps),
     async execution(org, id, node) {
       const row = await findExecutionRow(store, { org, id, node });
       if (row === undefined) return undefined;
@@ -68,7 +41,7 @@ export function createInvocationService(deps: CreateDeps & CancelDeps): Invocati
     async whenDone(org, id, { ms, signal }) {
       const end = waitForEnd(events, id, { ms, signal });
       try {
-        const status = await findStatus(store, org, id);
+        const status = await findInvocationStatus(store.read, org, id);
         if (status !== undefined && !ENDED_STATUSES.has(status)) await end.over;
         return status === undefined ? undefined : await get(org, id);
       } finally {
@@ -112,21 +85,11 @@ async function findInvocation({ read }: Store, org: string, id: string): Promise
   return toInvocationView(row, counts.get(id) ?? noExecutions());
 }
 
-async function findStatus({ read }: Store, org: string, id: string): Promise<InvocationStatus | undefined> {
-  const row = await read
-    .selectFrom('invocations')
-    .select('status')
-    .where('id', '=', id)
-    .where('org', '=', org)
-    .executeTakeFirst();
-  return row === undefined ? undefined : readInvocationStatus(row);
-}
-
 async function findExecutionRow(
   store: Store,
   { org, id, node }: { org: string; id: string; node: string },
 ): Promise<ExecutionRow | undefined> {
-  if ((await findStatus(store, org, id)) === undefined) return undefined;
+  if ((await findInvocationStatus(store.read, org, id)) === undefined) return undefined;
   return store.read
     .selectFrom('executions')
     .selectAll()

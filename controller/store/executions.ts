@@ -104,6 +104,16 @@ export function findExecution(
     .executeTakeFirst();
 }
 
+/** The execution of an invocation on this node. @throws {Error} when there is none, which is a bug */
+export function findExecutionOn(read: Queries, invocationId: string, node: string): Promise<ExecutionRow> {
+  return read
+    .selectFrom('executions')
+    .selectAll()
+    .where('invocation_id', '=', invocationId)
+    .where('node', '=', node)
+    .executeTakeFirstOrThrow();
+}
+
 /** Every execution that may still move, oldest first. */
 export function listOpenExecutions(read: Queries): Promise<ExecutionRow[]> {
   return read

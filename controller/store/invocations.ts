@@ -108,3 +108,14 @@ async function findWishes(
 export function readInvocationStatus(row: Pick<InvocationRow, 'status'>): Status {
   return InvocationStatus.parse(row.status);
 }
+
+/** The state of an invocation of this org; undefined when there is none such. */
+export async function findInvocationStatus(read: Queries, org: string, id: string): Promise<Status | undefined> {
+  const row = await read
+    .selectFrom('invocations')
+    .select('status')
+    .where('id', '=', id)
+    .where('org', '=', org)
+    .executeTakeFirst();
+  return row === undefined ? undefined : readInvocationStatus(row);
+}

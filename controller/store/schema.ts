@@ -225,6 +225,10 @@ type ResultTable = {
   jws: string;
   chunks: number;
   received_at: number;
+  /** By these like results are found; see outcome-columns.ts. */
+  exit_code: number | null;
+  error_code: string | null;
+  output_sha256: string | null;
   /** `signature`; or `token`: header and signature are empty, and only the token of its node vouches for it. */
   evidence: Generated<string>;
 };

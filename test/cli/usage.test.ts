@@ -26,6 +26,7 @@ const WRONG: readonly (readonly [why: string, args: readonly string[], says: Reg
   ['a pause without batches', [...RUN, '--all', '--pause', '1m'], /need --batch/],
   ['a batch that is no share', [...RUN, '--all', '--batch', 'few'], /--batch takes a whole number, or a percentage/],
   ['a limit that is none', ['invocations', '--limit', '0'], /whole number from 1 to 10000/],
+  ['a time that is none', ['invocations', '--since', 'yesterday'], /a duration such as 2h, or a time/],
   ['uses that are none', ['enroll-token', 'create', '--uses', 'many'], /whole number from 1 to 100000/],
   ['no verb', ['enroll-token'], /^Usage: muster enroll-token/],
   ['a role that there is not', ['broker-credential', 'node'], /Allowed choices are monitor, controller/],

@@ -80,6 +80,7 @@ export function createScriptedServices({
       pending: async () => EMPTY_PAGE,
       list: async () => ({ items: created, next_cursor: null }),
       executions: async (_org, id) => (find(id) === undefined ? undefined : EMPTY_PAGE),
+      executionGroups: async (_org, id) => (find(id) === undefined ? undefined : EMPTY_PAGE),
       execution: async () => undefined,
       outputOf: outputOf ?? (async () => undefined),
       whenDone: (_org, id, { ms, signal }) =>

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Id } from '../../../protocol/ids.js';
-import { ExecutionView, InvocationId, OutputQuery, PageQuery, pageOf } from '../schemas.js';
+import { ExecutionGroupView, ExecutionsQuery } from '../list-schemas.js';
+import { ExecutionView, InvocationId, OutputQuery, pageOf } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
 const ExecutionAddress = z.strictObject({ id: InvocationId, node: Id });
@@ -13,14 +14,20 @@ export function executionRoutes(app: App, { services: { invocations } }: RouteDe
     config: { rule: 'viewer' },
     schema: {
       summary: 'List the executions of an invocation, by node',
+      description:
+        'With `group_by` the items are groups of like executions, the largest first: how many, the first nodes and a sample.',
       tags: ['invocations'],
       params: z.strictObject({ id: InvocationId }),
-      querystring: PageQuery,
-      response: { 200: pageOf(ExecutionView), ...FAILURE },
+      querystring: ExecutionsQuery,
+      response: { 200: z.union([pageOf(ExecutionView), pageOf(ExecutionGroupView)]), ...FAILURE },
     },
     handler: async (request) => {
-      const page = await invocations.executions(principalOf(request).org, request.params.id, request.query);
-      return toPage(found(page, 'such invocation'));
+      const { group_by, ...query } = request.query;
+      const { org } = principalOf(request);
+      const { id } = request.params;
+      if (group_by === undefined) return toPage(found(await invocations.executions(org, id, query), 'such invocation'));
+      const groups = await invocations.executionGroups(org, id, { ...query, group_by });
+      return toPage(found(groups, 'such invocation'));
     },
   });
 

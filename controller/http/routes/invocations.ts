@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { MusterError } from '../../../protocol/errors.js';
 import type { Services } from '../../services.js';
 import { whenGone } from '../hang-up.js';
+import { InvocationsQuery } from '../list-schemas.js';
 import { DEFAULT_WAIT_SECONDS, waitPreference } from '../prefer.js';
 import {
   AskHeaders,
@@ -13,7 +14,6 @@ import {
   InvocationId,
   InvocationPreview,
   InvocationView,
-  PageQuery,
   pageOf,
   WaitHeaders,
 } from '../schemas.js';
@@ -81,7 +81,7 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
     schema: {
       summary: 'List the invocations, newest first',
       tags: ['invocations'],
-      querystring: PageQuery,
+      querystring: InvocationsQuery,
       response: { 200: pageOf(InvocationView), ...FAILURE },
     },
     handler: async (request) => toPage(await invocations.list(principalOf(request).org, request.query)),
