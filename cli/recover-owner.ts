@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { recoverOwnerToken } from '../controller/identity/api-tokens.js';
+import { createSeal, type Seal } from '../controller/store/audit-seal.js';
 import { openStore } from '../controller/store/store.js';
 import { isMusterError, MusterError } from '../protocol/errors.js';
-import { SYSTEM_CLOCK } from '../runtime/clock.js';
+import { type Clock, SYSTEM_CLOCK } from '../runtime/clock.js';
 import { claimDataDir } from '../runtime/data-dir.js';
+import { loadKey } from '../runtime/key-file.js';
 import { readConnection, writeConnection } from './installation.js';
 
 /**
@@ -23,9 +25,10 @@ async function recoverInto(directory: string, org: string): Promise<string> {
   }
   const dataDir = await claimDataDir(directory);
   try {
-    const store = await openStore(dataDir.path);
+    const clock = SYSTEM_CLOCK;
+    const store = await openStore(dataDir.path, { clock, seal: sealOf(dataDir.path, { clock, org }) });
     try {
-      const token = await recoverOwnerToken(store, org, SYSTEM_CLOCK.nowMs());
+      const token = await recoverOwnerToken(store, org, clock.nowMs());
       if (token === undefined) throw new MusterError('usage', `The org ${org} has no owner here`);
       return token;
     } finally {
@@ -43,4 +46,13 @@ function keptUrl(installation: string): string | undefined {
     if (isMusterError(error)) return undefined;
     throw error;
   }
+}
+
+/** The audit trail stays signed as the controller would; without its key, which lies beside the store, it stays as it is. */
+function sealOf(directory: string, { clock, org }: { clock: Clock; org: string }): Seal | undefined {
+  const pair = loadKey(join(directory, 'signing.key'));
+  if (pair === undefined) return undefined;
+  const { signing, public: own } = pair;
+  const keyOf = (kid: string) => (kid === own.kid ? ({ key: own.key, role: 'controller' } as const) : undefined);
+  return createSeal({ signing: () => signing, keyOf, clock, org });
 }

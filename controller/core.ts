@@ -2,6 +2,7 @@ import { parseDuration } from '../protocol/durations.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/logger.js';
 import { createRefusals } from '../runtime/refusals.js';
+import { createAuditService } from './audit/service.js';
 import { type BrokerLink, createBrokerLink } from './broker-link.js';
 import type { ControllerConfig } from './config.js';
 import { createAnnouncer } from './dispatch/announcer.js';
@@ -160,6 +161,7 @@ export async function createCore({
     polling: createPolling({ ...shared, evidence, create: invocations.create }),
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),
     events: feed,
+    audit: createAuditService(shared),
     notReady: () => (link.connected ? undefined : 'There is no connection to the broker'),
     metrics: metrics.render,
   };

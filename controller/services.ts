@@ -1,5 +1,17 @@
 import type { z } from 'zod';
+import type { AuditQuery, AuditView } from './http/audit-schemas.js';
 import type { ExecutionGroupView, ExecutionsQuery, GroupBy, InvocationsQuery } from './http/list-schemas.js';
+import type {
+  ApiTokenCreated,
+  ApiTokenView,
+  ChangePassword,
+  ChangeUser,
+  CreateApiToken,
+  CreateUser,
+  Login,
+  Me,
+  UserView,
+} from './http/people-schemas.js';
 import type { PolicyVersionView, PolicyView } from './http/policy-schemas.js';
 import type {
   AnnounceCapabilities,
@@ -11,17 +23,11 @@ import type {
 } from './http/polling-schemas.js';
 import type {
   ActionView,
-  ApiTokenCreated,
-  ApiTokenView,
   BrokerCredential,
   ChangeNode,
-  ChangePassword,
-  ChangeUser,
-  CreateApiToken,
   CreateBrokerCredential,
   CreateEnrollmentToken,
   CreateInvocation,
-  CreateUser,
   EnrollmentTokenCreated,
   EnrollmentTokenView,
   ExecutionView,
@@ -30,16 +36,14 @@ import type {
   HookView,
   InvocationPreview,
   InvocationView,
-  Login,
-  Me,
   NodeDetail,
   NodeView,
-  UserView,
 } from './http/schemas.js';
 import type { Report } from './ingest/reported-result.js';
 import type { PolicyDocument } from './policy/document.js';
 import type { PolledAck } from './polling/acks.js';
 import type { Queries } from './store/database.js';
+import type { VerifyReport } from './verify/findings.js';
 
 /** Who asks: a person or program whose token was accepted. `token` is that one: what is made through it ends with it. */
 export type Principal = Me & Readonly<{ token?: Readonly<{ id: string; expiresMs: number | null }> }>;
@@ -265,6 +269,16 @@ export type PollingService = Readonly<{
   announce: (caller: NodeCaller, announced: AnnounceCapabilities) => Promise<void>;
 }>;
 
+/** Who did what, and whether the records still say so. */
+export type AuditService = Readonly<{
+  /** Newest first; with filters a page may be short without being the last. @throws {MusterError} invalid_request */
+  list: (org: string, query: AuditQuery) => Promise<Page<AuditView>>;
+  /** What does not hold is in the report. @throws {MusterError} conflict (one at a time), storage_failed */
+  verify: (
+    ask: Readonly<{ kept?: Readonly<{ seq: number; hash: string }> | undefined; signal?: AbortSignal }>,
+  ) => Promise<VerifyReport>;
+}>;
+
 export type BrokerCredentialService = Readonly<{
   issue: (
     principal: Principal,
@@ -347,6 +361,7 @@ export type Services = Readonly<{
   containers: ContainerService;
   brokerCredentials: BrokerCredentialService;
   events: EventFeed;
+  audit: AuditService;
   /** Why the controller cannot work yet, as a sentence; undefined when it can. */
   notReady: () => string | undefined;
   metrics: () => Promise<Readonly<{ body: string; contentType: string }>>;

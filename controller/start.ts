@@ -13,10 +13,11 @@ import { limitsFor } from './http/event-streams.js';
 import { startHttp } from './http/start-http.js';
 import { ensureOwnerToken } from './identity/api-tokens.js';
 import { issueBrokerPassword } from './identity/broker-credentials.js';
-import { type Keyring, startKeyring } from './identity/keyring.js';
+import { type Keyring, sealDeps, startKeyring } from './identity/keyring.js';
 import { INGESTED } from './ingest/ingest.js';
 import { readPolicyFile } from './policy/parse-policy.js';
 import { installPolicy } from './policy/service.js';
+import { createSeal } from './store/audit-seal.js';
 import { ensureInstance } from './store/meta.js';
 import { openStore } from './store/store.js';
 import { startTimers } from './timers.js';
@@ -55,7 +56,8 @@ async function start({ config, log, clock }: StartOptions, closers: Closers): Pr
   closers.add(dataDir.release);
   const keyring = startKeyring({ directory: dataDir.path, org, clock, log });
   closers.add(keyring.stop);
-  const store = await openStore(config.store_url ?? dataDir.path, clock);
+  const seal = createSeal(sealDeps(keyring, { clock, org }));
+  const store = await openStore(config.store_url ?? dataDir.path, { clock, seal });
   closers.add(store.close);
   const ownerToken = await ensureOwnerToken(store, org, clock.nowMs());
   if (config.policy_file !== undefined) {

@@ -11,6 +11,7 @@ export const SIGNERS = {
   'muster-enrolled': 'controller',
   'muster-broker+jwt': 'controller',
   'muster-revocations': 'controller',
+  'muster-audit-head': 'controller',
   'muster-keys': 'root',
   'muster-hello': 'node',
   'muster-ack': 'node',

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { AuditHead } from './audit-head.js';
 import { BrokerClaims } from './broker-token.js';
 import type { EnvelopeType } from './envelope.js';
 import { KeyListPayload } from './key-list.js';
@@ -44,6 +45,7 @@ export const ENVELOPE_SCHEMAS = {
   'muster-result': Result,
   'muster-reply': Reply,
   'muster-capabilities': Capabilities,
+  'muster-audit-head': AuditHead,
   'muster-keys': KeyListPayload,
   'muster-revocations': RevocationsPayload,
   'muster-enroll': Enroll,

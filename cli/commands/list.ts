@@ -73,6 +73,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./policy.js')).policyCommand,
   },
   {
+    name: 'audit',
+    summary: 'read who did what',
+    load: async () => (await import('./audit.js')).auditCommand,
+  },
+  {
+    name: 'verify',
+    summary: "check the promises on the installation's own records",
+    load: async () => (await import('./verify.js')).verifyCommand,
+  },
+  {
     name: 'user',
     summary: 'look after the people who may use the controller',
     load: async () => (await import('./user.js')).userCommand,

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import { controllerEndpoint } from '../../agent/controller-endpoint.js';
-import { ApiTokenCreated } from '../../controller/http/schemas.js';
+import { ApiTokenCreated } from '../../controller/http/people-schemas.js';
 import { MusterError } from '../../protocol/errors.js';
 import { escapeText } from '../../runtime/terminal-text.js';
 import { createClient } from '../client.js';

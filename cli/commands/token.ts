@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
-import { ApiTokenCreated, ApiTokenView, Role } from '../../controller/http/schemas.js';
+import { ApiTokenCreated, ApiTokenView, Role } from '../../controller/http/people-schemas.js';
 import { escapeText } from '../../runtime/terminal-text.js';
 import { dataDirOf } from '../installation.js';
 import type { Io } from '../io.js';

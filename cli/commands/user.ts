@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { z } from 'zod';
-import { Role, UserView } from '../../controller/http/schemas.js';
+import { Role, UserView } from '../../controller/http/people-schemas.js';
 import { escapeText } from '../../runtime/terminal-text.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, connect, print } from '../options.js';

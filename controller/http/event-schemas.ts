@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { ActionName, Id, Time } from '../../protocol/ids.js';
 import { Risk } from '../../protocol/messages/capabilities.js';
 import { Parameters } from '../../protocol/messages/parameters.js';
-import { Counts, ExecutionStatus, InvocationId, InvocationStatus, type Role, TokenId, UserId } from './schemas.js';
+import { type Role, UserId } from './people-schemas.js';
+import { Counts, ExecutionStatus, InvocationId, InvocationStatus, TokenId } from './schemas.js';
 
 /** What actions on nodes are an action of, where other systems have their own name. */
 export const OWN_INTEGRATION = 'muster';

@@ -2,13 +2,13 @@ import type { FastifyDynamicSwaggerOptions, SwaggerTransformObject } from '@fast
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { VERSION } from '../../runtime/version.js';
+import { Me } from './people-schemas.js';
 import {
   ActionView,
   BrokerCredential,
   EnrollmentTokenView,
   ExecutionView,
   InvocationView,
-  Me,
   NodeView,
   Problem,
 } from './schemas.js';
@@ -53,6 +53,7 @@ export function openApiOptions(): FastifyDynamicSwaggerOptions {
           description: 'Nodes without a connection to the broker: a queue to fetch from, and what they report',
         },
         { name: 'access', description: 'Who asks, and credentials for the broker' },
+        { name: 'audit', description: 'What was done by whom, and whether the records still say so' },
         { name: 'process', description: 'Health and metrics of the controller' },
       ],
     },

@@ -1,7 +1,7 @@
 import { parseDuration } from '../../protocol/durations.js';
 import { MusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
-import { type ApiTokenView, Role } from '../http/schemas.js';
+import { type ApiTokenView, Role } from '../http/people-schemas.js';
 import { readCursor, toPage } from '../paging.js';
 import type { Principal, Role as RoleName, TokenService } from '../services.js';
 import { appendAudit } from '../store/audit.js';

@@ -1,6 +1,7 @@
 import { signEnvelope } from '../../protocol/envelope.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
+import type { SealDeps } from '../store/audit-seal.js';
 import { ensureKeys, type OrgKeys } from './keys.js';
 
 /** The org's keys as they are now: the key list is renewed while the controller runs. */
@@ -36,5 +37,14 @@ export function startKeyring(options: { directory: string; org: string; clock: C
     },
     sign: (typ, payload) => signEnvelope(typ, payload, keys.signing),
     stop: () => clearInterval(timer),
+  };
+}
+
+/** What the audit trail is signed with. */
+export function sealDeps(keyring: Pick<Keyring, 'keys'>, { clock, org }: { clock: Clock; org: string }): SealDeps {
+  return {
+    ...{ clock, org },
+    signing: () => keyring.keys.signing,
+    keyOf: (kid) => keyring.keys.list.keys.get(kid),
   };
 }

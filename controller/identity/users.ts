@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely';
 import { MusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
-import { Role, type UserView } from '../http/schemas.js';
+import { Role, type UserView } from '../http/people-schemas.js';
 import { readCursor, toPage } from '../paging.js';
 import type { PeopleService, Principal, Role as RoleName } from '../services.js';
 import { appendAudit } from '../store/audit.js';

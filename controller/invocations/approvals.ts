@@ -1,7 +1,8 @@
 import { MusterError } from '../../protocol/errors.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { InvocationEvents } from '../events/invocation-events.js';
-import { CreateInvocation, type InvocationView, Role } from '../http/schemas.js';
+import { Role } from '../http/people-schemas.js';
+import { CreateInvocation, type InvocationView } from '../http/schemas.js';
 import { reaches } from '../identity/roles.js';
 import { findUser } from '../identity/users.js';
 import { readCursor, toPage } from '../paging.js';

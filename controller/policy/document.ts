@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DurationText, parseDuration } from '../../protocol/durations.js';
 import { Risk } from '../../protocol/messages/capabilities.js';
 import { Labels } from '../../protocol/selectors.js';
-import { UserId } from '../http/schemas.js';
+import { UserId } from '../http/people-schemas.js';
 import { ActionPattern } from './glob.js';
 
 /** What a policy takes at most, as YAML and as JSON. */

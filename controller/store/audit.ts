@@ -1,4 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
+import { z } from 'zod';
 import { sha256Hex } from '../../protocol/envelope.js';
+import { Sha256Hex } from '../../protocol/ids.js';
 import type { Queries } from './database.js';
 
 /** One change and who made it. `details` never holds parameters, output or secrets. */
@@ -63,22 +66,84 @@ export function auditHash(row: Omit<AuditRow, 'hash'>): string {
   return sha256Hex(JSON.stringify([seq, at, org, actor, event, subject, details, prev_hash]));
 }
 
-/** The `seq` of the first row that was altered, or that follows a removed or inserted one; undefined when all hold. */
-export async function firstBrokenAuditRow(read: Queries): Promise<number | undefined> {
-  let previous = { seq: 0, hash: AUDIT_ROOT };
+/** What is wrong with the chain at one row. */
+export type ChainFault = Readonly<{ seq: number; detail: string }>;
+
+/** An event that says in the trail that its oldest rows were let go: `through` is the last of them, `hash` its hash. */
+export const AUDIT_CUT = 'audit_cut';
+
+const ROWS_PER_PAGE = 500;
+
+/**
+ * Walks the chain from its first row to its last, page by page, and gives each page with what is wrong in it: a row that
+ * was altered, that does not follow the one before it, or before which some are missing. Rows may be missing at the
+ * start when a later `audit_cut` says so; see `beginsWell`.
+ */
+export async function* walkAudit(
+  read: Queries,
+): AsyncGenerator<Readonly<{ rows: readonly AuditRow[]; faults: readonly ChainFault[] }>> {
+  let previous: Pick<AuditRow, 'seq' | 'hash'> | undefined;
   for (;;) {
     const rows = await read
       .selectFrom('audit')
       .selectAll()
-      .where('seq', '>', previous.seq)
+      .where('seq', '>', previous?.seq ?? 0)
       .orderBy('seq')
-      .limit(500)
+      .limit(ROWS_PER_PAGE)
       .execute();
-    if (rows.length === 0) return undefined;
+    if (rows.length === 0) return;
+    const faults: ChainFault[] = [];
     for (const row of rows) {
-      if (row.seq !== previous.seq + 1 || row.prev_hash !== previous.hash || row.hash !== auditHash(row))
-        return row.seq;
+      faults.push(...faultsOf(row, previous));
       previous = row;
     }
+    yield { rows, faults };
+    await setImmediate(); // the store answers without leaving the event loop: others get a turn
   }
+}
+
+function faultsOf(row: AuditRow, previous: Pick<AuditRow, 'seq' | 'hash'> | undefined): ChainFault[] {
+  const { seq } = row;
+  const faults: ChainFault[] = [];
+  if (previous !== undefined && seq !== previous.seq + 1) {
+    const gone = previous.seq + 1 === seq - 1 ? `row ${seq - 1} is` : `rows ${previous.seq + 1} to ${seq - 1} are`;
+    faults.push({ seq, detail: `${gone} missing before it` });
+  } else if (previous !== undefined && row.prev_hash !== previous.hash) {
+    faults.push({ seq, detail: `it does not follow row ${previous.seq} as that is now` });
+  }
+  if (row.hash !== auditHash(row)) faults.push({ seq, detail: 'it was altered: its hash does not fit it' });
+  return faults;
+}
+
+/** The `seq` of the first row that was altered, or that follows a removed or inserted one; undefined when all hold. */
+export async function firstBrokenAuditRow(read: Queries): Promise<number | undefined> {
+  let first: AuditRow | undefined;
+  let cut: AuditCut | undefined;
+  for await (const { rows, faults } of walkAudit(read)) {
+    first ??= rows[0];
+    cut = rows.reduce((newest, row) => readCut(row) ?? newest, cut);
+    const [fault] = faults;
+    if (fault !== undefined) return fault.seq;
+  }
+  return first === undefined || beginsWell(first, cut) ? undefined : first.seq;
+}
+
+/** What the trail says of its own beginning: the last row that was let go, and its hash. */
+export type AuditCut = Readonly<z.infer<typeof AuditCut>>;
+const AuditCut = z.object({ through: z.int(), hash: Sha256Hex });
+
+/** What a row says of the rows that were let go; undefined when it is about anything else. */
+export function readCut({ event, details }: Pick<AuditRow, 'event' | 'details'>): AuditCut | undefined {
+  if (event !== AUDIT_CUT) return undefined;
+  try {
+    return AuditCut.parse(JSON.parse(details));
+  } catch {
+    return undefined; // altered: the chain says so
+  }
+}
+
+/** Whether this is where the trail began, or where its newest cut left it. */
+export function beginsWell({ seq, prev_hash }: AuditRow, cut: AuditCut | undefined): boolean {
+  if (cut === undefined) return seq === 1 && prev_hash === AUDIT_ROOT;
+  return seq === cut.through + 1 && prev_hash === cut.hash;
 }

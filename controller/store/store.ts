@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.js';
+import type { Seal } from './audit-seal.js';
 import type { Queries } from './database.js';
 import { openPostgres } from './postgres.js';
 import { openSqlite } from './sqlite.js';
@@ -22,16 +23,25 @@ export const POSTGRES_URL = /^postgres(ql)?:\/\//;
 
 /**
  * Opens or makes the store and brings it to this release's shape. `place` is a directory, for a SQLite file of its own,
- * or the URL of a PostgreSQL database.
+ * or the URL of a PostgreSQL database. `seal` ends each transaction, and is run at once.
  * @throws {MusterError} storage_failed
  */
-export async function openStore(place: string, clock: Clock = SYSTEM_CLOCK): Promise<Store> {
+export async function openStore(
+  place: string,
+  { clock = SYSTEM_CLOCK, seal }: { clock?: Clock; seal?: Seal | undefined } = {},
+): Promise<Store> {
   const database = POSTGRES_URL.test(place) ? await openPostgres(place) : await openSqlite(join(place, DATABASE_FILE));
+  try {
+    if (seal !== undefined) await database.transact(seal); // what was signed last is looked at before anything is added
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
   const listeners = new Set<() => void>();
   const onEvents = (): void => {
     for (const listener of listeners) listener();
   };
-  const writer = createWriter(database, { clock, onEvents });
+  const writer = createWriter(database, { clock, seal, onEvents });
   return {
     read: database.read,
     write: writer.write,

@@ -1,5 +1,6 @@
 import { isMusterError, MusterError } from '../../protocol/errors.js';
 import type { Clock } from '../../runtime/clock.js';
+import type { Seal } from './audit-seal.js';
 import type { Database, Tx } from './database.js';
 import { appendEvents, type NewEvent } from './events.js';
 
@@ -36,7 +37,7 @@ const MAX_BATCH = 500;
  */
 export function createWriter(
   { transact }: Pick<Database, 'transact'>,
-  { clock, onEvents }: { clock: Clock; onEvents: () => void },
+  { clock, seal, onEvents }: { clock: Clock; seal?: Seal | undefined; onEvents: () => void },
 ): Writer {
   let queue: Queued[] = [];
   let flushing: Promise<void> | undefined;
@@ -76,6 +77,7 @@ export function createWriter(
         const tx: Tx = Object.assign(queries, { tell: (event: NewEvent) => void told.push(event) });
         for (const { run } of batch) await run(tx);
         await appendEvents(tx, told, clock.nowMs());
+        await seal?.(tx);
       });
     } catch (cause) {
       return { cause };

@@ -4,9 +4,10 @@ import { startBroker } from '../../broker/start.js';
 import { ControllerConfig } from '../../controller/config.js';
 import { type Core, createCore } from '../../controller/core.js';
 import { issueBrokerPassword } from '../../controller/identity/broker-credentials.js';
-import { type Keyring, startKeyring } from '../../controller/identity/keyring.js';
+import { type Keyring, sealDeps, startKeyring } from '../../controller/identity/keyring.js';
 import { INGESTED } from '../../controller/ingest/ingest.js';
 import type { Principal } from '../../controller/services.js';
+import { createSeal } from '../../controller/store/audit-seal.js';
 import { openStore, type Store } from '../../controller/store/store.js';
 import { startTimers } from '../../controller/timers.js';
 import { topicFilter } from '../../protocol/topics.js';
@@ -67,7 +68,8 @@ export async function startTestCore(
 
   let running: { core: Core; store: Store; stopTimers: () => void } | undefined;
   const start = async (): Promise<void> => {
-    const store = await openStore(config.store_url ?? directory);
+    const seal = createSeal(sealDeps(keyring, { clock, org: 'default' }));
+    const store = await openStore(config.store_url ?? directory, { clock, seal });
     const core = await createCore({ store, keyring, config, brokerCa: undefined, clock, log });
     running = { core, store, stopTimers: startTimers(core, log) };
     linkUp(core, { brokerUrl, keyring, clock, log });

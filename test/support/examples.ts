@@ -196,6 +196,7 @@ export const ENVELOPE_EXAMPLES: { readonly [T in EnvelopeType]: z.input<(typeof 
     keys: [{ kty: 'OKP', crv: 'Ed25519', x: PUBLIC_X, kid: THUMBPRINT }],
     not_after: '2026-12-21T10:00:00Z',
   },
+  'muster-audit-head': { v: 1, seq: 812, hash: SHA, at: ISSUED_AT },
   'muster-revocations': {
     v: 1,
     org: 'default',

@@ -145,6 +145,10 @@ export function createScriptedServices({
       read: async (after) => ({ events: [], last: after }),
       changed: async (_after, { ms, signal }) => delay(ms, undefined, { signal }).catch(() => undefined),
     },
+    audit: {
+      list: async () => EMPTY_PAGE,
+      verify: async () => Promise.reject(new MusterError('conflict', 'Somebody is verifying already')),
+    },
     notReady: notReady ?? (() => undefined),
     metrics: async () => ({ body: 'muster_controller_nodes 0\n', contentType: 'text/plain; version=0.0.4' }),
   };

@@ -1,4 +1,5 @@
-import { BrokerCredential, CreateBrokerCredential, Me } from '../schemas.js';
+import { Me } from '../people-schemas.js';
+import { BrokerCredential, CreateBrokerCredential } from '../schemas.js';
 import { API, type App, FAILURE, principalOf, type RouteDeps } from './route.js';
 
 /** Who asks, and broker passwords for those who are not nodes. */

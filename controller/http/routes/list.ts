@@ -1,5 +1,6 @@
 import { accessRoutes } from './access.js';
 import { approvalRoutes } from './approvals.js';
+import { auditRoutes } from './audit.js';
 import { containerActionRoutes } from './container-actions.js';
 import { enrollmentRoutes } from './enrollment.js';
 import { eventRoutes } from './events.js';
@@ -33,5 +34,6 @@ export const ROUTES: readonly AddRoutes[] = [
   peopleRoutes,
   tokenRoutes,
   accessRoutes,
+  auditRoutes,
   processRoutes,
 ];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { ChangePassword, ChangeUser, CreateUser, PageQuery, pageOf, UserId, UserView } from '../schemas.js';
+import { ChangePassword, ChangeUser, CreateUser, UserId, UserView } from '../people-schemas.js';
+import { PageQuery, pageOf } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
 const NOTHING = z.undefined().describe('Done');

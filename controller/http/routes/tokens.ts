@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { ApiTokenCreated, ApiTokenView, CreateApiToken, Login } from '../people-schemas.js';
 import { bearerOf } from '../rules.js';
-import { ApiTokenCreated, ApiTokenView, CreateApiToken, Login, PageQuery, pageOf, TokenId } from '../schemas.js';
+import { PageQuery, pageOf, TokenId } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
 const NOTHING = z.undefined().describe('Done');

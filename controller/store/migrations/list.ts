@@ -44,16 +44,26 @@ export async function migrate(queries: Queries): Promise<void> {
   });
 }
 
+/** Whether the tables have this release's shape, for whoever must not change them. */
+export async function isMigrated(queries: Queries): Promise<boolean> {
+  const applied = await listApplied(queries);
+  return applied.length === Object.keys(MIGRATIONS).length && applied.every((name) => Object.hasOwn(MIGRATIONS, name));
+}
+
 async function refuseNewer(queries: Queries): Promise<void> {
+  const unknown = (await listApplied(queries)).find((name) => !Object.hasOwn(MIGRATIONS, name));
+  if (unknown !== undefined) {
+    throw new MusterError('storage_failed', `The database was written by a newer release (it has ${unknown})`);
+  }
+}
+
+async function listApplied(queries: Queries): Promise<string[]> {
   const tables = await queries.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some(({ name }) => name === 'kysely_migration')) return;
+  if (!tables.some(({ name }) => name === 'kysely_migration')) return [];
   const applied = await queries
     .withTables<{ kysely_migration: { name: string } }>()
     .selectFrom('kysely_migration')
     .select('name')
     .execute();
-  const unknown = applied.find(({ name }) => !Object.hasOwn(MIGRATIONS, name));
-  if (unknown !== undefined) {
-    throw new MusterError('storage_failed', `The database was written by a newer release (it has ${unknown.name})`);
-  }
+  return applied.map(({ name }) => name);
 }

@@ -62,6 +62,8 @@ const EXPECTED = {
   'POST /api/v1/logout': 'viewer',
   'GET /api/v1/me': 'viewer',
   'POST /api/v1/broker-credentials': 'admin',
+  'GET /api/v1/audit': 'admin',
+  'GET /api/v1/verify': 'admin',
   'GET /healthz': 'public',
   'GET /readyz': 'public',
   'GET /metrics': 'public',

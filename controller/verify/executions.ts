@@ -1,0 +1,141 @@
+import { setImmediate } from 'node:timers/promises';
+import { decodeBase64Url } from '../../protocol/base64url.js';
+import {
+  DEFAULT_MAX_PACKET_BYTES,
+  type KnownKey,
+  openEnvelope,
+  peekPayload,
+  sha256Hex,
+} from '../../protocol/envelope.js';
+import { isMusterError } from '../../protocol/errors.js';
+import { admitKey } from '../../protocol/keys.js';
+import { OPEN_STATUSES } from '../invocations/completion.js';
+import { readStoredResult } from '../invocations/views.js';
+import type { Queries } from '../store/database.js';
+import { findNodeKey } from '../store/node-keys.js';
+import type { VerifyDeps } from './run.js';
+
+const ROWS_PER_PAGE = 500;
+/** A stored result was judged by its size when it came; here it only has to be bounded. */
+const ENVELOPE = { typ: 'muster-result', maxBytes: 64 * DEFAULT_MAX_PACKET_BYTES } as const;
+
+/** Ends that the controller may conclude without a result. */
+const CONCLUDED: ReadonlySet<string> = new Set(['rejected', 'expired', 'cancelled', 'error']);
+const OPEN: ReadonlySet<string> = new Set(OPEN_STATUSES);
+
+type Row = Awaited<ReturnType<typeof readPage>>[number];
+type NodeKey = (KnownKey & Readonly<{ node: string }>) | undefined;
+
+/** Tells the check of the audit trail which results there are. */
+export type SeeResult = (result: Readonly<{ subject: string; sha256: string; receivedMs: number }>) => void;
+
+/**
+ * Each execution is in a state that follows from what is stored, and its result, if it has one, is its node's word for
+ * exactly the request that was sent (promises 4, 5 and 8).
+ */
+export async function checkExecutions(deps: VerifyDeps, see: SeeResult): Promise<void> {
+  const { read, notes, signal } = deps;
+  const keys = new Map<string, NodeKey>();
+  let after = { execution_id: '', node: '' };
+  for (;;) {
+    const rows = await readPage(read, after);
+    const last = rows.at(-1);
+    if (last === undefined || signal?.aborted === true) return;
+    notes.count('executions', rows.length);
+    for (const row of rows) {
+      const subject = `execution:${row.execution_id}/${row.node}`;
+      for (const fault of stateFaults(row)) notes.find('executions', subject, fault);
+      if (row.jws === null || row.payload_sha256 === null || row.received_at === null) continue;
+      notes.count('results', 1);
+      see({ subject, sha256: row.payload_sha256, receivedMs: row.received_at });
+      for (const fault of await resultFaults(read, keys, row)) notes.find('results', subject, fault);
+    }
+    after = last;
+    await setImmediate();
+  }
+}
+
+function readPage(read: Queries, after: Readonly<{ execution_id: string; node: string }>) {
+  const { execution_id, node } = after;
+  return read
+    .selectFrom('executions as e')
+    .innerJoin('invocations as i', 'i.id', 'e.invocation_id')
+    .leftJoin('results as r', (join) =>
+      join.onRef('r.execution_id', '=', 'e.execution_id').onRef('r.node', '=', 'e.node'),
+    )
+    .leftJoin('requests as q', (join) =>
+      join.onRef('q.execution_id', '=', 'e.execution_id').onRef('q.sha256', '=', 'e.request_sha256'),
+    )
+    .select(['e.execution_id', 'e.node', 'e.status', 'e.open', 'e.ended_at', 'e.error_code', 'e.request_sha256'])
+    .select(['i.org', 'i.origin', 'q.sha256 as stored_request'])
+    .select(['r.status as result_status', 'r.payload_sha256', 'r.jws', 'r.evidence', 'r.received_at'])
+    .where(({ eb, or, and }) =>
+      or([
+        eb('e.execution_id', '>', execution_id),
+        and([eb('e.execution_id', '=', execution_id), eb('e.node', '>', node)]),
+      ]),
+    )
+    .orderBy('e.execution_id')
+    .orderBy('e.node')
+    .limit(ROWS_PER_PAGE)
+    .execute();
+}
+
+function stateFaults(row: Row): string[] {
+  const { status, open, ended_at, error_code, request_sha256, stored_request, result_status, origin } = row;
+  const faults: string[] = [];
+  if ((open === 1) !== OPEN.has(status)) faults.push(`it is ${status} and marked ${open === 1 ? 'open' : 'ended'}`);
+  if (open === 0 && ended_at === null) faults.push(`it is ${status} without a time`);
+  if (request_sha256 !== null && stored_request === null) faults.push('the request that it names is not there');
+  if (result_status !== null) {
+    if (open === 1) faults.push('it has a result and is open');
+    else if (result_status !== status) faults.push(`it is ${status}, and its result says ${result_status}`);
+    if (request_sha256 === null && origin !== 'local') faults.push('it has a result and no request');
+    return faults;
+  }
+  if (open === 1) return faults;
+  if (!CONCLUDED.has(status)) faults.push(`it is ${status} without a result that says so`);
+  if (status === 'error' && error_code === null) faults.push('it ended as error without a result or a code');
+  return faults;
+}
+
+async function resultFaults(read: Queries, keys: Map<string, NodeKey>, row: Row): Promise<string[]> {
+  const { jws, evidence, payload_sha256, execution_id, node, org, request_sha256, origin, result_status } = row;
+  if (jws === null || evidence === null) return [];
+  const faults: string[] = [];
+  const payload = decodeBase64Url(jws.split('.', 2)[1] ?? '') ?? Buffer.alloc(0);
+  if (sha256Hex(payload) !== payload_sha256) faults.push('its hash is not the stored one');
+  try {
+    if (evidence === 'signature') faults.push(...(await signatureFaults(read, keys, { jws, node })));
+    const result = readStoredResult({ jws, evidence });
+    if (result.execution_id !== execution_id || result.node !== node || result.org !== org) {
+      faults.push('it speaks of another execution');
+    }
+    if (result.status !== result_status) faults.push(`it is filed as ${result_status} and says ${result.status}`);
+    if (origin !== 'local' && result.request_sha256 !== request_sha256) faults.push('it answers another request');
+  } catch (error) {
+    if (!isMusterError(error)) throw error;
+    faults.push(`it does not hold: ${error.message}`);
+  }
+  return faults;
+}
+
+/** @throws {MusterError} a refusal of openEnvelope */
+async function signatureFaults(
+  read: Queries,
+  keys: Map<string, NodeKey>,
+  { jws, node }: { jws: string; node: string },
+): Promise<string[]> {
+  const { kid = '' } = peekPayload(jws, ENVELOPE);
+  if (!keys.has(kid)) keys.set(kid, await readKey(read, kid));
+  const key = keys.get(kid);
+  openEnvelope(jws, { ...ENVELOPE, keyOf: () => key });
+  return key?.node === node ? [] : [`it was signed by the key of ${key?.node ?? 'nobody'}`];
+}
+
+async function readKey(read: Queries, kid: string): Promise<NodeKey> {
+  const row = await findNodeKey(read, kid);
+  if (row === undefined) return undefined;
+  const { key, kid: own } = admitKey(JSON.parse(row.public_jwk));
+  return own === kid ? { key, role: 'node', node: row.node } : undefined;
+}

@@ -1,0 +1,329 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { appendAudit, auditHash } from '../../../controller/store/audit.js';
+import type { Queries } from '../../../controller/store/database.js';
+import { openStore } from '../../../controller/store/store.js';
+import type { VerifyReport } from '../../../controller/verify/findings.js';
+import { verifyDirectory } from '../../../controller/verify/offline.js';
+import { sha256Hex, signEnvelope } from '../../../protocol/envelope.js';
+import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
+import { generateKeyPair } from '../../../runtime/key-file.js';
+import { invoke } from '../../support/asks.js';
+import type { TestScope } from '../../support/broker.js';
+import { OWNER, startTestCore, type TestCore } from '../../support/core.js';
+import { payloadOf, startScriptedAgent } from '../../support/scripted-agent.js';
+
+/** What somebody does to the file of a controller that does not run, and what has to be found. */
+const HARMS: readonly Readonly<{
+  what: string;
+  harm: (tx: Queries, at: Site) => Promise<unknown>;
+  found: RegExp;
+}>[] = [
+  {
+    what: 'an altered audit row',
+    harm: (tx) => tx.updateTable('audit').set({ actor: 'nobody' }).where('seq', '=', 3).execute(),
+    found: /^audit_chain audit:3: it was altered/m,
+  },
+  {
+    what: 'a removed audit row',
+    harm: (tx) => tx.deleteFrom('audit').where('seq', '=', 3).execute(),
+    found: /^audit_chain audit:4: row 3 is missing before it/m,
+  },
+  {
+    what: 'the first audit rows removed',
+    harm: (tx) => tx.deleteFrom('audit').where('seq', '<', 4).execute(),
+    found: /^audit_chain audit:4: rows are missing before it, and no row says that they were let go/m,
+  },
+  {
+    what: 'the last audit rows removed',
+    harm: (tx, { last }) =>
+      tx
+        .deleteFrom('audit')
+        .where('seq', '>', last - 2)
+        .execute(),
+    found: /^audit_head audit:\d+: the trail was signed up to it, and it is not there/m,
+  },
+  {
+    what: 'all audit rows removed',
+    harm: (tx) => tx.deleteFrom('audit').execute(),
+    found: /^audit_head audit:\d+: the trail was signed up to it, and it is not there/m,
+  },
+  {
+    what: 'two audit rows exchanged',
+    harm: async (tx) => {
+      const [third, fourth] = await tx
+        .selectFrom('audit')
+        .selectAll()
+        .where('seq', 'in', [3, 4])
+        .orderBy('seq')
+        .execute();
+      assert.ok(third !== undefined && fourth !== undefined);
+      await tx.deleteFrom('audit').where('seq', 'in', [3, 4]).execute();
+      await tx
+        .insertInto('audit')
+        .values([
+          { ...third, seq: 4 },
+          { ...fourth, seq: 3 },
+        ])
+        .execute();
+    },
+    found: /^audit_chain audit:3: it does not follow row 2/m,
+  },
+  {
+    what: 'an audit row added at the end, with a hash that fits',
+    harm: (tx) => appendAudit(tx, [{ atMs: 1, org: 'default', actor: 'eve', event: 'tested', subject: 'x' }]),
+    found: /^audit_head audit:\d+: the trail was signed up to row \d+, and goes on without/m,
+  },
+  {
+    what: 'a trail that was written anew from a row on, every hash fitting',
+    harm: (tx) => rewrite(tx, 3),
+    found: /^audit_head audit:\d+: it is not the row that was signed/m,
+  },
+  {
+    what: 'a trail written anew and signed with another key',
+    harm: async (tx, { last }) => {
+      const hash = await rewrite(tx, 3);
+      const head = JSON.stringify({ v: 1, seq: last, hash, at: '2026-01-01T00:00:00.000Z' });
+      const jws = signEnvelope('muster-audit-head', head, generateKeyPair().signing);
+      await tx.updateTable('meta').set({ value: jws }).where('key', '=', 'audit_head').execute();
+    },
+    found: /^audit_head audit: the signature of its end does not hold/m,
+  },
+  {
+    what: 'the signature of the end removed',
+    harm: (tx) => tx.deleteFrom('meta').where('key', '=', 'audit_head').execute(),
+    found: /^audit_head audit:\d+: nobody has signed where the trail ends/m,
+  },
+  {
+    what: 'a removed invocation with all that hangs on it',
+    harm: async (tx, { id }) => {
+      await tx.deleteFrom('results').execute();
+      await tx.deleteFrom('executions').execute();
+      await tx.deleteFrom('invocations').where('id', '=', id).execute();
+    },
+    found: /^audit_events invocation:\S+: row \d+ of the audit trail tells of it, and it is not there/m,
+  },
+  {
+    what: 'a removed result',
+    harm: (tx) => tx.deleteFrom('results').execute(),
+    found: /^audit_events execution:\S+: row \d+ of the audit trail tells of it, and it is not there/m,
+  },
+  {
+    what: 'a result whose octets were altered',
+    harm: async (tx) => {
+      const { jws } = await tx.selectFrom('results').select('jws').executeTakeFirstOrThrow();
+      const [head, , signature] = jws.split('.');
+      const payload = Buffer.from(JSON.stringify({ ...Object(payloadOf(jws)), exit_code: 3 }));
+      const forged = `${head}.${payload.toString('base64url')}.${signature}`;
+      await tx
+        .updateTable('results')
+        .set({ jws: forged, payload_sha256: sha256Hex(payload) })
+        .execute();
+    },
+    found: /^results execution:\S+: it does not hold: the signature does not hold$/m,
+  },
+  {
+    what: 'a result that another key signed, put in with that key',
+    harm: async (tx) => {
+      const { jws } = await tx.selectFrom('results').select('jws').executeTakeFirstOrThrow();
+      const pair = generateKeyPair();
+      const key = { kid: pair.public.kid, public_jwk: JSON.stringify(pair.public.jwk) };
+      await tx
+        .insertInto('node_keys')
+        .values({ ...key, node: 'pump-1', org: 'default', enrolled_at: 1, revoked_at: null })
+        .execute();
+      const payload = JSON.stringify({ ...Object(payloadOf(jws)), stdout: 'forged' });
+      const forged = signEnvelope('muster-result', payload, pair.signing);
+      await tx
+        .updateTable('results')
+        .set({ jws: forged, payload_sha256: sha256Hex(payload) })
+        .execute();
+    },
+    found: /^audit_events execution:\S+: row \d+ of the audit trail tells of another result/m,
+  },
+  {
+    what: 'the octets of a request altered',
+    harm: (tx) => tx.updateTable('requests').set({ payload: '{}' }).execute(),
+    found: /^requests execution:\S+: the octets of its request were altered/m,
+  },
+  {
+    what: 'a request removed',
+    harm: (tx) => tx.deleteFrom('requests').execute(),
+    found: /^executions execution:\S+: the request that it names is not there/m,
+  },
+  {
+    what: 'a success made a failure',
+    harm: (tx) => tx.updateTable('executions').set({ status: 'failed' }).where('status', '=', 'success').execute(),
+    found:
+      /^executions execution:\S+: it is failed, and its result says success[\s\S]*^invocations invocation:\S+: it is completed, and its executions come to failed/m,
+  },
+  {
+    what: 'an ended execution opened again',
+    harm: (tx) => tx.updateTable('executions').set({ open: 1 }).where('status', '=', 'success').execute(),
+    found: /^executions execution:\S+: it is success and marked open/m,
+  },
+  {
+    what: 'an invocation that says another end',
+    harm: (tx) => tx.updateTable('invocations').set({ status: 'failed' }).where('status', '=', 'completed').execute(),
+    found: /^invocations invocation:\S+: it is failed, and its executions come to completed/m,
+  },
+  {
+    what: 'an invocation that says it was another action',
+    harm: (tx) => tx.updateTable('invocations').set({ action: 'gather_info' }).execute(),
+    found: /^audit_events invocation:\S+: row \d+ of the audit trail tells of another ask/m,
+  },
+];
+
+test('promise 21: verify finds what somebody did to the file, and names it', async (t) => {
+  const site = await startSite(t);
+  await site.muster.stop();
+  const clean = await verify(site);
+  assert.deepEqual([clean.findings, clean.ok], [[], true]);
+  assert.ok(clean.checked.results === 2 && clean.checked.invocations === 3, JSON.stringify(clean.checked));
+
+  for (const { what, harm, found } of HARMS) {
+    await t.test(`${what} is found`, async () => {
+      const undo = await harmed(site, harm);
+      const report = await verify(site);
+      assert.equal(report.ok, false);
+      assert.match(
+        report.findings.map(({ check, subject, detail }) => `${check} ${subject}: ${detail}`).join('\n'),
+        found,
+      );
+      await undo();
+      assert.equal((await verify(site)).ok, true, 'the harm was undone');
+    });
+  }
+});
+
+test('a controller that starts on a trail that was cut short says so in the trail, and goes on', async (t) => {
+  const site = await startSite(t);
+  const { muster, last } = site;
+  await muster.stop();
+  await harmed(site, (tx) =>
+    tx
+      .deleteFrom('audit')
+      .where('seq', '>', last - 2)
+      .execute(),
+  );
+
+  await muster.start();
+  await muster.core.services.nodes.change(OWNER, 'pump-1', { groups: ['later'] });
+
+  const report = await muster.core.services.audit.verify({});
+  assert.equal(report.ok, false);
+  assert.match(
+    report.findings.map(({ detail }) => detail).join('\n'),
+    /did not find the end as it had signed it: .*rows_gone/,
+  );
+});
+
+test('a point of the trail that was kept elsewhere shows a store that was put back to an older copy', async (t) => {
+  const site = await startSite(t);
+  const { muster } = site;
+  const { head } = await muster.core.services.audit.verify({});
+  assert.ok(head !== null);
+  await muster.core.services.nodes.change(OWNER, 'pump-1', { groups: ['later'] });
+  const later = await muster.core.services.audit.verify({});
+  await muster.stop();
+
+  assert.equal((await verify(site, head)).ok, true);
+  assert.equal((await verify(site, later.head ?? head)).ok, true);
+  const undone = { seq: (later.head?.seq ?? 0) + 1, hash: 'a'.repeat(64) };
+  assert.match((await verify(site, undone)).findings[0]?.detail ?? '', /not there, or not with the hash that you kept/);
+  assert.equal((await verify(site, { ...head, hash: 'a'.repeat(64) })).ok, false);
+});
+
+test('a controller that works verifies itself meanwhile, one at a time', async (t) => {
+  const { muster } = await startSite(t);
+  const { audit, invocations } = muster.core.services;
+
+  const reports = Promise.all([audit.verify({}), audit.verify({}).catch((error: unknown) => error)]);
+  for (let count = 0; count < 20; count += 1) await invoke(invocations, { nodes: ['pump-1'] });
+  const [report, refused] = await reports;
+
+  assert.deepEqual(report.findings, []);
+  assert.match(String(refused), /Somebody is verifying already/);
+  assert.deepEqual((await audit.verify({})).findings, []);
+});
+
+test('what a node that was removed had reported still holds, also when its name has another key', async (t) => {
+  const { muster } = await startSite(t);
+  const { services } = muster.core;
+  await services.nodes.remove(OWNER, 'pump-1');
+  await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+
+  assert.deepEqual((await services.audit.verify({})).findings, []);
+});
+
+type Site = Readonly<{ muster: TestCore; id: string; last: number }>;
+
+/** A controller with two results, one of a failure, and an ask that was denied before it ran. */
+async function startSite(t: TestScope): Promise<Site> {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { invocations } = services;
+  const ids: string[] = [];
+  for (const status of ['success', 'failed'] as const) {
+    const id = await invoke(invocations, { nodes: ['pump-1'] });
+    const offered = await agent.nextOffer();
+    await agent.result(offered, { status, exit_code: status === 'success' ? 0 : 1 });
+    assert.ok(await invocations.whenDone('default', id, { ms: 10_000 }));
+    ids.push(id);
+  }
+  await agent.goOffline();
+  const waiting = await invoke(invocations, { nodes: ['pump-1'] });
+  await invocations.cancel(OWNER, waiting, {});
+  const { seq } = await muster.store.read
+    .selectFrom('audit')
+    .select('seq')
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirstOrThrow();
+  return { muster, id: ids[0] ?? '', last: seq };
+}
+
+/** Does the harm without the controller's key; gives what puts everything back. */
+async function harmed(site: Site, harm: (tx: Queries, at: Site) => Promise<unknown>): Promise<() => Promise<void>> {
+  const store = await openStore(site.muster.directory);
+  const before = await copyOf(store.read);
+  await store.write((tx) => harm(tx, site));
+  await store.close();
+  return async () => {
+    const again = await openStore(site.muster.directory);
+    await again.write(async (tx) => {
+      for (const { table } of [...before].reverse()) await tx.deleteFrom(table).execute();
+      for (const { table, rows } of before) for (const row of rows) await tx.insertInto(table).values(row).execute();
+    });
+    await again.close();
+  };
+}
+
+const TABLES = ['meta', 'node_keys', 'invocations', 'requests', 'executions', 'results', 'audit'] as const;
+
+async function copyOf(read: Queries) {
+  const copies = [];
+  for (const table of TABLES) copies.push({ table, rows: await read.selectFrom(table).selectAll().execute() });
+  return copies;
+}
+
+/** Writes the trail anew from a row on, as if somebody else had done it; gives the new hash of the last row. */
+async function rewrite(tx: Queries, from: number): Promise<string> {
+  const rows = await tx.selectFrom('audit').selectAll().orderBy('seq').execute();
+  let previous = rows[from - 2]?.hash ?? '';
+  for (const row of rows.slice(from - 1)) {
+    const forged = { ...row, actor: 'eve', prev_hash: previous };
+    previous = auditHash(forged);
+    await tx
+      .updateTable('audit')
+      .set({ ...forged, hash: previous })
+      .where('seq', '=', row.seq)
+      .execute();
+  }
+  return previous;
+}
+
+function verify({ muster }: Site, kept?: { seq: number; hash: string }): Promise<VerifyReport> {
+  return verifyDirectory(muster.directory, { org: 'default', clock: SYSTEM_CLOCK, kept });
+}
