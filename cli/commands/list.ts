@@ -68,6 +68,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./enroll-token.js')).enrollTokenCommand,
   },
   {
+    name: 'node-token',
+    summary: 'make, list and delete the tokens of nodes that poll',
+    load: async () => (await import('./node-token.js')).nodeTokenCommand,
+  },
+  {
     name: 'policy',
     summary: 'show, check and replace the policy',
     load: async () => (await import('./policy.js')).policyCommand,

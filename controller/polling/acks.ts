@@ -35,12 +35,12 @@ async function accept(deps: ConcludeDeps, row: ExecutionRow): Promise<void> {
   const { execution_id: executionId, node, invocation_id } = row;
   const nowMs = clock.nowMs();
   refuseStart(row, nowMs);
-  if (row.status === 'accepted') return;
   const execution = open.get(executionId, node);
   if (row.cancelling === 1) {
     if (execution !== undefined) await conclude(deps, [execution], { status: 'cancelled' });
     throw new MusterError('conflict', 'It was cancelled: do not start it');
   }
+  if (row.status === 'accepted') return;
   const isMoved = await store.write(async (tx) => {
     const set = { status: 'accepted', accepted_at: nowMs, reason: null };
     if ((await moveExecutions(tx, [{ executionId, node }], { from: ['sent'], set })) === 0) return false;

@@ -1,3 +1,4 @@
+import { Parameters as ActionParameters } from '../../protocol/messages/parameters.js';
 import type { Clock } from '../../runtime/clock.js';
 import { toRequestRow, toSource } from '../dispatch/fix-octets.js';
 import type { OpenExecution, OpenExecutions } from '../dispatch/open-executions.js';
@@ -21,8 +22,15 @@ export type Fetch = Readonly<{ node: string; org: string; key: string | undefine
 /** An action on its way to a node, with the row as it is from now on. */
 export type Handed = Readonly<{ row: ExecutionRow; invocation: InvocationRow; actionId: string }>;
 
-/** What a fetch changed: `actions` are the answer, `confirmed` are those of the answer before. */
-export type HandOut = Readonly<{ actions: readonly Handed[]; confirmed: readonly ExecutionRow[] }>;
+/**
+ * What a fetch changed: `actions` are the answer, `confirmed` are those of the answer before. Those of `dropped` are to
+ * end, and the node asks for them once more: so it has not begun them.
+ */
+export type HandOut = Readonly<{
+  actions: readonly Handed[];
+  confirmed: readonly ExecutionRow[];
+  dropped: readonly ExecutionRow[];
+}>;
 
 /**
  * Hands out what waits for a node, oldest first. Without a key that is the start, as far as we can know: none of it is
@@ -59,7 +67,7 @@ export async function handOut(tx: Tx, fetch: Fetch): Promise<HandOut> {
         ? []
         : [{ row, invocation, actionId: names.get(row.invocation_id) ?? row.execution_id }];
     });
-  return { actions, confirmed };
+  return { actions, confirmed, dropped: sent.filter((row) => isRepeated(row) && row.cancelling === 1) };
 }
 
 /** Brings what is in memory to what was committed. */
@@ -157,7 +165,16 @@ function moveOne(
 async function findInvocations(tx: Tx, rows: readonly ExecutionRow[]): Promise<Map<string, InvocationRow>> {
   if (rows.length === 0) return new Map();
   const found = await tx.selectFrom('invocations').selectAll().where('id', 'in', idsOf(rows)).execute();
-  return new Map(found.map((row) => [row.id, row]));
+  return new Map(found.map((row) => [row.id, { ...row, parameters: readable(row.parameters) }]));
+}
+
+/** Parameters that cannot be read are none, and no reason to fail (F-39). */
+function readable(text: string): string {
+  try {
+    return JSON.stringify(ActionParameters.parse(JSON.parse(text)));
+  } catch {
+    return '{}';
+  }
 }
 
 function idsOf(rows: readonly ExecutionRow[]): string[] {

@@ -1,7 +1,8 @@
 import { MusterError } from '../../protocol/errors.js';
 import { Parameters } from '../../protocol/messages/parameters.js';
 import type { Logger } from '../../runtime/logger.js';
-import type { ConcludeDeps } from '../dispatch/conclude.js';
+import { type ConcludeDeps, conclude } from '../dispatch/conclude.js';
+import type { OpenExecution } from '../dispatch/open-executions.js';
 import type { FetchedAction } from '../http/polling-schemas.js';
 import type { EvidenceStore } from '../ingest/evidence.js';
 import { type Report, toReportedResult } from '../ingest/reported-result.js';
@@ -12,7 +13,7 @@ import { updateNode } from '../store/nodes.js';
 import { takePolledAck } from './acks.js';
 import { findActionIds, findNamedExecution, nameAction } from './action-ids.js';
 import { takeAnnouncement } from './capabilities.js';
-import { type Handed, handOut, noteHandOut } from './hand-out.js';
+import { type Handed, type HandOut, handOut, noteHandOut } from './hand-out.js';
 import { createRateLimit } from './rate-limit.js';
 import { createNodeTokens } from './tokens.js';
 
@@ -49,6 +50,7 @@ export function createPolling(deps: PollingDeps): PollingService {
       if (!(await hasWaiting(deps, node))) return [];
       const handed = await store.write((tx) => handOut(tx, { node, org, key, nowMs }));
       noteHandOut(deps, handed);
+      await conclude(deps, droppedOf(deps, handed), { status: 'cancelled' });
       log.debug({ node, count: handed.actions.length }, 'actions fetched');
       return handed.actions.map(toFetched);
     },
@@ -125,17 +127,12 @@ function noteSeen({ store, registry, presence, log }: PollingDeps, node: string,
     .catch((err: unknown) => log.warn({ err, node }, 'node not noted as seen'));
 }
 
-function toFetched({ row, invocation, actionId }: Handed): FetchedAction {
-  const data = readData(invocation.parameters);
-  const checksum = row.checksum === null ? {} : { checksum: row.checksum };
-  return { action_id: actionId, type: invocation.action, data, ...checksum };
+function droppedOf({ open }: PollingDeps, { dropped }: HandOut): OpenExecution[] {
+  return dropped.flatMap((row) => open.get(row.execution_id, row.node) ?? []);
 }
 
-/** What cannot be read is nothing, and no reason to fail (F-39). */
-function readData(text: string): Parameters {
-  try {
-    return Parameters.parse(JSON.parse(text));
-  } catch {
-    return {};
-  }
+function toFetched({ row, invocation, actionId }: Handed): FetchedAction {
+  const data = Parameters.parse(JSON.parse(invocation.parameters));
+  const checksum = row.checksum === null ? {} : { checksum: row.checksum };
+  return { action_id: actionId, type: invocation.action, data, ...checksum };
 }

@@ -40,9 +40,9 @@ export async function startTestCore(
     clock = SYSTEM_CLOCK,
     config: settings = {},
     directory = temporaryDirectory(t),
-  }: { clock?: Clock; config?: Readonly<Record<string, unknown>>; directory?: string } = {},
+    log = createLogger('controller', { level: 'silent' }),
+  }: { clock?: Clock; log?: Logger; config?: Readonly<Record<string, unknown>>; directory?: string } = {},
 ): Promise<TestCore> {
-  const log = createLogger('controller', { level: 'silent' });
   const keyring = startKeyring({ directory, org: 'default', clock, log });
   t.after(keyring.stop);
   const { rootFile, listFile } = keyring.keys;

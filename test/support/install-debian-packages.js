@@ -11,6 +11,8 @@ const PACKAGES = {
   strace: 'strace',
   bubblewrap: 'bwrap',
   busybox: 'busybox',
+  curl: 'curl',
+  jq: 'jq',
   'iputils-ping': 'ping',
   iproute2: 'ip',
   nftables: 'nft',

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { SYSTEM_CLOCK, toTime } from '../../../runtime/clock.js';
+import { createLogger } from '../../../runtime/logger.js';
 import { OWNER } from '../../support/core.js';
 import { type PollingInstallation, startPollingInstallation } from '../../support/polling.js';
 import { startScriptedAgent } from '../../support/scripted-agent.js';
@@ -326,4 +328,51 @@ test('promise 20: a token that was deleted is out at once, and so are all of a n
     await tx.updateTable('nodes').set(revoked).where('node', '=', 'test-pc').execute();
   });
   assert.equal(await status(second), 403);
+});
+
+test('F-30, F-40, F-50: what is queued and reported is logged, without what it says; a fetch at debug with its count', async (t) => {
+  const lines: string[] = [];
+  const destination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(chunk.toString());
+      done();
+    },
+  });
+  const installation = await startPollingInstallation(t, {
+    log: createLogger('controller', { level: 'debug', destination }),
+  });
+  const token = await installation.addNode('test-pc');
+
+  const name = await queue(installation);
+  await fetchNames(installation, token);
+  await report(installation, token, { action_id: name, status: 'done', result: 'a secret' });
+
+  const Line = z.looseObject({ msg: z.string() });
+  const said = lines.map((line) => Line.parse(JSON.parse(line))).filter(({ msg }) => msg.startsWith('action'));
+  assert.deepEqual(
+    said.map(({ level, msg, actionId, action, node, count, status }) => [
+      level,
+      msg,
+      ...[actionId, action, node, count, status].filter((each) => each !== undefined),
+    ]),
+    [
+      ['info', 'action queued', name, 'message', 'test-pc'],
+      ['debug', 'actions fetched', 'test-pc', 1],
+      ['info', 'action reported', 'test-pc', 'success'],
+    ],
+  );
+  assert.doesNotMatch(lines.join(''), /a secret|Hello from/);
+});
+
+test('F-39: what is stored and cannot be read is fetched as nothing, and fails nothing', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const token = await installation.addNode('test-pc');
+  await queue(installation);
+  await installation.muster.store.write(async (tx) => {
+    await tx.updateTable('invocations').set({ parameters: '{"message":' }).execute();
+  });
+
+  const { status, body } = await installation.call('GET', '/api/actions/pending?machine_id=test-pc', { token });
+
+  assert.deepEqual([status, Fetched.parse(body).actions.map(({ data }) => data)], [200, [{}]]);
 });

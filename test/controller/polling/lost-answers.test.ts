@@ -167,16 +167,29 @@ test('P-89: a rejection ends the execution with its reason, or puts it back when
   assert.deepEqual(await fetchNames(), [two]);
 });
 
-test('an action that was cancelled while it was on its way gets no leave to start', async (t) => {
+test('what was cancelled on its way gets no leave to start, whether it was fetched with a key or without', async (t) => {
   const { fetchNames, ask, ack, statusOf, muster } = await start(t);
+  const { invocations } = muster.core.services;
+  for (const key of ['poll-1', undefined]) {
+    const id = await ask();
+    const [name = ''] = await fetchNames(key);
+    await invocations.cancel(OWNER, id, {});
+
+    assert.deepEqual([await ack(name), await statusOf(id)], [409, 'cancelled'], key);
+    assert.equal((await invocations.get('default', id))?.status, 'cancelled');
+  }
+});
+
+test('what was cancelled after its answer was lost ends when the key comes again, and is not given again', async (t) => {
+  const { fetchNames, ask, statusOf, muster } = await start(t);
   const id = await ask();
-  const [name = ''] = await fetchNames('poll-1');
+  await fetchNames('poll-1');
 
   await muster.core.services.invocations.cancel(OWNER, id, {});
+  const before = await statusOf(id);
   const again = await fetchNames('poll-1');
 
-  assert.deepEqual([again, await ack(name), await statusOf(id)], [[], 409, 'cancelled']);
-  assert.equal((await muster.core.services.invocations.get('default', id))?.status, 'cancelled');
+  assert.deepEqual([before, again, await statusOf(id)], ['sent', [], 'cancelled']);
 });
 
 test('an action that waits is cancelled at once, and not given to anybody', async (t) => {
