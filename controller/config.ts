@@ -77,6 +77,18 @@ export const ControllerConfig = z.strictObject({
     .default(100_000)
     .describe('How many events are kept for streams that come back'),
   events_kept_for: PositiveDuration.default('24h').describe('How long events are kept for streams that come back'),
+  retention_age: PositiveDuration.default('2160h').describe(
+    'How long ended invocations are kept, with their executions, results and output',
+  ),
+  retention_count: z
+    .int()
+    .min(1)
+    .max(100_000_000)
+    .default(1_000_000)
+    .describe('How many invocations are kept; beyond it the oldest go that have ended and whose nodes are done'),
+  audit_retention_age: PositiveDuration.default('8784h').describe(
+    'How long rows of the audit trail are kept; what is left stays verifiable',
+  ),
   log_level: z.enum(LOG_LEVELS).default('info').describe('The least level that is logged'),
 });
 export type ControllerConfig = Readonly<z.infer<typeof ControllerConfig>>;

@@ -46,6 +46,7 @@ import { createPolicies } from './policy/policies.js';
 import { createPolicyService } from './policy/service.js';
 import { deleteOrphanedActionIds } from './polling/action-ids.js';
 import { createPolling } from './polling/service.js';
+import { runRetention } from './retention/run.js';
 import type { Services } from './services.js';
 import { deleteOldIdempotentUses } from './store/idempotency.js';
 import type { Store } from './store/store.js';
@@ -190,6 +191,14 @@ export async function createCore({
         await deleteOrphanedActionIds(tx);
       });
       await revocations.write();
+      await runRetention({
+        ...shared,
+        limits: {
+          ageMs: parseDuration(config.retention_age) ?? 0,
+          count: config.retention_count,
+          auditAgeMs: parseDuration(config.audit_retention_age) ?? 0,
+        },
+      });
     },
     async drain() {
       await ingest.drained();
