@@ -57,7 +57,7 @@ export async function startInstallation(
   const { token } = await client.call(EnrollmentTokenCreated, {
     method: 'POST',
     path: '/enrollment-tokens',
-    body: { uses: count },
+    body: { uses: Math.max(1, count) },
   });
 
   const agentSettings = typeof settings === 'function' ? await settings(broker.port) : settings;
