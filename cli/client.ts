@@ -8,6 +8,9 @@ import type { Connection } from './installation.js';
 /** An answer has this long to come, on top of the time that the controller was asked to wait. */
 const DEADLINE_MS = 15_000;
 
+/** An answer without an end says something every 15 s. */
+const SILENCE_MS = 45_000;
+
 const PAGE_SIZE = 200;
 
 /** One call of the REST API. `path` begins below `/api/v1`. */
@@ -31,6 +34,8 @@ export type Client = Readonly<{
   call: <S extends z.ZodType>(schema: S, call: Call) => Promise<z.infer<S>>;
   /** The bytes of an answer that is not JSON. */
   bytes: (call: Call) => Promise<Buffer>;
+  /** The same as they come, for an answer that has no end; nothing for 45 s is one, too. */
+  stream: (call: Call) => AsyncIterable<Uint8Array>;
   /** Every item of a list, page by page; at most `limit` when given. */
   list: <T extends z.ZodType>(item: T, call: Call & { limit?: number }) => Promise<z.infer<T>[]>;
 }>;
@@ -38,31 +43,55 @@ export type Client = Readonly<{
 export function createClient({ url, token }: Connection): Client {
   const base = `${url.replace(/\/+$/, '')}/api/v1`;
 
-  async function bytes(call: Call): Promise<Buffer> {
-    const { method = 'GET', path, query = {}, body, headers, waitSeconds = 0, signal } = call;
+  function send(call: Call, stop: AbortSignal): Promise<Response> {
+    const { method = 'GET', path, query = {}, body, headers, waitSeconds = 0 } = call;
     const address = new URL(`${base}${path}`);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) address.searchParams.set(name, String(value));
     }
+    return fetch(address, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        prefer: `wait=${waitSeconds}`,
+        ...headers,
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: stop,
+      redirect: 'error', // the token is for this address and no other
+    });
+  }
+
+  async function bytes(call: Call): Promise<Buffer> {
+    const { waitSeconds = 0, signal } = call;
     const deadline = AbortSignal.timeout(DEADLINE_MS + waitSeconds * 1000);
     try {
-      const response = await fetch(address, {
-        method,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          prefer: `wait=${waitSeconds}`,
-          ...headers,
-        },
-        body: body === undefined ? null : JSON.stringify(body),
-        signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
-        redirect: 'error', // the token is for this address and no other
-      });
+      const response = await send(call, signal === undefined ? deadline : AbortSignal.any([deadline, signal]));
       const content = Buffer.from(await response.arrayBuffer());
       if (response.ok) return content;
       throw failureOf(response.status, content, url);
     } catch (error) {
       throw transportFailure(error, { url, isDeadline: deadline.aborted, isCancelled: signal?.aborted === true });
+    }
+  }
+
+  async function* stream(call: Call): AsyncGenerator<Uint8Array, void> {
+    const silence = new AbortController();
+    const isCancelled = (): boolean => call.signal?.aborted === true;
+    const timer = setTimeout(() => silence.abort(), SILENCE_MS);
+    const stop = call.signal === undefined ? silence.signal : AbortSignal.any([silence.signal, call.signal]);
+    try {
+      const response = await send(call, stop);
+      if (!response.ok) throw failureOf(response.status, Buffer.from(await response.arrayBuffer()), url);
+      for await (const part of response.body ?? []) {
+        timer.refresh();
+        yield part;
+      }
+    } catch (error) {
+      throw transportFailure(error, { url, isDeadline: silence.signal.aborted, isCancelled: isCancelled() });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -76,6 +105,7 @@ export function createClient({ url, token }: Connection): Client {
   return {
     url,
     bytes,
+    stream,
     call,
     async list(item, { limit = Number.POSITIVE_INFINITY, ...ask }) {
       const page = pageOf(item);

@@ -22,8 +22,16 @@ export function escapeOutput(text: string): string {
 
 /** JSON for programs and terminals: JSON.stringify leaves DEL, C1 and reordering characters as they are. */
 export function toJson(value: unknown): string {
-  const text = JSON.stringify(value, undefined, 2);
-  return text.replace(UNSAFE_IN_OUTPUT, (character) => `\\u${hex(character, 4)}`);
+  return withoutUnsafe(JSON.stringify(value, undefined, 2));
+}
+
+/** The same on one line, for programs that read line by line. */
+export function toJsonLine(value: unknown): string {
+  return withoutUnsafe(JSON.stringify(value));
+}
+
+function withoutUnsafe(json: string): string {
+  return json.replace(UNSAFE_IN_OUTPUT, (character) => `\\u${hex(character, 4)}`);
 }
 
 function spell(character: string): string {

@@ -63,6 +63,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./invocations.js')).invocationsCommand,
   },
   {
+    name: 'events',
+    summary: 'show what happens, as it happens',
+    load: async () => (await import('./events.js')).eventsCommand,
+  },
+  {
+    name: 'watch',
+    summary: 'show what passes on the topics, decoded',
+    load: async () => (await import('./watch.js')).watchCommand,
+  },
+  {
     name: 'enroll-token',
     summary: 'make, list and delete the tokens that let nodes in',
     load: async () => (await import('./enroll-token.js')).enrollTokenCommand,
