@@ -9,13 +9,17 @@ export type BrokerLink = Readonly<{
   stop: () => Promise<void>;
 }>;
 
-export function createBrokerLink(): BrokerLink {
+/** Nothing is published while `mayPublish` is false. */
+export function createBrokerLink(mayPublish: () => boolean): BrokerLink {
   let session: MqttSession | undefined;
   return {
     get connected() {
       return session?.connected ?? false;
     },
     publish(kind, params, body) {
+      if (!mayPublish()) {
+        return Promise.reject(new MusterError('not_connected', 'Another controller may lead by now'));
+      }
       if (session === undefined) {
         return Promise.reject(new MusterError('not_connected', 'The connection to the broker is not started'));
       }

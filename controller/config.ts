@@ -23,6 +23,11 @@ export const ControllerConfig = z.strictObject({
     .max(4096)
     .optional()
     .describe('PostgreSQL database of the store, postgres://USER:PASSWORD@HOST/NAME; a file in data_dir when absent'),
+  peer_url: z
+    .url({ protocol: /^https?$/ })
+    .max(512)
+    .optional()
+    .describe('With store_url: where the other controllers on the store reach this one; its host and port when absent'),
   org: Id.default('default').describe('The organisation; a topic level'),
   prefix: z
     .string()

@@ -79,6 +79,10 @@ export type CoreDeps = Readonly<{
   config: ControllerConfig;
   /** PEM of the broker's CA, handed to nodes. */
   brokerCa: string | undefined;
+  /** False when another controller may lead: then nothing is published. */
+  holds?: () => boolean;
+  /** What `/readyz` says when all is well. */
+  ready?: string;
   clock: Clock;
   log: Logger;
   random?: () => number;
@@ -90,6 +94,8 @@ export async function createCore({
   keyring,
   config,
   brokerCa,
+  holds = () => true,
+  ready = 'ok',
   clock,
   log,
   random = Math.random,
@@ -98,7 +104,7 @@ export async function createCore({
   const registry = await loadRegistry(store, org);
   const open = await loadOpenExecutions(store, clock);
   const presence = createPresence();
-  const link = createBrokerLink();
+  const link = createBrokerLink(holds);
   const events = createInvocationEvents();
   const feed = createEventFeed({ store, log });
   const keepEvents = createEventRetention({ store, clock, config });
@@ -163,6 +169,7 @@ export async function createCore({
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),
     events: feed,
     audit: createAuditService(shared),
+    ready,
     notReady: () => (link.connected ? undefined : 'There is no connection to the broker'),
     metrics: metrics.render,
   };

@@ -118,6 +118,22 @@ function registerGauges({ openByStatus, nodes, brokerConnected }: MetricsSources
       this.set(brokerConnected() ? 1 : 0);
     },
   });
+  registerSelf(1, registers);
+}
+
+/** What a controller says of itself while another one leads. */
+export function createStandbyMetrics(): Pick<ControllerMetrics, 'render'> {
+  const registry = new Registry();
+  registerSelf(0, [registry]);
+  return { render: async () => ({ body: await registry.metrics(), contentType: registry.contentType }) };
+}
+
+function registerSelf(leads: 0 | 1, registers: Registry[]): void {
+  new Gauge({
+    name: 'muster_controller_leads',
+    help: '1 on the controller that leads, which has all other metrics; 0 on one that stands by',
+    registers,
+  }).set(leads);
   new Gauge({
     name: 'muster_controller_build_info',
     help: 'The release, as a label',

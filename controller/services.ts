@@ -362,6 +362,8 @@ export type Services = Readonly<{
   brokerCredentials: BrokerCredentialService;
   events: EventFeed;
   audit: AuditService;
+  /** What it says of itself when it can work. */
+  ready: string;
   /** Why the controller cannot work yet, as a sentence; undefined when it can. */
   notReady: () => string | undefined;
   metrics: () => Promise<Readonly<{ body: string; contentType: string }>>;

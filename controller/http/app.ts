@@ -25,16 +25,12 @@ import { EVENTS_PATH } from './routes/events.js';
 import { ROUTES } from './routes/list.js';
 import type { App, RouteDeps } from './routes/route.js';
 import { admit, admitNode, type Rule } from './rules.js';
-import { refuseUnreadable, SECURITY_HEADERS } from './transport.js';
+import { SECURITY_HEADERS } from './transport.js';
 import { answerWithoutUpgrade } from './upgrade.js';
 import { compileValidator } from './validation.js';
 import { asksForWebSocket, createWebSockets, type WebSockets } from './websocket.js';
 
 const BODY_LIMIT_BYTES = 256 * 1024;
-
-/** A client has this long to send its request, so that one that dribbles does not hold a connection. */
-const REQUEST_TIMEOUT_MS = 30_000;
-const HEADERS_TIMEOUT_MS = 15_000;
 
 /** A route and who may call it, for the check that none is without a rule. */
 export type RouteRule = Readonly<{ methods: readonly string[]; url: string; rule: Rule | undefined }>;
@@ -81,8 +77,6 @@ function createInstance(log: Logger): App {
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
     requestIdHeader: false,
     genReqId: () => randomUUID(),
     return503OnClosing: false,
@@ -91,7 +85,6 @@ function createInstance(log: Logger): App {
       addCommonHeaders(request, reply); // these come before the first hook
       sendFailure(error, request, reply);
     },
-    clientErrorHandler: refuseUnreadable,
   }).withTypeProvider<ZodTypeProvider>();
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Socket } from 'node:net';
+import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { MusterError } from '../../protocol/errors.js';
 import { errnoOf } from '../../runtime/errno.js';
 import { PROBLEM_TYPE, toProblem } from './problems.js';
@@ -20,7 +21,7 @@ export const DOCS_CONTENT_POLICY =
   "frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /** Answers bytes that are not HTTP, or that come too slowly, and closes the connection. */
-export function refuseUnreadable(error: Error, socket: Socket): void {
+export function refuseUnreadable(error: Error, socket: Duplex): void {
   if (errnoOf(error) === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
@@ -38,4 +39,16 @@ export function refuseUnreadable(error: Error, socket: Socket): void {
       body,
     ].join('\r\n'),
   );
+}
+
+/** Answers 503 for a controller that cannot, at the moment, and may soon. */
+export function sendUnavailable(response: ServerResponse): void {
+  const problem = toProblem(new MusterError('unavailable', 'No controller leads at the moment'), randomUUID());
+  response.writeHead(problem.status, {
+    ...SECURITY_HEADERS,
+    'content-type': PROBLEM_TYPE,
+    'retry-after': '1',
+    'x-request-id': problem.request_id,
+  });
+  response.end(JSON.stringify(problem));
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Queries } from './database.js';
-import { lockWriting } from './postgres.js';
+import { lockWriting } from './write-lock.js';
 
 type Column = { table_name: string; column_name: string };
 

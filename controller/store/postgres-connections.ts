@@ -15,7 +15,12 @@ import type { Queries } from './database.js';
 import type { Tables } from './schema.js';
 
 /** How many connections at most, and how long a statement may take; 0 is without a limit. */
-export type PostgresLimits = Readonly<{ connections: number; statementMs: number }>;
+export type PostgresLimits = Readonly<{
+  connections: number;
+  statementMs: number;
+  /** A commit failed, and nobody knows whether it happened. */
+  onDoubt?: (() => void) | undefined;
+}>;
 
 /** A connection of the pool while somebody has it. */
 type Held = DatabaseConnection & Readonly<{ release: () => void }>;
@@ -57,7 +62,7 @@ export function clientConfig(url: string, statementMs: number): pg.ClientConfig 
 }
 
 /** Kysely's own driver hands a connection back without saying that it broke, and its failures are the library's. */
-function createDriver(url: string, { connections, statementMs }: PostgresLimits): Driver {
+function createDriver(url: string, { connections, statementMs, onDoubt }: PostgresLimits): Driver {
   const pool = new pg.Pool({ ...clientConfig(url, statementMs), max: connections });
   pool.on('error', () => {
     // An idle connection broke and was dropped; the next query says whether the server is gone.
@@ -75,7 +80,14 @@ function createDriver(url: string, { connections, statementMs }: PostgresLimits)
     },
     beginTransaction: (connection: DatabaseConnection, { isolationLevel = 'read committed' }: TransactionSettings) =>
       run(connection, `start transaction isolation level ${isolationLevel}`),
-    commitTransaction: (connection) => run(connection, 'commit'),
+    async commitTransaction(connection) {
+      try {
+        await run(connection, 'commit');
+      } catch (error) {
+        onDoubt?.();
+        throw error;
+      }
+    },
     rollbackTransaction: (connection) => run(connection, 'rollback'),
     releaseConnection: async (connection) => held.get(connection)?.release(),
     destroy: () => pool.end(),
@@ -115,8 +127,8 @@ function toValue(value: unknown): unknown {
   return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\uFFFD') : value;
 }
 
-/** What becomes of the server or the way to it is foreseen; what a query of ours got wrong stays as it is. */
-function fail(error: unknown): never {
+/** What becomes of the server or the way to it is foreseen; what a query of ours got wrong stays. @throws {MusterError} storage_failed */
+export function fail(error: unknown): never {
   const code = error instanceof pg.DatabaseError ? error.code : undefined;
   if (code !== undefined && BUG_CLASSES.test(code)) throw error;
   const why = code ?? (error instanceof Error ? error.message : String(error));

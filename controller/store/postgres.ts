@@ -4,23 +4,21 @@ import { useByteOrder } from './collation.js';
 import type { Database, Queries } from './database.js';
 import { migrate } from './migrations/list.js';
 import { connectPostgres } from './postgres-connections.js';
+import { lockWriting } from './write-lock.js';
 
 /** Long enough to wait for a transaction of a process that froze in its middle. */
 const STATEMENT_MS = 15_000;
 const READERS = 8;
 
-/** The number of the advisory lock that every transaction of ours holds: "muster", as octets. */
-export const WRITE_LOCK = 0x6d7573746572;
-
 /**
  * Opens the database of this URL and brings it to this release's shape; several controllers may do so at once. A server
- * that would lose what it has acknowledged is refused.
+ * that would lose what it has acknowledged is refused. `onDoubt` is told of a commit whose answer was lost.
  * @throws {MusterError} storage_failed
  */
-export async function openPostgres(url: string): Promise<Database> {
+export async function openPostgres(url: string, onDoubt?: () => void): Promise<Database> {
   await prepare(url);
   const read = connectPostgres(url, { connections: READERS, statementMs: STATEMENT_MS });
-  const forWriting = connectPostgres(url, { connections: 1, statementMs: STATEMENT_MS });
+  const forWriting = connectPostgres(url, { connections: 1, statementMs: STATEMENT_MS, onDoubt });
   return {
     read,
     transact: (work) =>
@@ -33,16 +31,6 @@ export async function openPostgres(url: string): Promise<Database> {
       await forWriting.destroy();
     },
   };
-}
-
-/**
- * Waits until no other controller writes, so that a transaction sees all that was committed before it, as under SQLite's
- * `BEGIN IMMEDIATE`: the audit chain, the idempotency keys and every check before a change rely on it. The commit waits
- * for the disk, whatever the server, the database or the role is set to.
- */
-export async function lockWriting(tx: Queries): Promise<void> {
-  await sql`select pg_advisory_xact_lock(${sql.lit(WRITE_LOCK)}), case current_setting('synchronous_commit')
-    when 'off' then set_config('synchronous_commit', 'on', true) end`.execute(tx);
 }
 
 async function prepare(url: string): Promise<void> {

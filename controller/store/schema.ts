@@ -25,6 +25,7 @@ export type Tables = Readonly<{
   audit: AuditTable;
   event_head: EventHeadTable;
   events: EventsTable;
+  lease: LeaseTable;
 }>;
 
 type MetaTable = { key: string; value: string };
@@ -261,3 +262,15 @@ type EventHeadTable = { name: string; last_id: number };
 
 /** Events `first_id` to `last_id`, all of one org and one commit, as a JSON array. */
 type EventsTable = { last_id: number; first_id: number; org: string; at: number; body: string };
+
+/** One row: who leads, where the others reach it, and until when by the clock of the database. */
+type LeaseTable = {
+  id: number;
+  /** One more with each term: what an earlier term writes is refused. */
+  fence: number;
+  holder: string;
+  address: string;
+  /** The connection that the holder keeps open, so that its death is seen at once. */
+  session: string;
+  expires_at: number;
+};

@@ -4,13 +4,15 @@ import type { Seal } from './audit-seal.js';
 import type { Queries } from './database.js';
 import { openPostgres } from './postgres.js';
 import { openSqlite } from './sqlite.js';
-import { createWriter, type Writer } from './writer.js';
+import { createWriter, type WriteWork } from './writer.js';
 
 /** The controller's durable state. */
 export type Store = Readonly<{
   /** Sees what is committed, and only that. @throws {MusterError} storage_failed */
   read: Queries;
-  write: Writer['write'];
+  write: <T>(work: WriteWork<T>, options?: { lazy?: boolean }) => Promise<T>;
+  /** The same store for one term of a controller that leads: when another one has begun, it writes no more. */
+  inTerm: (fence: number) => Store;
   /** Calls back after each commit here that told of something, until the returned function is called. */
   onEvents: (listener: () => void) => () => void;
   close: () => Promise<void>;
@@ -23,14 +25,17 @@ export const POSTGRES_URL = /^postgres(ql)?:\/\//;
 
 /**
  * Opens or makes the store and brings it to this release's shape. `place` is a directory, for a SQLite file of its own,
- * or the URL of a PostgreSQL database. `seal` ends each transaction, and is run at once.
+ * or the URL of a PostgreSQL database. `seal` ends each transaction, and is run at once. `onDoubt` is told when a commit
+ * may or may not have happened, because the server went away with the answer.
  * @throws {MusterError} storage_failed
  */
 export async function openStore(
   place: string,
-  { clock = SYSTEM_CLOCK, seal }: { clock?: Clock; seal?: Seal | undefined } = {},
+  { clock = SYSTEM_CLOCK, seal, onDoubt }: { clock?: Clock; seal?: Seal | undefined; onDoubt?: () => void } = {},
 ): Promise<Store> {
-  const database = POSTGRES_URL.test(place) ? await openPostgres(place) : await openSqlite(join(place, DATABASE_FILE));
+  const database = POSTGRES_URL.test(place)
+    ? await openPostgres(place, onDoubt)
+    : await openSqlite(join(place, DATABASE_FILE));
   try {
     if (seal !== undefined) await database.transact(seal); // what was signed last is looked at before anything is added
   } catch (error) {
@@ -38,13 +43,14 @@ export async function openStore(
     throw error;
   }
   const listeners = new Set<() => void>();
-  const onEvents = (): void => {
+  const tellListeners = (): void => {
     for (const listener of listeners) listener();
   };
-  const writer = createWriter(database, { clock, seal, onEvents });
-  return {
+  const writer = createWriter(database, { clock, seal, onEvents: tellListeners });
+  const inTerm = (fence: number | undefined): Store => ({
     read: database.read,
-    write: writer.write,
+    write: (work, options = {}) => writer.write(work, { ...options, fence }),
+    inTerm,
     onEvents(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
@@ -53,5 +59,6 @@ export async function openStore(
       await writer.stop();
       await database.close();
     },
-  };
+  });
+  return inTerm(undefined);
 }

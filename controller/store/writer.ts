@@ -3,6 +3,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Seal } from './audit-seal.js';
 import type { Database, Tx } from './database.js';
 import { appendEvents, type NewEvent } from './events.js';
+import { readFence } from './fence.js';
 
 /**
  * One unit of a group commit. It awaits queries of `tx` and nothing else, changes nothing but the database, and may
@@ -12,15 +13,19 @@ export type WriteWork<T> = (tx: Tx) => Promise<T>;
 
 export type Writer = Readonly<{
   /**
-   * Resolves after the commit that holds it is on disk. `lazy` waits up to 50 ms for a batch to join.
-   * @throws {MusterError} overloaded, storage_failed; and whatever the work throws
+   * Resolves after the commit that holds it is on disk. `lazy` waits up to 50 ms for a batch to join. With a `fence` it
+   * is done only while that is the number of the lease.
+   * @throws {MusterError} overloaded, storage_failed, unavailable (stopping, another fence); and whatever the work throws
    */
-  write: <T>(work: WriteWork<T>, options?: { lazy?: boolean }) => Promise<T>;
+  write: <T>(work: WriteWork<T>, options?: WriteOptions) => Promise<T>;
   /** Commits what is queued; later writes are refused. */
   stop: () => Promise<void>;
 }>;
 
+type WriteOptions = Readonly<{ lazy?: boolean; fence?: number | undefined }>;
+
 type Queued = Readonly<{
+  fence: number | undefined;
   run: (tx: Tx) => Promise<void>;
   /** Tells the caller of the outcome, once it is on disk. */
   settle: () => void;
@@ -75,6 +80,7 @@ export function createWriter(
     try {
       await transact(async (queries) => {
         const tx: Tx = Object.assign(queries, { tell: (event: NewEvent) => void told.push(event) });
+        await refuseFormerTerms(tx, batch);
         for (const { run } of batch) await run(tx);
         await appendEvents(tx, told, clock.nowMs());
         await seal?.(tx);
@@ -88,7 +94,7 @@ export function createWriter(
   }
 
   return {
-    write<T>(work: WriteWork<T>, { lazy = false } = {}): Promise<T> {
+    write<T>(work: WriteWork<T>, { lazy = false, fence }: WriteOptions = {}): Promise<T> {
       if (stopped) return Promise.reject(new MusterError('unavailable', 'The controller is stopping'));
       if (queue.length >= MAX_QUEUED) {
         return Promise.reject(new MusterError('overloaded', 'Too many writes wait for the disk'));
@@ -96,6 +102,7 @@ export function createWriter(
       return new Promise<T>((resolve, reject) => {
         let value: { of: T } | undefined;
         queue.push({
+          fence,
           run: async (tx) => {
             value = { of: await work(tx) };
           },
@@ -116,4 +123,12 @@ export function createWriter(
       }
     },
   };
+}
+
+/** What a term of a controller wants to write that is not the newest one. @throws {MusterError} unavailable */
+async function refuseFormerTerms(tx: Tx, batch: readonly Queued[]): Promise<void> {
+  const fences = new Set(batch.flatMap(({ fence }) => fence ?? []));
+  if (fences.size === 0) return;
+  fences.delete(await readFence(tx));
+  if (fences.size > 0) throw new MusterError('unavailable', 'Another controller leads by now');
 }

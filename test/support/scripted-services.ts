@@ -149,6 +149,7 @@ export function createScriptedServices({
       list: async () => EMPTY_PAGE,
       verify: async () => Promise.reject(new MusterError('conflict', 'Somebody is verifying already')),
     },
+    ready: 'ok',
     notReady: notReady ?? (() => undefined),
     metrics: async () => ({ body: 'muster_controller_nodes 0\n', contentType: 'text/plain; version=0.0.4' }),
   };

@@ -28,7 +28,7 @@ export function processRoutes(app: App, { services }: RouteDeps): void {
       return reply
         .code(reason === undefined ? 200 : 503)
         .type('text/plain; charset=utf-8')
-        .send(`${reason ?? 'ok'}\n`);
+        .send(`${reason ?? services.ready}\n`);
     },
   });
 

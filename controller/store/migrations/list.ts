@@ -11,6 +11,7 @@ import { POLICIES } from './0007-policies.js';
 import { EVENTS } from './0008-events.js';
 import { BATCHES } from './0009-batches.js';
 import { RESULT_GROUPS } from './0009-result-groups.js';
+import { LEASE } from './0010-lease.js';
 import { NODE_KEYS } from './0011-node-keys.js';
 import { POLLING } from './0013-polling.js';
 
@@ -26,6 +27,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0008-events': EVENTS,
   '0009-batches': BATCHES,
   '0009-result-groups': RESULT_GROUPS,
+  '0010-lease': LEASE,
   '0011-node-keys': NODE_KEYS,
   '0013-polling': POLLING,
 };
