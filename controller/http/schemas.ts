@@ -244,6 +244,10 @@ export const InvocationView = z.object({
   approved_at: Time.nullable(),
   expires_at: Time,
   completed_at: Time.nullable(),
+  duration_ms: z
+    .int()
+    .nullable()
+    .describe('From the approval to the end; null before, and for what never was approved'),
   digest: Sha256Hex.describe('Of what is asked: action, target, parameters, time-out'),
   counts: Counts,
   error: z.string().nullable(),

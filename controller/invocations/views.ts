@@ -31,6 +31,7 @@ export function toInvocationView(row: InvocationRow, counts: InvocationCounts): 
     approved_at: timeOrNull(row.approved_at),
     expires_at: toTime(row.expires_at),
     completed_at: timeOrNull(row.completed_at),
+    duration_ms: durationOf(row),
     digest: row.digest,
     counts,
     error: row.error,
@@ -38,6 +39,11 @@ export function toInvocationView(row: InvocationRow, counts: InvocationCounts): 
     cancel_requested_by: row.cancel_requested_by,
     batch: toBatchView(row),
   };
+}
+
+/** Never below zero, although a clock may have been set meanwhile. */
+function durationOf({ approved_at, completed_at }: InvocationRow): number | null {
+  return approved_at === null || completed_at === null ? null : Math.max(0, completed_at - approved_at);
 }
 
 function toBatchView({ batch, batches_begun, batch_stopped_at, total }: InvocationRow): InvocationView['batch'] {

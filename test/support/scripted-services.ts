@@ -187,6 +187,7 @@ export function exampleInvocation(index: number, ask: CreateInvocation, createdB
     approved_at: null,
     expires_at: '2026-01-02T00:00:00.000Z',
     completed_at: null,
+    duration_ms: null,
     digest: '0'.repeat(64),
     counts: Counts.parse({ ...none, accepted: 1, total: 1 }),
     error: null,
