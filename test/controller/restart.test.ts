@@ -3,22 +3,16 @@ import { test } from 'node:test';
 import { firstBrokenAuditRow } from '../../controller/store/audit.js';
 import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { invoke } from '../support/asks.js';
-import { startTestCore } from '../support/core.js';
-import { startScriptedAgent } from '../support/scripted-agent.js';
+import { startCoreWithNode } from '../support/core-with-node.js';
 import { createTestClock } from '../support/test-clock.js';
 import { until } from '../support/until.js';
 
 test('open work survives a restart of the controller, in whatever state it was (promises 1, 3 and 5)', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const accepted = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const running = await agent.nextOffer();
+  const { muster, services, agent, offer, goOffline } = await startCoreWithNode(t);
+  const { id: accepted, offered: running } = await offer();
   await agent.ack(running);
-  const sent = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const unanswered = await agent.nextOffer();
-  await agent.goOffline();
-  await until(async () => (await services.nodes.get('default', 'pump-1'))?.state === 'offline', { what: 'offline' });
+  const { id: sent, offered: unanswered } = await offer();
+  await goOffline();
   const queued = await invoke(services.invocations, { nodes: ['pump-1'] });
 
   await muster.stop();
@@ -39,11 +33,8 @@ test('open work survives a restart of the controller, in whatever state it was (
 });
 
 test('the controller that comes back asks nodes with open work to say hello', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  await invoke(services.invocations, { nodes: ['pump-1'] });
-  await agent.nextOffer();
+  const { muster, agent, offer } = await startCoreWithNode(t);
+  await offer();
   const announces = (): number => agent.controls.filter(({ kind }) => kind === 'announce').length;
   const before = announces();
 
@@ -56,9 +47,7 @@ test('the controller that comes back asks nodes with open work to say hello', as
 test('a node with open work that does not answer is asked again: the broker may have lost the ask', async (t) => {
   let aheadMs = 0;
   const clock: Clock = { nowMs: SYSTEM_CLOCK.nowMs, monotonicMs: () => SYSTEM_CLOCK.monotonicMs() + aheadMs };
-  const muster = await startTestCore(t, { clock });
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { muster, agent } = await startCoreWithNode(t, { clock });
   const announces = (): number => agent.controls.filter(({ kind }) => kind === 'announce').length;
   await muster.stop();
   await muster.start();
@@ -76,11 +65,8 @@ test('a node with open work that does not answer is asked again: the broker may 
 });
 
 test('S-M-10: a result that came while the controller was away is stored when its node sends it again', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const offered = await agent.nextOffer();
+  const { muster, agent, offer } = await startCoreWithNode(t);
+  const { id, offered } = await offer();
   await agent.ack(offered);
 
   await muster.stop();
@@ -97,9 +83,7 @@ test('S-M-10: a result that came while the controller was away is stored when it
 
 test('what expired while the controller was away is ended when it comes back', async (t) => {
   const clock = createTestClock();
-  const muster = await startTestCore(t, { clock });
-  const { services } = muster.core;
-  await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { muster, services } = await startCoreWithNode(t, { clock });
   const id = await invoke(services.invocations, { nodes: ['pump-1'] }, { expires_in: '1m' });
 
   await muster.stop();
@@ -110,10 +94,8 @@ test('what expired while the controller was away is ended when it comes back', a
 });
 
 test('nodes, their groups, actions and hook pins are known again after a restart', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
   const script = { groups: ['pumps'], labels: { site: 'north' }, hooks: [] };
-  await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1', script });
+  const { muster, services } = await startCoreWithNode(t, { script });
   const before = await services.nodes.get('default', 'pump-1');
 
   await muster.stop();

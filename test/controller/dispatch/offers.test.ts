@@ -4,34 +4,26 @@ import { test } from 'node:test';
 import type { Services } from '../../../controller/services.js';
 import { type Clock, SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { invoke } from '../../support/asks.js';
-import { startTestCore } from '../../support/core.js';
-import { type ScriptedAgent, startScriptedAgent } from '../../support/scripted-agent.js';
+import { startCoreWithNode } from '../../support/core-with-node.js';
+import type { ScriptedAgent } from '../../support/scripted-agent.js';
 import { createTestClock } from '../../support/test-clock.js';
 import { until } from '../../support/until.js';
 
 test('what nobody acks is offered again, the same octets (promise 3)', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { agent, offer } = await startCoreWithNode(t);
 
-  await invoke(services.invocations, { nodes: ['pump-1'] });
-  const first = await agent.nextOffer();
+  const { offered: first } = await offer();
   const second = await agent.nextOffer();
 
   assert.deepEqual(second, first);
 });
 
 test('an acked execution is offered no more, and a hello brings it as wanted', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const offered = await agent.nextOffer();
+  const { services, agent, offer, becomes } = await startCoreWithNode(t);
+  const { id, offered } = await offer();
 
   await agent.ack(offered);
-  await until(async () => (await services.invocations.get('default', id))?.status === 'executing', {
-    what: 'executing',
-  });
+  await becomes(id, 'executing');
   const before = agent.offers.length;
   await agent.hello();
 
@@ -42,9 +34,7 @@ test('an acked execution is offered no more, and a hello brings it as wanted', a
 });
 
 test('a node that was away gets its requests at its hello, oldest first, at most ten un-acked at a time', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { services, agent } = await startCoreWithNode(t);
   await goAway(services, agent);
   for (let count = 0; count < 15; count += 1) {
     await invoke(services.invocations, { nodes: ['pump-1'] }, { reason: `${count}` });
@@ -70,9 +60,7 @@ test('a node that was away gets its requests at its hello, oldest first, at most
 
 test('S-M-4: a request for a node that is away is issued when the node is back', async (t) => {
   const clock = createTestClock();
-  const muster = await startTestCore(t, { clock });
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { services, agent } = await startCoreWithNode(t, { clock });
   await goAway(services, agent);
   const id = await invoke(services.invocations, { nodes: ['pump-1'] });
   const asked = await services.invocations.get('default', id);
@@ -87,14 +75,10 @@ test('S-M-4: a request for a node that is away is issued when the node is back',
 });
 
 test('a passing rejection is offered again when a result frees a slot, and says why it waits', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const running = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const first = await agent.nextOffer();
+  const { services, agent, offer, whenDone } = await startCoreWithNode(t);
+  const { id: running, offered: first } = await offer();
   await agent.ack(first);
-  const waiting = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const second = await agent.nextOffer();
+  const { id: waiting, offered: second } = await offer();
 
   await agent.ack(second, 'max_concurrent_reached');
   await until(
@@ -109,21 +93,17 @@ test('a passing rejection is offered again when a result frees a slot, and says 
 
   assert.deepEqual(again, second);
   for (const id of [running, waiting]) {
-    const done = await services.invocations.whenDone('default', id, { ms: 5_000 });
+    const done = await whenDone(id);
     assert.equal(done?.status, 'completed');
   }
   assert.equal((await services.invocations.execution('default', waiting, 'pump-1'))?.reason, null);
 });
 
 test('what one action of a node is too busy for lets other work of the node pass, until something has ended', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  await invoke(services.invocations, { nodes: ['pump-1'] });
-  const running = await agent.nextOffer();
+  const { services, agent, offer } = await startCoreWithNode(t);
+  const { offered: running } = await offer();
   await agent.ack(running);
-  const waiting = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const refused = await agent.nextOffer();
+  const { id: waiting, offered: refused } = await offer();
   await agent.ack(refused, 'max_concurrent_reached');
   await until(
     async () =>
@@ -142,13 +122,11 @@ test('what one action of a node is too busy for lets other work of the node pass
 });
 
 test('any other rejection ends the execution with its reason', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { services, agent, whenDone } = await startCoreWithNode(t);
   const id = await invoke(services.invocations, { nodes: ['pump-1'] });
 
   await agent.ack(await agent.nextOffer(), 'actions_disabled');
-  const done = await services.invocations.whenDone('default', id, { ms: 5_000 });
+  const done = await whenDone(id);
 
   assert.equal(done?.status, 'failed');
   assert.equal(done.error, 'of 1: 1 rejected');
@@ -156,9 +134,7 @@ test('any other rejection ends the execution with its reason', async (t) => {
 });
 
 test('S-M-1: an ack duplicate_execution_id tells that the request had been accepted', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { services, agent } = await startCoreWithNode(t);
   const id = await invoke(services.invocations, { nodes: ['pump-1'] });
 
   await agent.ack(await agent.nextOffer(), 'duplicate_execution_id');
@@ -170,60 +146,43 @@ test('S-M-1: an ack duplicate_execution_id tells that the request had been accep
 
 test('S-M-4: what was not accepted in time expires, and a signed result still wins', async (t) => {
   const clock = createTestClock();
-  const muster = await startTestCore(t, { clock });
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] }, { expires_in: '1m' });
-  const offered = await agent.nextOffer();
+  const { agent, offer, becomes, whenDone } = await startCoreWithNode(t, { clock });
+  const { id, offered } = await offer({ expires_in: '1m' });
 
   clock.advance(62_000);
-  assert.equal((await services.invocations.whenDone('default', id, { ms: 5_000 }))?.status, 'expired');
+  assert.equal((await whenDone(id))?.status, 'expired');
   await agent.result(offered);
 
-  await until(async () => (await services.invocations.get('default', id))?.status === 'completed', {
-    what: 'completed',
-  });
+  await becomes(id, 'completed');
 });
 
 test('a signed acceptance that came after the expiry opens the execution again', async (t) => {
   const clock = createTestClock();
-  const muster = await startTestCore(t, { clock });
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] }, { expires_in: '1m' });
-  const offered = await agent.nextOffer();
+  const { agent, offer, becomes, whenDone } = await startCoreWithNode(t, { clock });
+  const { id, offered } = await offer({ expires_in: '1m' });
   clock.advance(62_000);
-  await services.invocations.whenDone('default', id, { ms: 5_000 });
+  await whenDone(id);
 
   await agent.ack(offered);
 
-  await until(async () => (await services.invocations.get('default', id))?.status === 'executing', {
-    what: 'executing',
-  });
+  await becomes(id, 'executing');
 });
 
 test('S-M-8: an accepted execution whose result never comes ends as agent_lost, and a late result replaces that', async (t) => {
   let aheadMs = 0;
   const clock: Clock = { nowMs: SYSTEM_CLOCK.nowMs, monotonicMs: () => SYSTEM_CLOCK.monotonicMs() + aheadMs };
-  const muster = await startTestCore(t, { clock });
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] }, { timeout: '10s' });
-  const offered = await agent.nextOffer();
+  const { services, agent, offer, becomes, whenDone } = await startCoreWithNode(t, { clock });
+  const { id, offered } = await offer({ timeout: '10s' });
   await agent.ack(offered);
-  await until(async () => (await services.invocations.get('default', id))?.status === 'executing', {
-    what: 'executing',
-  });
+  await becomes(id, 'executing');
 
   aheadMs = 71_000;
-  assert.equal((await services.invocations.whenDone('default', id, { ms: 5_000 }))?.status, 'failed');
+  assert.equal((await whenDone(id))?.status, 'failed');
   const lost = await services.invocations.execution('default', id, 'pump-1');
   assert.deepEqual([lost?.status, lost?.error_code, lost?.provisional], ['error', 'agent_lost', true]);
   await agent.result(offered);
 
-  await until(async () => (await services.invocations.get('default', id))?.status === 'completed', {
-    what: 'completed',
-  });
+  await becomes(id, 'completed');
   const done = await services.invocations.execution('default', id, 'pump-1');
   assert.deepEqual([done?.status, done?.error_code, done?.provisional], ['success', null, false]);
 });
@@ -234,11 +193,8 @@ test('a node that leaves offers unanswered for 30 s is marked unreachable, until
     nowMs: () => SYSTEM_CLOCK.nowMs() + aheadMs,
     monotonicMs: () => SYSTEM_CLOCK.monotonicMs() + aheadMs,
   };
-  const muster = await startTestCore(t, { clock });
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const offered = await agent.nextOffer();
+  const { services, agent, offer } = await startCoreWithNode(t, { clock });
+  const { id, offered } = await offer();
   const isUnreachable = async () => (await services.invocations.execution('default', id, 'pump-1'))?.unreachable;
   assert.equal(await isUnreachable(), false);
 

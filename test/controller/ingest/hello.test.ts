@@ -7,6 +7,7 @@ import { Hello } from '../../../protocol/messages/hello.js';
 import { toTime } from '../../../runtime/clock.js';
 import { invoke } from '../../support/asks.js';
 import { startTestCore } from '../../support/core.js';
+import { startCoreWithNode } from '../../support/core-with-node.js';
 import { type ScriptedAgent, startScriptedAgent } from '../../support/scripted-agent.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { createTestClock } from '../../support/test-clock.js';
@@ -19,10 +20,8 @@ const DAY_MS = 24 * 3600 * 1000;
 
 test('a welcome answers the nonce, says who the node is, and counts up', async (t) => {
   const clock = createTestClock();
-  const muster = await startTestCore(t, { clock });
-  const { services } = muster.core;
   const script = { groups: ['pumps'], labels: { site: 'north' } };
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1', script });
+  const { services, agent } = await startCoreWithNode(t, { clock, script });
 
   await agent.hello({ nonce: 'b3BlbnNlc2FtZTEyMzQ1Ng', journal_seq: 7 });
 
@@ -41,9 +40,7 @@ test('a welcome answers the nonce, says who the node is, and counts up', async (
 });
 
 test('the number of the welcome goes on counting after a restart of the controller', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { muster, agent } = await startCoreWithNode(t);
   const before = welcomesOf(agent).at(-1)?.welcome_seq ?? 0;
 
   await muster.stop();
@@ -55,9 +52,7 @@ test('the number of the welcome goes on counting after a restart of the controll
 
 test('a welcome brings a new password when half of its life is over', async (t) => {
   const clock = createTestClock();
-  const muster = await startTestCore(t, { clock });
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { muster, agent } = await startCoreWithNode(t, { clock });
 
   clock.advance(4 * DAY_MS);
   await agent.hello();
@@ -78,9 +73,7 @@ test('a node with an older key list gets the newest', async (t) => {
   const directory = temporaryDirectory(t);
   ensureKeys(directory, 'default', clock);
   clock.advance(16 * DAY_MS);
-  const muster = await startTestCore(t, { clock, directory });
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { muster, agent } = await startCoreWithNode(t, { clock, directory });
 
   await agent.hello({ keys_version: 2 });
 
@@ -93,9 +86,7 @@ test('a node with an older key list gets the newest', async (t) => {
 });
 
 test('a hello from an earlier process or connection, or one that comes twice, gets no welcome', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { services, agent } = await startCoreWithNode(t);
   const newer = randomUUID();
   await agent.hello({ process_id: newer, connection: 5, nonce: 'd2VsY29tZS1tZS1vbmNl' });
   const count = welcomesOf(agent).length;
@@ -112,13 +103,10 @@ test('a hello from an earlier process or connection, or one that comes twice, ge
 });
 
 test('a hello of the same connection that names no journal any more was kept and sent again, and ends nothing', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { services, agent, offer } = await startCoreWithNode(t);
   const journal_epoch = toTime(Date.now());
   await agent.hello({ connection: 5, journal_epoch });
-  const asked = await invoke(services.invocations, { nodes: ['pump-1'] });
-  await agent.nextOffer();
+  const { id: asked } = await offer();
 
   await sayHello(agent, { nonce: 'b2xkZXItY29ubmVjdGlvbg', connection: 5, journal_epoch: null });
   await agent.hello({ connection: 6, journal_epoch });
@@ -148,45 +136,35 @@ test('more than a thousand hellos at once do not stop the link', async (t) => {
 });
 
 test('what the node says it holds stops the offers, and what is stored is receipted', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const running = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const first = await agent.nextOffer();
-  const ended = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const second = await agent.nextOffer();
+  const { agent, offer, becomes, whenDone } = await startCoreWithNode(t);
+  const { id: running, offered: first } = await offer();
+  const { id: ended, offered: second } = await offer();
   await agent.result(second);
-  await services.invocations.whenDone('default', ended, { ms: 5_000 });
+  await whenDone(ended);
   await until(() => agent.receipted().length === 1, { what: 'the first receipt' });
 
   const { execution_id: done } = second.request;
   await agent.hello({ running: [first.request.execution_id], unreceipted: [done], unreceipted_count: 1 });
 
   await until(() => agent.receipted().length === 2, { what: 'the second receipt' });
-  await until(async () => (await services.invocations.get('default', running))?.status === 'executing', {
-    what: 'executing',
-  });
+  await becomes(running, 'executing');
 });
 
 test('a node that lost its journal ends what it was offered as journal_lost, and is offered the rest anew', async (t) => {
   const clock = createTestClock();
-  const muster = await startTestCore(t, { clock });
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { muster, services, agent, offer, whenDone, goOffline } = await startCoreWithNode(t, { clock });
   await agent.hello();
   const accepted = await invoke(services.invocations, { nodes: ['pump-1'] });
   await agent.ack(await agent.nextOffer());
-  const offered = await invoke(services.invocations, { nodes: ['pump-1'] });
-  await agent.nextOffer();
-  await agent.goOffline();
-  await until(async () => (await services.nodes.get('default', 'pump-1'))?.state === 'offline', { what: 'offline' });
+  const { id: offered } = await offer();
+  await goOffline();
   const waiting = await invoke(services.invocations, { nodes: ['pump-1'] });
 
   clock.advance(1_000);
   await agent.hello({ process_id: randomUUID(), journal_epoch: null });
 
   for (const id of [accepted, offered]) {
-    const done = await services.invocations.whenDone('default', id, { ms: 5_000 });
+    const done = await whenDone(id);
     assert.equal(done?.status, 'failed');
     const execution = await services.invocations.execution('default', id, 'pump-1');
     assert.deepEqual([execution?.error_code, execution?.launched], ['journal_lost', 'unknown']);
@@ -199,41 +177,31 @@ test('a node that lost its journal ends what it was offered as journal_lost, and
 });
 
 test('a journal that is lost before its epoch was ever named is noticed too (promise 4)', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { services, agent, whenDone } = await startCoreWithNode(t);
   const id = await invoke(services.invocations, { nodes: ['pump-1'] });
   await agent.ack(await agent.nextOffer());
 
   await agent.hello({ process_id: randomUUID(), journal_epoch: null });
 
-  const done = await services.invocations.whenDone('default', id, { ms: 5_000 });
+  const done = await whenDone(id);
   assert.equal(done?.status, 'failed');
 });
 
 test('a node that says hello again before its first welcome came has lost nothing', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
-  await agent.nextOffer();
+  const { agent, offer, whenDone } = await startCoreWithNode(t);
+  const { id } = await offer();
 
   await agent.hello({ journal_epoch: null });
   await agent.result(await agent.nextOffer());
 
-  assert.equal((await services.invocations.whenDone('default', id, { ms: 5_000 }))?.status, 'completed');
+  assert.equal((await whenDone(id))?.status, 'completed');
 });
 
 test('what the journal of the node does not know, whatever an ack said, is offered again', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const offered = await agent.nextOffer();
+  const { agent, offer, becomes, whenDone } = await startCoreWithNode(t);
+  const { id, offered } = await offer();
   await agent.ack(offered);
-  await until(async () => (await services.invocations.get('default', id))?.status === 'executing', {
-    what: 'executing',
-  });
+  await becomes(id, 'executing');
 
   await agent.hello();
   await agent.answerWelcome({ unknown_executions: [offered.request.execution_id] });
@@ -241,13 +209,11 @@ test('what the journal of the node does not know, whatever an ack said, is offer
 
   assert.equal(again.sha256, offered.sha256);
   await agent.result(again);
-  assert.equal((await services.invocations.whenDone('default', id, { ms: 5_000 }))?.status, 'completed');
+  assert.equal((await whenDone(id))?.status, 'completed');
 });
 
 test('capabilities count only once a hello names them', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const { services, agent } = await startCoreWithNode(t);
   const announces = (): number => agent.controls.filter(({ kind }) => kind === 'announce').length;
   const before = announces();
 

@@ -5,16 +5,12 @@ import { MAX_CHUNK_BYTES } from '../../../protocol/messages/output.js';
 import { OUTPUT_LOST } from '../../../protocol/messages/reply.js';
 import { type Clock, SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { invoke } from '../../support/asks.js';
-import { startTestCore } from '../../support/core.js';
-import { startScriptedAgent } from '../../support/scripted-agent.js';
+import { startCoreWithNode } from '../../support/core-with-node.js';
 import { until } from '../../support/until.js';
 
 test('a result that comes again is receipted again and changes nothing (promise 10)', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const offered = await agent.nextOffer();
+  const { services, agent, offer } = await startCoreWithNode(t);
+  const { id, offered } = await offer();
   const result = agent.resultOf(offered);
 
   await agent.say('result', 'muster-result', result);
@@ -27,14 +23,11 @@ test('a result that comes again is receipted again and changes nothing (promise 
 });
 
 test('a different result for the same execution is dropped, counted and audited', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const offered = await agent.nextOffer();
+  const { muster, services, agent, offer, whenDone } = await startCoreWithNode(t);
+  const { id, offered } = await offer();
 
   await agent.result(offered);
-  await services.invocations.whenDone('default', id, { ms: 5_000 });
+  await whenDone(id);
   await agent.result(offered, { status: 'failed', exit_code: 3 });
 
   await until(
@@ -52,27 +45,21 @@ test('a different result for the same execution is dropped, counted and audited'
 });
 
 test('two different results in one batch: the first stays', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const offered = await agent.nextOffer();
+  const { services, agent, offer, whenDone } = await startCoreWithNode(t);
+  const { id, offered } = await offer();
 
   await Promise.all([agent.result(offered), agent.result(offered, { status: 'failed', exit_code: 3 })]);
-  await services.invocations.whenDone('default', id, { ms: 5_000 });
+  await whenDone(id);
 
   assert.equal((await services.invocations.execution('default', id, 'pump-1'))?.status, 'success');
 });
 
 test('an acceptance that comes after the result never moves the execution back', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const offered = await agent.nextOffer();
+  const { services, agent, offer, whenDone } = await startCoreWithNode(t);
+  const { id, offered } = await offer();
 
   await agent.result(offered);
-  await services.invocations.whenDone('default', id, { ms: 5_000 });
+  await whenDone(id);
   await agent.ack(offered);
   await agent.ack(offered, 'actions_disabled');
   await agent.hello();
@@ -89,14 +76,12 @@ for (const [status, invocationStatus] of [
   ['success', 'completed'],
 ] as const) {
   test(`an execution that ends as ${status} ends its invocation as ${invocationStatus} (P-35)`, async (t) => {
-    const muster = await startTestCore(t);
-    const { services } = muster.core;
-    const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+    const { services, agent, whenDone } = await startCoreWithNode(t);
     const id = await invoke(services.invocations, { nodes: ['pump-1'] });
 
     const fault = status === 'error' ? { error_code: 'start_failed', error: 'no such file' } : {};
     await agent.result(await agent.nextOffer(), { status, ...fault });
-    const done = await services.invocations.whenDone('default', id, { ms: 5_000 });
+    const done = await whenDone(id);
 
     assert.equal(done?.status, invocationStatus);
     const execution = await services.invocations.execution('default', id, 'pump-1');
@@ -107,11 +92,8 @@ for (const [status, invocationStatus] of [
 }
 
 test('output that does not fit the result is put together, and receipted only when all of it is here', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const offered = await agent.nextOffer();
+  const { services, agent, offer, whenDone } = await startCoreWithNode(t);
+  const { id, offered } = await offer();
   const pieces = ['a', 'b', 'c'].map((letter) => letter.repeat(MAX_CHUNK_BYTES));
   const piece = (seq: number) => ({
     ...{ v: 1, execution_id: offered.request.execution_id, node: 'pump-1', org: 'default', seq, stream: 'stdout' },
@@ -121,7 +103,7 @@ test('output that does not fit the result is put together, and receipted only wh
   await agent.say('output', 'muster-output', piece(0));
   const whole = { stdout_bytes: 3 * MAX_CHUNK_BYTES, stdout_sha256: sha256Hex(pieces.join('')) };
   await agent.result(offered, { chunks: 3, stdout: 'aaa…ccc', ...whole });
-  await services.invocations.whenDone('default', id, { ms: 5_000 });
+  await whenDone(id);
   await agent.say('output', 'muster-output', piece(2));
   const resend = await until(() => agent.controls.find(({ kind }) => kind === 'resend'), { what: 'a resend' });
   assert.equal(resend.kind === 'resend' ? resend.from_seq : undefined, 1);
@@ -137,13 +119,10 @@ test('output that does not fit the result is put together, and receipted only wh
 test('output that is missing of a node that is away is asked for once the node is back', async (t) => {
   let aheadMs = 0;
   const clock: Clock = { nowMs: SYSTEM_CLOCK.nowMs, monotonicMs: () => SYSTEM_CLOCK.monotonicMs() + aheadMs };
-  const muster = await startTestCore(t, { clock });
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const offered = await agent.nextOffer();
+  const { muster, services, agent, offer, whenDone } = await startCoreWithNode(t, { clock });
+  const { id, offered } = await offer();
   await agent.result(offered, { chunks: 1, stdout_bytes: MAX_CHUNK_BYTES });
-  await services.invocations.whenDone('default', id, { ms: 5_000 });
+  await whenDone(id);
   await agent.goOffline();
   const state = async () => (await services.nodes.get('default', 'pump-1'))?.state;
   await until(async () => (await state()) === 'offline', { what: 'offline' });
@@ -159,13 +138,10 @@ test('output that is missing of a node that is away is asked for once the node i
 });
 
 test('output that its node has lost is not asked for again: the result is receipted, the output incomplete', async (t) => {
-  const muster = await startTestCore(t);
-  const { services } = muster.core;
-  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
-  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
-  const offered = await agent.nextOffer();
+  const { services, agent, offer, whenDone } = await startCoreWithNode(t);
+  const { id, offered } = await offer();
   await agent.result(offered, { chunks: 1, stdout: 'aaa…', stdout_bytes: MAX_CHUNK_BYTES });
-  await services.invocations.whenDone('default', id, { ms: 5_000 });
+  await whenDone(id);
   const isAsk = ({ control }: { control: { kind: string } }): boolean => control.kind === 'resend';
   const ask = await until(() => agent.sent.find(isAsk), { what: 'a resend' });
   assert.deepEqual(agent.receipted(), []);
