@@ -49,6 +49,8 @@ export async function startController(options: StartOptions): Promise<RunningCon
 async function start({ config, log, clock }: StartOptions, closers: Closers): Promise<Omit<RunningController, 'stop'>> {
   const { org, store_url: storeUrl } = config;
   const brokerCa = readCa(config.broker_ca_file);
+  // Before anything is made: a first start that fails later would not show the owner's token again.
+  const policy = config.policy_file === undefined ? undefined : readPolicyFile(config.policy_file);
   const dataDir = await claimDataDir(config.data_dir);
   closers.add(dataDir.release);
   const keyring =
@@ -64,9 +66,7 @@ async function start({ config, log, clock }: StartOptions, closers: Closers): Pr
   });
   closers.add(store.close);
   const ownerToken = await ensureOwnerToken(store, org, clock.nowMs());
-  if (config.policy_file !== undefined) {
-    await installPolicy(store, { org, policy: readPolicyFile(config.policy_file), nowMs: clock.nowMs() });
-  }
+  if (policy !== undefined) await installPolicy(store, { org, policy, nowMs: clock.nowMs() });
   const clientId = `ctl-${await ensureInstance(store, config.instance)}`;
 
   const front = await startFront(config, log.child({ component: 'http' }));

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DurationText, parseDuration } from '../../protocol/durations.js';
+import { parseDuration } from '../../protocol/durations.js';
 import { Risk } from '../../protocol/messages/capabilities.js';
 import { Labels } from '../../protocol/selectors.js';
 import { UserId } from '../http/people-schemas.js';
@@ -98,7 +98,10 @@ export const PolicyDocument = z.strictObject({
   risks: z.array(RiskRule).max(MAX_RULES).default([]).describe('What actions may do, before the shipped rules'),
   access: z.array(AccessRule).max(MAX_RULES).default([]).describe('Who may ask and who may approve'),
   protected: z.array(ProtectionRule).max(MAX_RULES).default([]).describe('Nodes that need a reason'),
-  approval_time: DurationText.refine((text) => isWithin(text), 'must be from 10s to 168h')
+  approval_time: z
+    .string()
+    .max(64)
+    .refine(isApprovalTime, 'must be a duration from 10s to 168h')
     .default('5m')
     .describe('How long an ask waits for a person, 10s to 168h'),
   distinct_approver: z.boolean().default(false).describe('True: nobody approves what they asked for'),
@@ -113,7 +116,7 @@ function namesSomebody({ role, users }: { role?: string | undefined; users?: rea
   return role !== undefined || users !== undefined;
 }
 
-function isWithin(text: string): boolean {
+function isApprovalTime(text: string): boolean {
   const ms = parseDuration(text) ?? 0;
   return ms >= MIN_APPROVAL_MS && ms <= MAX_APPROVAL_MS;
 }

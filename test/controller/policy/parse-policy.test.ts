@@ -61,7 +61,7 @@ limits: {asks_per_minute: 0}
     'access.1.approve.role:',
     'access.2.ask.users.0: is a name that the controller uses for itself',
     'protected.0.labels: must name a label',
-    'approval_time: must be from 10s to 168h',
+    'approval_time: must be a duration from 10s to 168h',
     'limits.asks_per_minute:',
   ]) {
     assert.ok(
