@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-
-import type { Services } from '../../../controller/services.js';
 import { type Clock, SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { invoke } from '../../support/asks.js';
 import { startCoreWithNode } from '../../support/core-with-node.js';
-import type { ScriptedAgent } from '../../support/scripted-agent.js';
 import { createTestClock } from '../../support/test-clock.js';
 import { until } from '../../support/until.js';
 
@@ -34,8 +31,8 @@ test('an acked execution is offered no more, and a hello brings it as wanted', a
 });
 
 test('a node that was away gets its requests at its hello, oldest first, at most ten un-acked at a time', async (t) => {
-  const { services, agent } = await startCoreWithNode(t);
-  await goAway(services, agent);
+  const { services, agent, goOffline } = await startCoreWithNode(t);
+  await goOffline();
   for (let count = 0; count < 15; count += 1) {
     await invoke(services.invocations, { nodes: ['pump-1'] }, { reason: `${count}` });
   }
@@ -60,8 +57,8 @@ test('a node that was away gets its requests at its hello, oldest first, at most
 
 test('S-M-4: a request for a node that is away is issued when the node is back', async (t) => {
   const clock = createTestClock();
-  const { services, agent } = await startCoreWithNode(t, { clock });
-  await goAway(services, agent);
+  const { services, agent, goOffline } = await startCoreWithNode(t, { clock });
+  await goOffline();
   const id = await invoke(services.invocations, { nodes: ['pump-1'] });
   const asked = await services.invocations.get('default', id);
   assert.equal((await services.invocations.execution('default', id, 'pump-1'))?.request_sha256, null);
@@ -204,8 +201,3 @@ test('a node that leaves offers unanswered for 30 s is marked unreachable, until
 
   await until(async () => !(await isUnreachable()), { what: 'reachable' });
 });
-
-async function goAway(services: Services, agent: ScriptedAgent): Promise<void> {
-  await agent.goOffline();
-  await until(async () => (await services.nodes.get('default', agent.node))?.state === 'offline', { what: 'offline' });
-}

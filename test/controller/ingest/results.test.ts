@@ -119,13 +119,11 @@ test('output that does not fit the result is put together, and receipted only wh
 test('output that is missing of a node that is away is asked for once the node is back', async (t) => {
   let aheadMs = 0;
   const clock: Clock = { nowMs: SYSTEM_CLOCK.nowMs, monotonicMs: () => SYSTEM_CLOCK.monotonicMs() + aheadMs };
-  const { muster, services, agent, offer, whenDone } = await startCoreWithNode(t, { clock });
+  const { muster, agent, offer, whenDone, goOffline } = await startCoreWithNode(t, { clock });
   const { id, offered } = await offer();
   await agent.result(offered, { chunks: 1, stdout_bytes: MAX_CHUNK_BYTES });
   await whenDone(id);
-  await agent.goOffline();
-  const state = async () => (await services.nodes.get('default', 'pump-1'))?.state;
-  await until(async () => (await state()) === 'offline', { what: 'offline' });
+  await goOffline();
 
   aheadMs = 6_000;
   muster.core.tick();
