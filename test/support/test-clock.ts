@@ -13,3 +13,15 @@ export function createTestClock(): TestClock {
     },
   };
 }
+
+/** The system's clock in a world in which time also passes when a test says so. */
+export function createPassingClock(): TestClock {
+  let passedMs = 0;
+  return {
+    nowMs: () => SYSTEM_CLOCK.nowMs() + passedMs,
+    monotonicMs: () => SYSTEM_CLOCK.monotonicMs() + passedMs,
+    advance: (ms) => {
+      passedMs += ms;
+    },
+  };
+}

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { FetchedAction } from '../../../controller/http/polling-schemas.js';
-import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { invoke } from '../../support/asks.js';
 import { OWNER } from '../../support/core.js';
 import { type PollingInstallation, startPollingInstallation } from '../../support/polling.js';
-import type { TestClock } from '../../support/test-clock.js';
+import { createPassingClock, type TestClock } from '../../support/test-clock.js';
 
 const NODE = 'kiosk-1';
 const DONE = { status: 'success', exit_code: 0, stdout: '', stderr: '' } as const;
@@ -24,18 +23,6 @@ type Setting = PollingInstallation &
     ask: () => Promise<string>;
     statusOf: (id: string) => Promise<string | undefined>;
   }>;
-
-/** The system's clock in a world in which time also passes when a test says so. */
-function createPassingClock(): TestClock {
-  let passedMs = 0;
-  return {
-    nowMs: () => SYSTEM_CLOCK.nowMs() + passedMs,
-    monotonicMs: () => SYSTEM_CLOCK.monotonicMs() + passedMs,
-    advance: (ms) => {
-      passedMs += ms;
-    },
-  };
-}
 
 async function start(t: Parameters<typeof startPollingInstallation>[0]): Promise<Setting> {
   const clock = createPassingClock();
