@@ -43,14 +43,14 @@ test('ranges, lists and titles made from a table are read', () => {
 function titleRowsOf(source: string): string[] {
   const titles = [...source.matchAll(/\btest\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g)].map(([, , title = '']) => title);
   const isFilled = titles.some((title) => /\$\{/.test(title));
-  const fillings = isFilled ? [...source.matchAll(/(?<!test\(\s*)(['"])((?:S-)?[PM]-\d+[^'"\n]*)\1/g)] : [];
-  const heads = fillings.map(([, , text = '']) => text).filter((text) => /^[SPM\d…, -]+(:|$)/.test(text));
+  const fillings = isFilled ? [...source.matchAll(/(?<!test\(\s*)(['"])((?:S-)?[PMFDA]-\d+[^'"\n]*)\1/g)] : [];
+  const heads = fillings.map(([, , text = '']) => text).filter((text) => /^[SPMFDA\d…, -]+(:|$)/.test(text));
   return [...titles, ...heads.map((text) => text.split(':', 1)[0] ?? '')].flatMap(rowsIn);
 }
 
 /** `P-3…P-5, S-P-7` → each of them. */
 function rowsIn(text: string): string[] {
-  const ranges = text.matchAll(/((?:S-)?[PM]-)(\d+)(?:…\1(\d+))?/g);
+  const ranges = text.matchAll(/(?<![A-Za-z])((?:S-)?[PMFDA]-)(\d+)(?:…\1(\d+))?/g);
   return [...ranges].flatMap(([, prefix = '', first = '', last = first]) =>
     Array.from({ length: Number(last) - Number(first) + 1 }, (_, index) => `${prefix}${Number(first) + index}`),
   );
