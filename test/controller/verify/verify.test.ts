@@ -9,6 +9,7 @@ import { sha256Hex, signEnvelope } from '../../../protocol/envelope.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { generateKeyPair } from '../../../runtime/key-file.js';
 import { invoke } from '../../support/asks.js';
+import { auditRows } from '../../support/audit-rows.js';
 import type { TestScope } from '../../support/broker.js';
 import { OWNER, startTestCore, type TestCore } from '../../support/core.js';
 import { payloadOf, startScriptedAgent } from '../../support/scripted-agent.js';
@@ -210,6 +211,7 @@ test('a controller that starts on a trail that was cut short says so in the trai
   await muster.start();
   await muster.core.services.nodes.change(OWNER, 'pump-1', { groups: ['later'] });
 
+  assert.equal((await auditRows(muster.store, 'audit_damaged')).length, 1);
   const report = await muster.core.services.audit.verify({});
   assert.equal(report.ok, false);
   assert.match(
