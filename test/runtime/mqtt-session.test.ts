@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { Socket } from 'node:net';
 import test from 'node:test';
 import { topicFilter } from '../../protocol/topics.js';
 import { createLogger } from '../../runtime/logger.js';
@@ -288,4 +290,92 @@ test('a stopped session leaves no timer behind', async (t) => {
   await session.stop();
 
   await until(() => timers() <= before, { what: 'the timers of the session are gone' });
+});
+
+/** The socket of a session that connects to this port during the test. */
+function watchSocket(t: TestScope, port: number): () => Socket {
+  let found: Socket | undefined;
+  const look = (message: unknown): void => {
+    if (typeof message !== 'object' || message === null || !('socket' in message)) return;
+    const { socket } = message;
+    if (!(socket instanceof Socket)) return;
+    socket.once('connect', () => {
+      if (socket.remotePort === port) found = socket;
+    });
+  };
+  subscribe('net.client.socket', look);
+  t.after(() => unsubscribe('net.client.socket', look));
+  return () => {
+    assert.ok(found !== undefined, 'nobody has connected');
+    return found;
+  };
+}
+
+test('packets of one turn of the event loop leave together at its end', async (t) => {
+  const broker = await startTestBroker(t);
+  const socket = watchSocket(t, broker.port);
+  const { session } = startSession(t, broker);
+  await whenConnected(session);
+
+  const waiting: number[] = [];
+  const published: Promise<void>[] = [];
+  for (const body of ['one', 'two', 'three']) {
+    published.push(session.publish('ack', NODE, body));
+    await new Promise((passed) => process.nextTick(passed));
+    waiting.push(socket().writableLength);
+  }
+  await Promise.all(published);
+
+  const [one = 0, two = 0, three = 0] = waiting;
+  assert.ok(0 < one && one < two && two < three, `bytes that wait: ${waiting.join(', ')}`);
+  assert.deepEqual([socket().writableLength, socket().writableCorked], [0, 0]);
+});
+
+test('a turn that says more than the socket takes at once is said whole and in order', async (t) => {
+  const broker = await startTestBroker(t);
+  const { session } = startSession(t, broker);
+  await whenConnected(session);
+  const controller = await connectClient(t, broker.url, broker.credential('controller', 'ctl-a'));
+  const heard: number[] = [];
+  controller.on('message', (_, payload) => heard.push(payload.readUInt32BE(0)));
+  await controller.subscribeAsync(topicFilter(scope, 'ack', NODE), { qos: 1 });
+  const numbers = Array.from({ length: 40 }, (_, number) => number);
+
+  await Promise.all(
+    numbers.map((number) => {
+      const body = Buffer.alloc(50_000);
+      body.writeUInt32BE(number);
+      return session.publish('ack', NODE, body);
+    }),
+  );
+
+  await until(() => heard.length === numbers.length, { what: 'all of them' });
+  assert.deepEqual(heard, numbers);
+});
+
+test('what waits for the end of its turn is lost with the connection, and its publisher is told', async (t) => {
+  const broker = await startTestBroker(t);
+  const { session } = startSession(t, broker);
+  await whenConnected(session);
+
+  const lost = session.publish('ack', NODE, 'lost');
+  session.reconnect();
+
+  await assertRejectsCode(lost, 'not_connected');
+  await whenConnected(session, 2);
+  await session.publish('ack', NODE, 'said');
+});
+
+test('a stop in the same turn comes after what was published', async (t) => {
+  const broker = await startTestBroker(t);
+  const controller = await connectClient(t, broker.url, broker.credential('controller', 'ctl-a'));
+  await controller.subscribeAsync(STATUS, { qos: 1 });
+  const { session } = startSession(t, broker, { will: () => ({ kind: 'status', levels: NODE, body: 'lost' }) });
+  await whenConnected(session);
+  const heard = nextMessage(controller);
+
+  const said = session.publish('status', NODE, 'stopping');
+  await Promise.all([session.stop(), said.catch(() => undefined)]);
+
+  assert.equal((await heard).text, 'stopping');
 });
