@@ -7,10 +7,13 @@ import type { AgentMetrics } from '../metrics.js';
 import { type ControlDeps, obey } from './controls.js';
 import type { Greeting } from './greeting.js';
 import { createLane } from './lane.js';
-import { openControl, openRequest, type ReceiveContext } from './receive.js';
+import { createOpening } from './opening.js';
+import { openControl, type ReceiveContext } from './receive.js';
 
 /** More requests, or more controls, than this at once are dropped; a flood of the ones leaves the others their way. */
 const MAX_UNDER_WAY = 1000;
+/** With fewer requests under way than this the main thread has time for their signatures. */
+const FEW_UNDER_WAY = 8;
 
 /** What does the work that messages ask for. */
 export type ServedParts = Pick<ControlDeps, 'executor' | 'outbox' | 'resends'>;
@@ -25,9 +28,10 @@ export type InboxOptions = Readonly<{
   log: Logger;
 }>;
 
-/** Takes what the broker brings: each message is opened, and done or refused, never held back. */
+/** Takes what the broker brings: each message is opened, and done or refused. */
 export type Inbox = Readonly<{
-  take: (message: IncomingMessage) => void;
+  /** A promise holds back what comes next, for as long as it takes to check some signatures. */
+  take: (message: IncomingMessage) => Promise<void> | undefined;
   /** Messages are dropped until then, as if they had come before the start. */
   serve: (parts: ServedParts) => void;
   /** The newest refusal; undefined before the first. */
@@ -41,18 +45,26 @@ export function createInbox({ context, greeting, controls: deps, metrics, clock,
   const refusals = createRefusals({ log, clock, count: metrics.refused, isFault });
   const requests = createLane(MAX_UNDER_WAY);
   const controls = createLane(MAX_UNDER_WAY);
+  const opening = createOpening(context);
   let parts: ServedParts | undefined;
 
-  function take(message: IncomingMessage): void {
-    if (parts === undefined) return;
+  function take(message: IncomingMessage): Promise<void> | undefined {
+    if (parts === undefined) return undefined;
     const served = parts;
     try {
       if (message.kind === 'control') void controls.take(() => takeControl(message, served));
-      else void requests.take(() => settle(served.executor.execute(openRequest(message, context))));
+      else void requests.take(() => takeRequest(message, served));
     } catch (error) {
       if (!isMusterError(error)) throw error;
       refusals.note(error, { topic: message.kind });
     }
+    return opening.room();
+  }
+
+  /** @throws {MusterError} a refusal of openRequest, unless it comes later and is noted */
+  function takeRequest(message: IncomingMessage, { executor }: ServedParts): Promise<void> {
+    const isAlone = requests.underWay < FEW_UNDER_WAY;
+    return settle(opening.take(message, { isAlone, next: executor.execute }), { about: { topic: message.kind } });
   }
 
   /** @throws {MusterError} a refusal of openControl, stale */
@@ -62,15 +74,18 @@ export function createInbox({ context, greeting, controls: deps, metrics, clock,
       throw new MusterError('stale', 'the welcome answers no open hello');
     }
     const work = obey(control, sha256, { ...deps, ...served });
-    return settle(work, control.kind === 'welcome' ? greeting.later : undefined);
+    return settle(work, control.kind === 'welcome' ? { onFailure: greeting.later } : {});
   }
 
-  async function settle(work: Promise<unknown>, onFailure?: () => void): Promise<void> {
+  async function settle(
+    work: Promise<unknown>,
+    { about = {}, onFailure }: { about?: Readonly<Record<string, unknown>>; onFailure?: () => void },
+  ): Promise<void> {
     try {
       await work;
     } catch (error) {
       if (!isMusterError(error)) throw error;
-      refusals.note(error, {});
+      refusals.note(error, about);
       onFailure?.();
     }
   }

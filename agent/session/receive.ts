@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { openEnvelope, parsePayload, sha256Hex } from '../../protocol/envelope.js';
+import {
+  type OpenedEnvelope,
+  openEnvelope,
+  openEnvelopeAside,
+  parsePayload,
+  sha256Hex,
+} from '../../protocol/envelope.js';
 import { isMusterError, MusterError } from '../../protocol/errors.js';
 import { Control } from '../../protocol/messages/control.js';
 import { Request } from '../../protocol/messages/request.js';
@@ -27,9 +33,29 @@ export type ReceiveContext = Readonly<{
  * executor's to say.
  * @throws {MusterError} a refusal of openEnvelope or parsePayload, wrong_audience
  */
-export function openRequest({ kind, levels, payload }: IncomingMessage, context: ReceiveContext): ReceivedRequest {
-  const { keys, maxPacketBytes: maxBytes, org, node } = context;
-  const { payload: octets } = openEnvelope(payload, { typ: 'muster-request', maxBytes, keyOf: keys.keyOf });
+export function openRequest(message: IncomingMessage, context: ReceiveContext): ReceivedRequest {
+  return addressedRequest(message, openEnvelope(message.payload, signedRequest(context)), context);
+}
+
+/**
+ * Like {@link openRequest}, with the signature checked on the thread pool.
+ * @throws {MusterError} as openRequest, always by its promise
+ */
+export async function openRequestAside(message: IncomingMessage, context: ReceiveContext): Promise<ReceivedRequest> {
+  return addressedRequest(message, await openEnvelopeAside(message.payload, signedRequest(context)), context);
+}
+
+function signedRequest({ keys, maxPacketBytes: maxBytes }: ReceiveContext) {
+  return { typ: 'muster-request', maxBytes, keyOf: keys.keyOf } as const;
+}
+
+/** @throws {MusterError} a refusal of parsePayload, wrong_audience */
+function addressedRequest(
+  { kind, levels }: IncomingMessage,
+  { payload: octets }: OpenedEnvelope,
+  context: ReceiveContext,
+): ReceivedRequest {
+  const { org, node } = context;
   const request = parsePayload(Request, octets);
   const { target } = request;
   if (request.org !== org) throw new MusterError('wrong_audience', `the request is for org ${request.org}`);

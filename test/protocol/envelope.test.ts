@@ -5,6 +5,7 @@ import { CompactSign, compactVerify } from 'jose';
 import {
   type EnvelopeType,
   openEnvelope,
+  openEnvelopeAside,
   openWithOwnKey,
   SIGNERS,
   sha256Hex,
@@ -13,7 +14,7 @@ import {
 } from '../../protocol/envelope.js';
 import type { ErrorCode } from '../../protocol/errors.js';
 import { generateKeyPair } from '../../runtime/key-file.js';
-import { assertThrowsCode } from '../support/assert-code.js';
+import { assertRejectsCode, assertThrowsCode } from '../support/assert-code.js';
 import { expecting, forgeJws } from '../support/jws.js';
 
 const ALICE = generateKeyPair();
@@ -38,6 +39,7 @@ test('we verify what jose signs', async () => {
 
   assert.deepEqual(openEnvelope(jws, EXPECT), { kid: ALICE.public.kid, payload: Buffer.from(BODY) });
   assert.equal(openEnvelope(Buffer.from(jws), EXPECT).payload.toString(), BODY);
+  assert.deepEqual(await openEnvelopeAside(jws, EXPECT), openEnvelope(jws, EXPECT));
 });
 
 test('any payload comes back octet for octet', () => {
@@ -106,8 +108,9 @@ const REFUSED: readonly (readonly [string, string, ErrorCode])[] = [
 ];
 
 for (const [what, jws, code] of REFUSED) {
-  test(`an envelope with ${what} is refused as ${code}`, () => {
+  test(`an envelope with ${what} is refused as ${code}`, async () => {
     assertThrowsCode(() => openEnvelope(jws, EXPECT), code);
+    await assertRejectsCode(openEnvelopeAside(jws, EXPECT), code);
   });
 }
 
