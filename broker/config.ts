@@ -32,8 +32,8 @@ export const BrokerConfig = z
     keys_file: File.default('./.muster/controller/public/keys.jws').describe(
       'Key list signed by the root key; read again within 1 s of a change',
     ),
-    revocations_file: File.default('./.muster/controller/public/revocations.jws').describe(
-      'Signed list of the nodes that were removed; read again within 1 s of a change, and none is removed without it',
+    revocations_file: File.optional().describe(
+      'Signed list of the nodes that were removed; revocations.jws beside keys_file when absent. Read again within 1 s of a change',
     ),
     max_packet_bytes: z
       .int()

@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { Aedes } from 'aedes';
 import { parseDuration } from '../protocol/durations.js';
@@ -46,7 +47,7 @@ export async function startBroker({
 }): Promise<RunningBroker> {
   const { org, root_file: rootFile, keys_file: keysFile } = config;
   const source = keys ?? startKeyListFile({ rootFile, keysFile, org, clock, log });
-  const revocations = startRevocationsFile({ file: config.revocations_file, org, keyOf: source.keyOf, log });
+  const revocations = startRevocationsFile({ file: revocationsFileOf(config), org, keyOf: source.keyOf, log });
   const clients = createClients();
   const metrics = createBrokerMetrics({ clients: () => clients.ready });
   const deny = createDenials({ log, clock, metrics });
@@ -94,6 +95,11 @@ export async function startBroker({
     await stop();
     throw error;
   }
+}
+
+/** The controller writes both files into one directory. */
+function revocationsFileOf({ revocations_file, keys_file }: BrokerConfig): string {
+  return revocations_file ?? join(dirname(keys_file), 'revocations.jws');
 }
 
 function startAedes(config: BrokerConfig, rules: ReturnType<typeof createRules>): Promise<Aedes> {

@@ -26,7 +26,6 @@ export function brokerCommand(io: Io): Command {
     inDataDir: (dataDir: string) => ({
       root_file: join(dataDir, 'controller', 'public', 'root.jwk.json'),
       keys_file: join(dataDir, 'controller', 'public', 'keys.jws'),
-      revocations_file: join(dataDir, 'controller', 'public', 'revocations.jws'),
     }),
   };
   return partCommand(part, io, async ({ broker: config }) => {

@@ -1,4 +1,3 @@
-import { dirname, join } from 'node:path';
 import { BrokerConfig } from '../../broker/config.js';
 import { startBroker } from '../../broker/start.js';
 import { ControllerConfig } from '../../controller/config.js';
@@ -52,7 +51,6 @@ export async function startTestCore(
       metrics_port: 0,
       root_file: rootFile,
       keys_file: listFile,
-      revocations_file: join(dirname(listFile), 'revocations.jws'),
     }),
     log,
     clock,

@@ -42,7 +42,7 @@ const FOREIGN: Readonly<Record<string, readonly number[]>> = {
   'GET /api/v1/verify': [404],
 };
 
-test('every route × role × org answers as its rule says, and nobody finds or changes what is another org’s', async (t) => {
+test('A-46, A-57, A-110, S-A-14: every route × role × org answers as its rule says, and nobody finds or changes what is another org’s', async (t) => {
   const site = await startSite(t);
   const routes = await listRoutes(t, site);
   assert.ok(routes.length > 50, 'the routes of the real app');
