@@ -3,7 +3,7 @@ import { encodeBase64Url } from '../../protocol/base64url.js';
 import { sha256Hex } from '../../protocol/envelope.js';
 import { ExecutionId, Id, Sha256Hex, Time } from '../../protocol/ids.js';
 import { TriggeredBy } from '../../protocol/messages/request.js';
-import { ErrorCodeText, OUTCOMES, type Result } from '../../protocol/messages/result.js';
+import { ErrorCodeText, MAX_INLINE_BYTES, OUTCOMES, type Result } from '../../protocol/messages/result.js';
 
 /** What only a node with a journal and a clock of its own can say. */
 type OnlySigned = 'boot_id' | 'process_id' | 'duration' | 'duration_ms' | 'finished_at';
@@ -64,4 +64,17 @@ export function toReportedResult(
   const payload = JSON.stringify(result);
   // Neither header nor signature: whoever checks signatures finds none to believe.
   return { result, payloadSha256: sha256Hex(payload), jws: `.${encodeBase64Url(payload)}.` };
+}
+
+/** As in a signed result. */
+const CUT_MARK = '\n...[truncated]\n';
+/** No code unit takes more than three bytes in UTF-8. */
+const KEPT_UNITS = Math.floor((MAX_INLINE_BYTES - CUT_MARK.length) / 6);
+
+/** Head and tail of reported text that is larger than what stands in a signed result; the whole is served as output. */
+export function inlineText(text: string): string {
+  if (Buffer.byteLength(text) <= MAX_INLINE_BYTES) return text;
+  const head = text.slice(0, KEPT_UNITS).replace(/[\ud800-\udbff]$/, '');
+  const tail = text.slice(-KEPT_UNITS).replace(/^[\udc00-\udfff]/, '');
+  return `${head}${CUT_MARK}${tail}`;
 }

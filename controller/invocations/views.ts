@@ -7,7 +7,7 @@ import { Selector } from '../../protocol/selectors.js';
 import { toTime } from '../../runtime/clock.js';
 import { Batch } from '../http/batch-schemas.js';
 import { Evidence, ExecutionStatus, type ExecutionView, type InvocationView, Origin } from '../http/schemas.js';
-import { ReportedResult, type StoredResult } from '../ingest/reported-result.js';
+import { inlineText, ReportedResult, type StoredResult } from '../ingest/reported-result.js';
 import type { ExecutionRow } from '../store/executions.js';
 import { type InvocationCounts, type InvocationRow, readInvocationStatus } from '../store/invocations.js';
 import type { ResultRow } from '../store/results.js';
@@ -80,8 +80,8 @@ export function toExecutionView(row: ExecutionRow, stored: ResultRow | undefined
     exit_code: result?.exit_code ?? null,
     duration: result?.duration ?? null,
     duration_ms: result?.duration_ms ?? null,
-    stdout: result?.stdout ?? null,
-    stderr: result?.stderr ?? null,
+    stdout: inlineOf('stdout', stored, result),
+    stderr: inlineOf('stderr', stored, result),
     stdout_encoding: result?.stdout_encoding ?? null,
     stderr_encoding: result?.stderr_encoding ?? null,
     stdout_bytes: result?.stdout_bytes ?? null,
@@ -94,6 +94,12 @@ export function toExecutionView(row: ExecutionRow, stored: ResultRow | undefined
     violation: result?.violation ?? null,
     evidence: stored === undefined ? null : Evidence.parse(stored.evidence),
   };
+}
+
+/** Only what a token vouches for is stored with all of its output in it. */
+function inlineOf(stream: 'stdout' | 'stderr', stored?: ResultRow, result?: StoredResult): string | null {
+  if (result === undefined) return null;
+  return stored?.evidence === 'token' ? inlineText(result[stream]) : result[stream];
 }
 
 function timeOrNull(ms: number | null): string | null {

@@ -60,7 +60,7 @@ test('P-7, P-92, P-36: a result over HTTP is stored with what it says', async (t
   assert.deepEqual([output?.bytes.toString(), output?.complete], ['Grüße\n', true]);
 });
 
-test('P-92: output of 200 KiB is served whole', async (t) => {
+test('P-92: output of 200 KiB is served whole, and shown cut', async (t) => {
   const { fetched, say, services } = await start(t);
   const { id, executionId } = await fetched();
   const stdout = 'é'.repeat(100 * 1024);
@@ -70,6 +70,10 @@ test('P-92: output of 200 KiB is served whole', async (t) => {
   assert.equal(status, 204);
   const output = await services.invocations.outputOf('default', id, { node: NODE, stream: 'stdout' });
   assert.equal(sha256Hex(output?.bytes ?? Buffer.alloc(0)), sha256Hex(stdout));
+  const view = await services.invocations.execution('default', id, NODE);
+  assert.match(view?.stdout ?? '', /^é+\n\.\.\.\[truncated\]\né+$/);
+  assert.ok(Buffer.byteLength(view?.stdout ?? '') <= 64 * 1024);
+  assert.equal(view?.stdout_bytes, 200 * 1024);
 });
 
 test('P-35, P-91: each outcome and each reason is taken, any other is refused', async (t) => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { invoke } from '../../support/asks.js';
-import { findCommand } from '../../support/commands.js';
+import { findCommand, runCommand } from '../../support/commands.js';
 import { OWNER } from '../../support/core.js';
 import { type PollingInstallation, startPollingInstallation } from '../../support/polling.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
@@ -135,6 +135,27 @@ test('F-51, F-67, F-69, F-71, F-54: the polling client runs each action once, on
     ['success', 'Notification sent (notify-send)'],
   ]);
   assert.equal(existsSync(join(state, 'fetch', 'answer')), false);
+});
+
+test('F-88: the documented call with curl puts a message into the queue, and the client shows it', async (t) => {
+  const missing = whatIsMissing();
+  if (missing !== undefined) return t.skip(missing);
+  const { addProgram, cycle, ledger, people, url } = await startKiosk(t);
+  addProgram('message', 'jq -c . >>"$LEDGER"');
+
+  const data = { message: 'Hello from DashFleet!', title: 'Test' };
+  const queued = await runCommand('curl', [
+    ...['-sS', '-X', 'POST', `${url}/api/actions/queue`],
+    ...['-H', `Authorization: Bearer ${people.admin}`, '-H', 'Content-Type: application/json'],
+    ...['-d', JSON.stringify({ machine_id: NODE, action_type: 'message', data }, undefined, 2)],
+  ]);
+  await cycle();
+
+  assert.match(queued.stdout, /^\{"ok":true,"action_id":"default:kiosk-1:\d{13}"\}$/);
+  assert.deepEqual(
+    ledger().map((line) => JSON.parse(line)),
+    [data],
+  );
 });
 
 test('S-F-22, F-52: every answer is lost once, and each action still runs once and ends', async (t) => {
