@@ -15,6 +15,7 @@ export async function fixOctets(
   { store, clock }: { store: Store; clock: Clock },
   executions: readonly OpenExecution[],
 ): Promise<void> {
+  if (executions.length === 0) return;
   const invocationIds = [...new Set(executions.map(({ invocationId }) => invocationId))];
   const rows = await store.read.selectFrom('invocations').selectAll().where('id', 'in', invocationIds).execute();
   const sources = new Map(rows.map((row) => [row.id, row]));

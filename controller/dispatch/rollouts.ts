@@ -2,10 +2,12 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { InvocationEvents } from '../events/invocation-events.js';
 import type { ControllerMetrics } from '../metrics.js';
+import type { Presence } from '../nodes/presence.js';
 import type { ExecutionKey } from '../store/executions.js';
 import type { Store } from '../store/store.js';
 import { advanceRollout, type Step } from './advance-rollout.js';
 import type { Dispatcher } from './dispatcher.js';
+import { fixOctets } from './fix-octets.js';
 import type { OpenExecutions } from './open-executions.js';
 
 /** Begins the batches of invocations, each when the one before has ended and its pause is over. */
@@ -17,6 +19,7 @@ export type Rollouts = Readonly<{
 export type RolloutDeps = Readonly<{
   store: Store;
   open: OpenExecutions;
+  presence: Presence;
   dispatcher: Dispatcher;
   events: InvocationEvents;
   metrics: ControllerMetrics;
@@ -47,7 +50,8 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
     look.dueMs = Number.POSITIVE_INFINITY;
     const nowMs = clock.nowMs();
     const step = await store.write((tx) => advanceRollout(tx, { id, org, nowMs, isPauseOver }));
-    apply(deps, id, step);
+    if (step.kind === 'begun') await begin(deps, id, step);
+    if (step.kind === 'stopped') stop(deps, id, step);
     if (step.kind === 'pausing') {
       // The pause is counted here, so that a clock that is set neither skips nor stretches it.
       look.dueMs = clock.monotonicMs() + Math.min(step.pauseMs, Math.max(0, step.endedMs + step.pauseMs - nowMs));
@@ -84,25 +88,38 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
   };
 }
 
-/** Brings memory to what was committed. */
-function apply(deps: RolloutDeps, invocationId: string, step: Step): void {
-  const { open, dispatcher, events, metrics, log } = deps;
-  if (step.kind === 'begun') {
-    log.info({ invocationId, batch: step.batch, count: step.executions.length }, 'batch begun');
-    for (const execution of heldOf(open, step.executions)) {
-      execution.expiresAtMs = step.expiresAtMs;
-      open.move(execution, 'queued');
-      dispatcher.submit(execution, undefined);
-    }
+/**
+ * Offers a batch that was committed. The requests of all nodes that are here are issued together first: while they are
+ * held in memory the dispatcher does not issue them one by one.
+ */
+async function begin(
+  deps: RolloutDeps,
+  invocationId: string,
+  { batch, expiresAtMs, executions }: Extract<Step, { kind: 'begun' }>,
+): Promise<void> {
+  const { open, presence, dispatcher, log } = deps;
+  log.info({ invocationId, batch, count: executions.length }, 'batch begun');
+  for (const execution of heldOf(open, executions)) execution.expiresAtMs = expiresAtMs;
+  const here = heldOf(open, executions).filter(({ node }) => presence.isConnected(node));
+  await fixOctets(deps, here).catch((err: unknown) => log.warn({ err, invocationId }, 'requests not issued together'));
+  for (const execution of heldOf(open, executions)) {
+    open.move(execution, 'queued');
+    dispatcher.submit(execution, undefined);
   }
-  if (step.kind !== 'stopped') return;
-  log.warn({ invocationId, failed: step.failed, count: step.executions.length }, 'rollout stopped');
-  for (const execution of heldOf(open, step.executions)) {
+}
+
+function stop(
+  { open, dispatcher, events, metrics, log }: RolloutDeps,
+  invocationId: string,
+  { failed, executions, ended }: Extract<Step, { kind: 'stopped' }>,
+): void {
+  log.warn({ invocationId, failed, count: executions.length }, 'rollout stopped');
+  for (const execution of heldOf(open, executions)) {
     open.remove(execution);
     metrics.executionEnded('cancelled');
     dispatcher.ended(execution.node);
   }
-  events.ended(step.ended);
+  events.ended(ended);
 }
 
 /** Somebody may have cancelled them while the commit was under way. */
