@@ -11,22 +11,28 @@ import { readConnection, writeConnection } from './installation.js';
 
 /**
  * Makes a new owner's token in the store of a controller that does not run, and keeps it in cli.json. `url` counts when
- * no address is kept there.
+ * no address is kept there, `storeUrl` names the database of a controller that does not keep its store in a file.
  * @throws {MusterError} unavailable (no store), already_running, usage (no such org)
  */
-export async function recoverOwner(installation: string, { org, url }: { org: string; url: string }): Promise<void> {
-  const token = await recoverInto(join(installation, 'controller'), org);
+export async function recoverOwner(
+  installation: string,
+  { org, url, storeUrl }: { org: string; url: string; storeUrl: string | undefined },
+): Promise<void> {
+  const token = await recoverInto(join(installation, 'controller'), { org, storeUrl });
   writeConnection(installation, { url: keptUrl(installation) ?? url, token });
 }
 
-async function recoverInto(directory: string, org: string): Promise<string> {
-  if (!existsSync(join(directory, 'muster.db'))) {
+async function recoverInto(
+  directory: string,
+  { org, storeUrl }: { org: string; storeUrl: string | undefined },
+): Promise<string> {
+  if (storeUrl === undefined && !existsSync(join(directory, 'muster.db'))) {
     throw new MusterError('unavailable', `There is no store of a controller in ${directory}`);
   }
   const dataDir = await claimDataDir(directory);
   try {
     const clock = SYSTEM_CLOCK;
-    const store = await openStore(dataDir.path, { clock, seal: sealOf(dataDir.path, { clock, org }) });
+    const store = await openStore(storeUrl ?? dataDir.path, { clock, seal: sealOf(dataDir.path, { clock, org }) });
     try {
       const token = await recoverOwnerToken(store, org, clock.nowMs());
       if (token === undefined) throw new MusterError('usage', `The org ${org} has no owner here`);

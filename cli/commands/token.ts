@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
+import { ControllerConfig } from '../../controller/config.js';
 import { ApiTokenCreated, ApiTokenView, Role } from '../../controller/http/people-schemas.js';
+import { loadConfig } from '../../runtime/config.js';
 import { escapeText } from '../../runtime/terminal-text.js';
 import { dataDirOf } from '../installation.js';
 import type { Io } from '../io.js';
@@ -85,7 +87,8 @@ function recoverCommand(io: Io): Command {
       const { data, org, url } = RecoverOptions.parse(options);
       const installation = dataDirOf(data, io.env);
       const { recoverOwner } = await import('../recover-owner.js'); // it brings the database along
-      await recoverOwner(installation, { org, url });
+      const { store_url: storeUrl } = loadConfig({ controller: ControllerConfig }, { env: io.env }).controller;
+      await recoverOwner(installation, { org, url, storeUrl });
       io.stderr.write(`The new token is in ${join(installation, 'cli.json')}. Start the controller again.\n`);
     });
 }
