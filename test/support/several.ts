@@ -26,7 +26,7 @@ import { temporaryDirectory } from './temporary-directory.js';
 import { until } from './until.js';
 
 /** One of several controllers, as a process of its own. */
-export type TestController = Readonly<{ url: string; client: Client; child: TestChild['child'] }>;
+export type TestController = Readonly<{ url: string; token: string; client: Client; child: TestChild['child'] }>;
 
 /** Two controllers on one database, a broker, and an agent with the hook `count.sh` that adds a line for each start. */
 export type Several = Readonly<{
@@ -63,7 +63,7 @@ export async function startSeveral(t: TestScope): Promise<Several | undefined> {
     const child = startChild(t, './controller-child.ts', [JSON.stringify(config)]);
     const { url, ownerToken = token } = Ready.parse(await child.message());
     token = ownerToken;
-    return { url, client: createClient({ url, token }), child: child.child };
+    return { url, token, client: createClient({ url, token }), child: child.child };
   };
   const first = await start(0);
   const second = await start(1);

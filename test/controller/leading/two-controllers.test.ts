@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Client } from '../../../cli/client.js';
 import { InvocationAnswer, InvocationView, NodeView, Problem } from '../../../controller/http/schemas.js';
+import { openEvents, openWebSocket } from '../../support/events.js';
 import { roleOf, startSeveral, submit } from '../../support/several.js';
 import { until } from '../../support/until.js';
 
@@ -12,12 +13,15 @@ test('any controller answers, with what the one that leads knows', async (t) => 
   assert.equal(await roleOf(leading), 'leader');
   assert.equal(await roleOf(standing), 'standby');
 
+  const streams = [await openEvents(t, standing), await openWebSocket(t, standing)];
+
   const { invocation } = await standing.client.call(InvocationAnswer, {
     ...{ method: 'POST', path: '/invocations', waitSeconds: 30 },
     body: { action: 'count.sh', target: { nodes: ['node-1'] }, confirm: true },
   });
   assert.equal(invocation.status, 'completed');
   assert.equal(several.started().length, 1);
+  for (const { next } of streams) await next('action_completed', invocation.id);
 
   for (const { client } of several.controllers) {
     assert.deepEqual(

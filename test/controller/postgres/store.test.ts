@@ -1,3 +1,3 @@
 import { testOnPostgres } from '../../support/on-postgres.js';
 
-testOnPostgres('store', { without: /sqlite|postgres/ });
+testOnPostgres('store', { without: /sqlite|postgres|lease/ });
