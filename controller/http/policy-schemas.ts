@@ -3,11 +3,10 @@ import { Sha256Hex, Time } from '../../protocol/ids.js';
 import { PolicyDocument, RiskRule } from '../policy/document.js';
 
 /** How a version of a policy is named in an address. */
-export const PolicyVersionNumber = z.coerce
-  .number()
-  .int()
-  .min(0)
-  .max(2 ** 31 - 1);
+export const PolicyVersionNumber = z
+  .string()
+  .regex(/^\d{1,9}$/)
+  .describe('Number of a version');
 
 /** A version of a policy without what it says. */
 export const PolicyVersionView = z.object({

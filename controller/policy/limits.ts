@@ -38,7 +38,7 @@ export async function excessOf(
 
 type Limit = Readonly<{ most: number; nowMs: number }>;
 
-/** Looks for the ask that has to become a minute old first; a clock that was ahead for a while forgives what it saw. */
+/** Looks for the ask that has to become a minute old first; a clock that was far ahead forgives what it saw. */
 async function excessOfAsks(queries: Queries, { org, id }: Principal, { most, nowMs }: Limit) {
   const last = await queries
     .selectFrom('invocations')
@@ -46,7 +46,7 @@ async function excessOfAsks(queries: Queries, { org, id }: Principal, { most, no
     .where('org', '=', org)
     .where('created_by', '=', id)
     .where('created_at', '>', nowMs - MINUTE_MS)
-    .where('created_at', '<=', nowMs)
+    .where('created_at', '<=', nowMs + MINUTE_MS) // asks that began later may be stored before this one
     .orderBy('created_at', 'desc')
     .limit(1)
     .offset(most - 1)

@@ -35,10 +35,7 @@ export function createPolicyService({
       return row === undefined ? undefined : toView(row);
     },
     async versions(org, { limit, cursor }) {
-      const after = readCursor(cursor);
-      const before = after === undefined ? undefined : Number(after);
-      if (Number.isNaN(before)) throw new MusterError('invalid_request', 'The cursor is not one that a list gave');
-      const rows = await listPolicyRows(store.read, { org, before, limit: limit + 1 });
+      const rows = await listPolicyRows(store.read, { org, before: versionOf(readCursor(cursor)), limit: limit + 1 });
       return toPage(rows, { limit, keyOf: ({ version }) => String(version), toItem: toVersionView });
     },
     async replace({ org, id }, policy, isExpected) {
@@ -81,6 +78,13 @@ async function replacePolicy(tx: Queries, now: PolicyRow | undefined, change: Ch
   const subject = `policy:${version}`;
   await appendAudit(tx, [{ atMs: nowMs, org, actor: by, event: 'policy_changed', subject, details }]);
   return row;
+}
+
+/** @throws {MusterError} invalid_request */
+function versionOf(key: string | undefined): number | undefined {
+  if (key === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(key)) throw new MusterError('invalid_request', 'The cursor is not one that a list gave');
+  return Number(key);
 }
 
 function toVersionView({ version, source, sha256, created_at, created_by }: Omit<PolicyRow, 'document'>) {

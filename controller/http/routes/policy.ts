@@ -74,6 +74,9 @@ export function policyRoutes(app: App, { services: { policy } }: RouteDeps): voi
       response: { 200: PolicyView, ...FAILURE },
     },
     handler: async (request) =>
-      found(await policy.readVersion(principalOf(request).org, request.params.version), 'such version of the policy'),
+      found(
+        await policy.readVersion(principalOf(request).org, Number(request.params.version)),
+        'such version of the policy',
+      ),
   });
 }

@@ -17,7 +17,7 @@ const BODY = { bodySha256: '1'.repeat(64) };
 const ACTIONS = ['prime', 'gather_info'].map((name) => ({ name, description: '', parameters: [] }));
 
 test('A-3, A-35, S-A-1: reading runs without anybody, as shipped', async (t) => {
-  const { muster } = await startPair(t);
+  const { muster } = await startPair(t, true);
   const { invocations } = muster.core.services;
 
   const { id, approved_by } = await ask(muster, { action: 'gather_info' });
@@ -197,11 +197,11 @@ function isLax(subject: string): boolean {
   return Number(subject.slice('policy:'.length)) % 2 === 1;
 }
 
-async function startPair(t: TestScope): Promise<{ muster: TestCore; agent: ScriptedAgent }> {
+async function startPair(t: TestScope, runs = false): Promise<{ muster: TestCore; agent: ScriptedAgent }> {
   const muster = await startTestCore(t);
   const { services } = muster.core;
   await services.people.createUser(OWNER, { id: 'ann', role: 'operator' });
-  const script: AgentScript = { runs: true, actions: ACTIONS, labels: { site: 'north' } };
+  const script: AgentScript = { runs, actions: ACTIONS, labels: { site: 'north' } };
   await muster.store.write((tx) =>
     tx
       .insertInto('users')

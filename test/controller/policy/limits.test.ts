@@ -62,6 +62,17 @@ test('of fifty asks at once no more than the limit are stored, and the same ask 
   for (let round = 0; round < 10; round += 1) assert.equal((await again()).replayed, round > 0);
 });
 
+test('an ask that began first and is stored last counts those that overtook it', async (t) => {
+  let nowMs = SYSTEM_CLOCK.nowMs();
+  const muster = await startMuster(t, { clock: { ...SYSTEM_CLOCK, nowMs: () => nowMs } });
+  await setPolicy(muster, { limits: { asks_per_minute: 1 } });
+  nowMs += 5;
+  await ask(muster, READ);
+  nowMs -= 5;
+
+  await assertRejectsCode(ask(muster, READ), 'rate_limited');
+});
+
 test('a clock that was ahead for a while does not lock anybody out', async (t) => {
   let nowMs = SYSTEM_CLOCK.nowMs();
   const clock = { ...SYSTEM_CLOCK, nowMs: () => nowMs };
