@@ -21,14 +21,12 @@ import { parseJsonBody } from './json-body.js';
 import { createMethodTable, type MethodTable } from './methods.js';
 import { openApiOptions } from './openapi.js';
 import { sendFailure } from './problems.js';
-import { EVENTS_PATH } from './routes/events.js';
 import { ROUTES } from './routes/list.js';
 import type { App, RouteDeps } from './routes/route.js';
 import { admit, admitNode, type Rule } from './rules.js';
 import { SECURITY_HEADERS } from './transport.js';
-import { answerWithoutUpgrade } from './upgrade.js';
 import { compileValidator } from './validation.js';
-import { asksForWebSocket, createWebSockets, type WebSockets } from './websocket.js';
+import { createWebSockets, type WebSockets } from './websocket.js';
 
 const BODY_LIMIT_BYTES = 256 * 1024;
 
@@ -154,13 +152,12 @@ async function addDocumentation(app: App): Promise<void> {
   });
 }
 
-/** Requests for WebSocket go through the same hooks as all others, so that one place says who may. */
+/**
+ * Requests for WebSocket go through the same hooks as all others, so that one place says who may; a route that knows of
+ * none answers as ever, and the connection ends.
+ */
 function addUpgrades(app: App, webSockets: WebSockets): void {
-  app.server.on('upgrade', (request, socket, head) => {
-    const isOurs = asksForWebSocket(request) && request.url?.split('?', 1)[0] === EVENTS_PATH;
-    if (isOurs) app.routing(request, webSockets.prepare(request, socket, head));
-    else answerWithoutUpgrade(app.server, request, [socket, head]);
-  });
+  app.server.on('upgrade', (request, socket, head) => app.routing(request, webSockets.prepare(request, socket, head)));
 }
 
 function addRoutes(app: App, deps: RouteDeps): void {

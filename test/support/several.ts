@@ -31,6 +31,8 @@ export type TestController = Readonly<{ url: string; token: string; client: Clie
 /** Two controllers on one database, a broker, and an agent with the hook `count.sh` that adds a line for each start. */
 export type Several = Readonly<{
   postgres: TestPostgres;
+  /** The owner's. */
+  token: string;
   controllers: readonly [TestController, TestController];
   /** Starts one more on the data directory of the first (0) or second (1), whose process has ended. */
   restart: (which: 0 | 1) => Promise<TestController>;
@@ -68,7 +70,7 @@ export async function startSeveral(t: TestScope): Promise<Several | undefined> {
   const first = await start(0);
   const second = await start(1);
   const ledger = await startCountingAgent(t, { directory, first, broker_url: `mqtt://127.0.0.1:${broker.port}` });
-  return { postgres, controllers: [first, second], restart: start, started: () => linesOf(ledger) };
+  return { postgres, token, controllers: [first, second], restart: start, started: () => linesOf(ledger) };
 }
 
 /** Asks for one run of the hook until it is taken, of one controller after the other, and gives the invocation. */

@@ -8,9 +8,6 @@ import { createSseSink } from '../sse.js';
 import { createWebSocketSink, isOwnOrigin } from '../websocket.js';
 import { API, type App, FAILURE, principalOf, type RouteDeps } from './route.js';
 
-/** Under this address alone a WebSocket is opened. */
-export const EVENTS_PATH = `${API}/events`;
-
 const RULE = 'viewer';
 
 /** What happens, as it happens. */
@@ -18,7 +15,7 @@ export function eventRoutes(app: App, deps: RouteDeps): void {
   const { services, streams } = deps;
   app.route({
     method: 'GET',
-    url: EVENTS_PATH,
+    url: `${API}/events`,
     exposeHeadRoute: false, // an answer that never ends has no head to ask for
     config: { rule: RULE },
     schema: {

@@ -188,9 +188,8 @@ test('requests that offer another protocol are answered as if they had not, with
   socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
 
   assert.match(await textOf(socket), /^HTTP\/1\.1 202 [\s\S]*HTTP\/1\.1 200 OK[\s\S]*\r\n\r\nok\n$/);
-  const elsewhere = await connectTo(t, log, ['GET /healthz HTTP/1.1', ...HANDSHAKE]);
-  elsewhere.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-  assert.equal((await textOf(elsewhere)).match(/HTTP\/1\.1 200 OK/g)?.length, 2);
+  const elsewhere = await textOf(await connectTo(t, log, ['GET /healthz HTTP/1.1', ...HANDSHAKE]));
+  assert.match(elsewhere, /^HTTP\/1\.1 200 OK[\s\S]*\r\n\r\nok\n$/);
   assert.match(await send(t, log, ['HEAD /api/v1/events HTTP/1.1']), /^HTTP\/1\.1 405 /);
 });
 
