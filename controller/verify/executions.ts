@@ -13,6 +13,7 @@ import { OPEN_STATUSES } from '../invocations/completion.js';
 import { readStoredResult } from '../invocations/views.js';
 import type { Queries } from '../store/database.js';
 import { findNodeKey } from '../store/node-keys.js';
+import { outcomeColumns } from '../store/outcome-columns.js';
 import type { VerifyDeps } from './run.js';
 
 const ROWS_PER_PAGE = 500;
@@ -69,6 +70,7 @@ function readPage(read: Queries, after: Readonly<{ execution_id: string; node: s
     .select(['e.execution_id', 'e.node', 'e.status', 'e.open', 'e.ended_at', 'e.error_code', 'e.request_sha256'])
     .select(['i.org', 'i.origin', 'q.sha256 as stored_request'])
     .select(['r.status as result_status', 'r.payload_sha256', 'r.jws', 'r.evidence', 'r.received_at'])
+    .select(['r.exit_code', 'r.error_code as result_error_code', 'r.output_sha256'])
     .where(({ eb, or, and }) =>
       or([
         eb('e.execution_id', '>', execution_id),
@@ -112,12 +114,17 @@ async function resultFaults(read: Queries, keys: Map<string, NodeKey>, row: Row)
       faults.push('it speaks of another execution');
     }
     if (result.status !== result_status) faults.push(`it is filed as ${result_status} and says ${result.status}`);
+    if (!isFiledAs(row, outcomeColumns(result))) faults.push('it is grouped with others than those that are like it');
     if (origin !== 'local' && result.request_sha256 !== request_sha256) faults.push('it answers another request');
   } catch (error) {
     if (!isMusterError(error)) throw error;
     faults.push(`it does not hold: ${error.message}`);
   }
   return faults;
+}
+
+function isFiledAs(row: Row, { exit_code, error_code, output_sha256 }: ReturnType<typeof outcomeColumns>): boolean {
+  return row.exit_code === exit_code && row.result_error_code === error_code && row.output_sha256 === output_sha256;
 }
 
 /** @throws {MusterError} a refusal of openEnvelope */

@@ -143,6 +143,11 @@ const HARMS: readonly Readonly<{
     found: /^audit_events execution:\S+: row \d+ of the audit trail tells of another result/m,
   },
   {
+    what: 'a result put to others than those that are like it',
+    harm: (tx) => tx.updateTable('results').set({ exit_code: 1 }).execute(),
+    found: /^results execution:\S+: it is grouped with others than those that are like it/m,
+  },
+  {
     what: 'the octets of a request altered',
     harm: (tx) => tx.updateTable('requests').set({ payload: '{}' }).execute(),
     found: /^requests execution:\S+: the octets of its request were altered/m,
