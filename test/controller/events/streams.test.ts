@@ -101,6 +101,36 @@ test('an execution is told of in each state, and a node when it is enrolled, com
   assert.deepEqual(new Set(changes), new Set(['enrolled', 'changed', 'online', 'offline']));
 });
 
+test('a piece of output is told of once, without what was printed', async (t) => {
+  const controller = await startTestController(t);
+  const agent = await controller.startAgent('pump-1', { actions: [READ] });
+  const { url, token } = controller;
+  const stream = await openEvents(t, { url, token, query: '?types=output,action_completed' });
+  const body = { action: 'ping', target: { nodes: ['pump-1'] } };
+  const asking = post(controller, { token, path: '/invocations', body });
+  const offered = await agent.nextOffer();
+  const { execution_id } = offered.request;
+  const key = { v: 1, execution_id, node: 'pump-1', org: 'default' };
+  const piece = { seq: 0, stream: 'stdout', offset: 0, data: 'hush', encoding: 'utf-8', last: true };
+
+  await agent.say('output', 'muster-output', { ...key, ...piece });
+  await agent.say('output', 'muster-output', { ...key, ...piece });
+  await agent.result(offered, { chunks: 1 });
+  const { invocation } = await asking;
+  await stream.next('action_completed');
+
+  const told = stream.messages.flatMap((each) => (each.type === 'output' ? [each] : []));
+  assert.deepEqual(
+    told.map(({ id: _id, at: _at, ...each }) => each),
+    [
+      {
+        ...{ type: 'output', invocation_id: invocation.id, execution_id, node: 'pump-1' },
+        ...{ seq: 0, stream: 'stdout', offset: 0, last: true },
+      },
+    ],
+  );
+});
+
 test('a stream passes on what its query asks for, and nothing that the role may not see', async (t) => {
   const controller = await startTestController(t);
   await controller.startAgent('pump-1', { runs: true, actions: [READ] });
