@@ -26,8 +26,11 @@ export type PostgresLimits = Readonly<{
 type Held = DatabaseConnection & Readonly<{ release: () => void }>;
 
 const CONNECT_MS = 5_000;
-/** A transaction that its process does not continue, because that one is frozen, ends and lets others write. */
-const IDLE_IN_TRANSACTION_MS = 4_000;
+/**
+ * A transaction that its process does not continue, because that one is frozen, ends and lets others write: no later than
+ * the lease of that process does.
+ */
+const IDLE_IN_TRANSACTION_MS = 8_000;
 /** The server ends a statement by itself; this is for a server that is gone without a word. */
 const QUERY_MARGIN_MS = 3_000;
 const INT8_OID = 20;

@@ -120,7 +120,7 @@ testOn('a process that froze within a transaction does not keep others from writ
   const never = frozen.write(async (tx) => {
     await tx.insertInto('meta').values({ key: 'frozen', value: '' }).execute();
     isIn = true;
-    await until(() => false, { what: 'it wakes', deadlineMs: 12_000 }).catch(() => undefined);
+    await until(() => false, { what: 'it wakes', deadlineMs: 20_000 }).catch(() => undefined);
   });
   await until(() => isIn, { what: 'the transaction has begun' });
 
