@@ -68,7 +68,7 @@ export function createApprovals(deps: ApprovalDeps): Pick<InvocationService, 'ap
       refuseUnlessPending(row, nowMs);
       const change = {
         ...{ status: 'denied', approved_by: principal.id, approved_at: nowMs, completed_at: nowMs },
-        error: reason ?? `Denied by ${principal.id}`,
+        ...{ error: reason ?? `Denied by ${principal.id}`, ask: null },
       };
       const entry = { event: 'invocation_denied', actor: principal.id };
       throwRefusal(await store.write((tx) => decideOnce(tx, { row, change, nowMs, entry })));
@@ -107,7 +107,7 @@ export async function expirePending(
   if ((await due(store.read)).length === 0) return;
   const ended = await store.write(async (tx) => {
     const ids = (await due(tx)).map(({ id }) => id);
-    const change = { status: 'expired', completed_at: nowMs, error: 'Nobody approved it in time' };
+    const change = { status: 'expired', completed_at: nowMs, error: 'Nobody approved it in time', ask: null };
     await tx.updateTable('invocations').set(change).where('id', 'in', ids).execute();
     await tellInvocations(tx, ids);
     await appendAudit(
