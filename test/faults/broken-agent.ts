@@ -1,54 +1,21 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** One thing that is broken on purpose: an exact piece of source, and what stands in its place. */
-export type Breakage = Readonly<{ file: string; good: string; bad: string }>;
+import { type Breakage, createBreaker, ROOT } from './breakage.js';
 
 /**
- * Builds the agent with breakages of it as one file; what we ship has no switch for them.
- * @throws {Error} when a piece of source is not there exactly once: then the breakage breaks nothing any more
+ * Builds the agent with breakages of it as one file.
+ * @throws {Error} when a piece of source is not there exactly once
  */
 export async function buildBrokenAgent(outfile: string, breakages: readonly Breakage[]): Promise<void> {
-  const broken = new Set<Breakage>();
+  const { plugin, expectBroken } = createBreaker(breakages);
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
     entryPoints: ['agent/main.ts'],
     outfile,
     write: false,
     ...{ bundle: true, platform: 'node', target: 'node20', format: 'cjs', logLevel: 'silent' },
-    plugins: [
-      {
-        name: 'break',
-        setup({ onLoad }) {
-          for (const file of new Set(breakages.map((each) => each.file))) {
-            onLoad({ filter: exactly(join(ROOT, file)) }, async ({ path }) => {
-              const own = breakages.filter((each) => each.file === file);
-              for (const each of own) broken.add(each);
-              return { contents: own.reduce(breakSource, await readFile(path, 'utf8')), loader: 'ts' };
-            });
-          }
-        },
-      },
-    ],
+    plugins: [plugin],
   });
-  const untouched = breakages.find((each) => !broken.has(each));
-  if (untouched !== undefined) throw new Error(`${untouched.file} is no part of the agent`);
+  expectBroken();
   for (const { path, contents } of outputFiles) await writeFile(path, contents);
-}
-
-/** @throws {Error} when the piece is not there exactly once */
-export function breakSource(source: string, { file, good, bad }: Breakage): string {
-  const [before, after, ...more] = source.split(good);
-  if (before === undefined || after === undefined || more.length > 0) {
-    throw new Error(`${file} does not hold ${JSON.stringify(good)} exactly once`);
-  }
-  return `${before}${bad}${after}`;
-}
-
-function exactly(path: string): RegExp {
-  return new RegExp(`^${path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`);
 }

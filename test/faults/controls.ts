@@ -1,22 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type Breakage, buildBrokenAgent } from './broken-agent.js';
-import type { Verdict } from './judge/checker.js';
-import { runScenario } from './run-scenario.js';
-import type { Scenario } from './scenario.js';
+import type { Control } from './control.js';
 
-/** An agent with one promise broken on purpose, and the scenario that has to notice. */
-export type Control = Readonly<{
-  name: string;
-  breakages: readonly Breakage[];
-  /** Name of a scenario. */
-  caughtBy: string;
-  /** At least one of these has to be found. */
-  expected: readonly ('lost' | 'doubled' | 'undefined' | 'late' | 'orphans')[];
-}>;
-
-/** Negative controls: they show that the scenarios would notice. */
+/** Negative controls of the agent: they show that the scenarios would notice. */
 export const CONTROLS: readonly Control[] = [
   {
     name: 'a journal after the launch',
@@ -132,47 +116,3 @@ export const CONTROLS: readonly Control[] = [
     expected: ['orphans'],
   },
 ];
-
-/** Whether a control was noticed, with the verdict that says so. */
-export type ControlEnd = Readonly<
-  | { kind: 'caught' | 'missed'; verdict: Verdict; seconds: number }
-  | { kind: 'skipped'; reason: string }
-  | { kind: 'broken'; error: unknown; seconds: number }
->;
-
-/** Chance decides when harm is done: a broken agent that gets away once in a hundred runs is asked again. */
-const TRIES = 2;
-/** What a broken agent has lost does not come later. */
-const QUIET_MS = 8_000;
-
-/** Runs the control's scenario, short, with the broken agent. */
-export async function runControl(
-  control: Control,
-  { scenarios, seed, note }: Readonly<{ scenarios: readonly Scenario[]; seed: string; note: (line: string) => void }>,
-): Promise<ControlEnd> {
-  const scenario = scenarios.find(({ name }) => name === control.caughtBy);
-  if (scenario === undefined) throw new Error(`there is no scenario ${control.caughtBy}`);
-  const directory = mkdtempSync(join(tmpdir(), 'muster-broken-'));
-  const agentBundle = join(directory, 'muster-agent.cjs');
-  let seconds = 0;
-  try {
-    await buildBrokenAgent(agentBundle, control.breakages);
-    for (let attempt = 1; ; attempt += 1) {
-      const end = await runScenario(scenario, {
-        seed: `${seed} ${attempt}`,
-        size: 'short',
-        note,
-        agentBundle,
-        quietMs: QUIET_MS,
-      });
-      if (end.kind === 'skipped') return end;
-      seconds += end.seconds;
-      if (end.kind === 'broken') return { ...end, seconds };
-      const { verdict } = end.report;
-      if (control.expected.some((kind) => verdict[kind] > 0)) return { kind: 'caught', verdict, seconds };
-      if (attempt === TRIES) return { kind: 'missed', verdict, seconds };
-    }
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-}

@@ -1,14 +1,17 @@
 // Harms a running installation in every way that the scenarios know and judges what became of the accepted work:
-// npm run prove:agent -- [--short] [--seed N] [--keep] [--markdown] [word …]
+// npm run prove:agent (or prove:controller) -- [--short] [--seed N] [--keep] [--markdown] [word …]
 import { randomInt } from 'node:crypto';
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
-import { CONTROLS, type ControlEnd, runControl } from './controls.js';
+import { type ControlEnd, runControl } from './control.js';
 import { runScenario, type ScenarioEnd } from './run-scenario.js';
-import { SCENARIOS } from './scenarios.js';
+import { SUITES } from './suites.js';
 import { HEADINGS, type Row, rowOf, rowOfControl, toLine, toMarkdown } from './table.js';
 
-const { values, positionals: words } = parseArgs({
+const {
+  values,
+  positionals: [name = '', ...words],
+} = parseArgs({
   options: {
     short: { type: 'boolean', default: false },
     seed: { type: 'string', default: String(randomInt(1e9)) },
@@ -17,6 +20,8 @@ const { values, positionals: words } = parseArgs({
   },
   allowPositionals: true,
 });
+const suite = SUITES.get(name);
+if (suite === undefined) throw new Error(`name a suite: ${[...SUITES.keys()].join(' or ')}`);
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const note = (line: string): void => void process.stderr.write(`  ${line}\n`);
 
@@ -37,7 +42,7 @@ const detailsOf = (end: ScenarioEnd | ControlEnd): readonly string[] => {
 
 print(`seed ${seed}, ${size}, Node ${process.version}, Linux ${release()}, ${cpus().length} × ${cpus()[0]?.model}`);
 print(toLine(HEADINGS));
-for (const scenario of SCENARIOS.filter(isChosen)) {
+for (const scenario of suite.scenarios.filter(isChosen)) {
   note(`${scenario.name}: ${scenario.what}`);
   const end = await runScenario(scenario, { seed, size, keep, note });
   tell(rowOf(scenario.name, end), detailsOf(end));
@@ -46,9 +51,9 @@ for (const scenario of SCENARIOS.filter(isChosen)) {
   else counts.failed += 1;
   if (end.kind === 'judged') counts.points += end.report.points;
 }
-for (const control of CONTROLS.filter(isChosen)) {
+for (const control of suite.controls.filter(isChosen)) {
   note(`negative control: ${control.name}`);
-  const end = await runControl(control, { scenarios: SCENARIOS, seed, note });
+  const end = await runControl(control, { suite, seed, note });
   tell(rowOfControl(control, end), detailsOf(end));
   if (end.kind === 'skipped') counts.skipped += 1;
   else if (end.kind === 'caught') counts.held += 1;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { addFaults } from './judge/add-faults.js';
+import { PROGRAM } from './program.js';
 import { seededRandom } from './random.js';
 import type { Scenario, ScenarioContext, ScenarioReport } from './scenario.js';
 
@@ -26,10 +27,12 @@ export async function runScenario(
     seed,
     keep = false,
     agentBundle = AGENT_BUNDLE,
+    program = PROGRAM,
     quietMs = QUIET_MS,
     ...given
-  }: Readonly<{ seed: string; keep?: boolean; agentBundle?: string; quietMs?: number }> &
-    Pick<ScenarioContext, 'size' | 'note'>,
+  }: Readonly<{ seed: string; keep?: boolean }> &
+    Pick<ScenarioContext, 'size' | 'note'> &
+    Partial<Pick<ScenarioContext, 'agentBundle' | 'program' | 'quietMs'>>,
 ): Promise<ScenarioEnd> {
   const reason = await scenario.lacks();
   if (reason !== undefined) return { kind: 'skipped', reason };
@@ -39,7 +42,7 @@ export async function runScenario(
   const random = seededRandom(`${seed} ${scenario.name}`);
   let isClean = false;
   try {
-    const report = withHarm(await scenario.run({ ...given, random, directory, agentBundle, quietMs }));
+    const report = withHarm(await scenario.run({ ...given, random, directory, agentBundle, program, quietMs }));
     isClean = report.verdict.faults.length === 0;
     return { kind: 'judged', report, seconds: seconds() };
   } catch (error) {

@@ -12,6 +12,8 @@ export type ScenarioContext = Readonly<{
   note: (line: string) => void;
   /** The agent as one file: what we ship, or one that was broken on purpose. */
   agentBundle: string;
+  /** The command that runs broker and controller: what we ship, or one that was broken on purpose. */
+  program: string;
   /** How long it waits for all to be over; what is open then is lost. */
   quietMs: number;
 }>;

@@ -1,4 +1,4 @@
-import type { Control, ControlEnd } from './controls.js';
+import type { Control, ControlEnd } from './control.js';
 import type { ScenarioEnd } from './run-scenario.js';
 
 /** One line of the table of fault runs. */

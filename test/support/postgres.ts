@@ -24,12 +24,22 @@ export type TestPostgres = Readonly<{
 const DEBIAN_HOME = '/usr/lib/postgresql';
 const SETTINGS = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200'];
 
-/** Debian's PostgreSQL; undefined where it is not installed. It is stopped after the test. */
-export async function startPostgres(t: TestScope, settings: readonly string[] = []): Promise<TestPostgres | undefined> {
+/** Why there can be no PostgreSQL here; undefined when there can. */
+export function lacksPostgres(): string | undefined {
+  return findPrograms() === undefined || serverUser() === undefined ? 'PostgreSQL is not installed' : undefined;
+}
+
+/** Debian's PostgreSQL; undefined where it is not installed. It is stopped after the test, and lies in `place`, on disk from the start. */
+export async function startPostgres(
+  t: TestScope,
+  settings: readonly string[] = [],
+  place?: string,
+): Promise<TestPostgres | undefined> {
   const programs = findPrograms();
   const user = serverUser();
   if (programs === undefined || user === undefined) return undefined;
-  const parent = temporaryDirectory(t);
+  const parent = place ?? temporaryDirectory(t);
+  const haste = place === undefined ? ['--no-sync'] : [];
   chmodSync(parent, 0o755);
   const directory = join(parent, 'data');
   mkdirSync(directory, { mode: 0o700 });
@@ -38,7 +48,7 @@ export async function startPostgres(t: TestScope, settings: readonly string[] = 
   const locale = ['--encoding=UTF8', '--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en-US'];
   const made = spawnSync(
     join(programs, 'initdb'),
-    ['--pgdata', directory, '--username=muster', '--auth=trust', '--no-sync', ...locale],
+    ['--pgdata', directory, '--username=muster', '--auth=trust', ...haste, ...locale],
     { ...user, encoding: 'utf8', cwd: '/' },
   );
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`);

@@ -6,16 +6,17 @@ import { countDescriptors, findProcesses, killProcess } from '../rig/proc.js';
 import { settles } from '../rig/settles.js';
 import { type Canary, findLeaks } from './canary.js';
 import type { AgentEvidence, Evidence } from './evidence.js';
-import { readJournal, readOutcomes, readStore, storeDirectory } from './gather.js';
+import { readJournal, readOutcomes, readStore } from './gather.js';
 import { readLedger } from './ledger.js';
 
 /** What a rig consists of, for the one who looks through it at the end. */
 export type RigParts = Readonly<{
   directory: string;
   ledgerFile: string;
-  controllerDir: string;
+  /** The URL of a database, or the directory of the controller's own. */
+  store: string;
   agents: readonly AgentPart[];
-  controller: Part;
+  controllers: readonly Part[];
   broker: Part;
   load: Load;
   api: PatientApi;
@@ -44,13 +45,13 @@ export async function gatherEvidence(rig: RigParts): Promise<Evidence> {
   await settles(() => findProcesses(digits).length === 0, BURIAL_MS);
   const survivors = findProcesses(digits);
   for (const survivor of survivors) killProcess(survivor);
-  await rig.controller.kill('SIGTERM');
+  for (const controller of rig.controllers) await controller.kill('SIGTERM');
   await rig.broker.kill('SIGTERM');
   return {
     accepted: rig.load.accepted,
     ledger: readLedger(rig.ledgerFile),
     outcomes,
-    store: await readStore(storeDirectory(rig.controllerDir)),
+    store: await readStore(rig.store),
     agents,
     survivors,
     leaks: findLeaks(rig.directory, [rig.canary.secret, ...rig.agents.map(({ token }) => token)]),

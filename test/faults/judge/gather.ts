@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { openJournal } from '../../../agent/journal/journal.js';
 import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
 import { openStore } from '../../../controller/store/store.js';
@@ -76,8 +75,8 @@ export async function readJournal(
 }
 
 /** What the controller has left: its results, and what its audit chain says. */
-export async function readStore(dataDir: string): Promise<Evidence['store']> {
-  const store = await openStore(dataDir);
+export async function readStore(place: string): Promise<Evidence['store']> {
+  const store = await openStore(place);
   try {
     const results = await store.read.selectFrom('results').select(['execution_id', 'payload_sha256']).execute();
     const refused = await store.read
@@ -108,9 +107,4 @@ export async function readStore(dataDir: string): Promise<Evidence['store']> {
 
 function codeOf(details: string): string | undefined {
   return /"code":"([a-z_]+)"/.exec(details)?.[1];
-}
-
-/** The directory in which a controller keeps its store, below its data directory. */
-export function storeDirectory(dataDir: string): string {
-  return join(dataDir, 'controller');
 }

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 /** An answer of the REST API. */
 export type Answer = Readonly<{ status: number; headers: Headers; bytes: Buffer }>;
 
-/** The REST API of a controller that may be down for a while. */
+/** The REST API of one or several controllers that may be down for a while. */
 export type PatientApi = Readonly<{
   /** Tries again until there is an answer that is neither 5xx nor 429. @throws {Error} after two minutes without */
   call: (
@@ -18,13 +18,16 @@ const PAUSE_MS = 200;
 /** A controller that is stopped in the middle of an answer must not hold up the run for ever. */
 const ANSWER_MS = 30_000;
 
-export function createPatientApi(url: string, token: string): PatientApi {
+/** With several URLs it asks one after the other, beginning with another one each time. */
+export function createPatientApi(urls: readonly string[], token: string): PatientApi {
+  let turn = 0;
   return {
     async call(method, path, { body, headers = {} } = {}) {
       const endMs = performance.now() + PATIENCE_MS;
       for (;;) {
         try {
-          const answer = await ask(`${url}/api/v1${path}`, {
+          turn += 1;
+          const answer = await ask(`${urls[turn % urls.length]}/api/v1${path}`, {
             method,
             headers: {
               ...headers,

@@ -1,47 +1,74 @@
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureKeys } from '../../../controller/identity/keys.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { makeDataDir } from '../../../runtime/data-dir.js';
 import { freePort } from '../../support/free-port.js';
+import { PROGRAM } from '../program.js';
 import { createPart, type Part } from './part.js';
 import { type PartOptions, type RigOptions, settingsEnv } from './part-options.js';
 
-/** Broker and controller that trust the same keys; neither runs yet. */
-export type CoreParts = Readonly<{ broker: Part; controller: Part; controllerDir: string; brokerUrl: string }>;
+/** Broker and controller that trust the same keys; none runs yet. */
+export type CoreParts = Readonly<{
+  broker: Part;
+  controller: Part;
+  controllerDir: string;
+  /** A second controller on the same store, with keys and settings like the first one's; absent unless asked for. */
+  second: Part | undefined;
+  /** Where the REST API of each controller is. */
+  urls: readonly string[];
+  brokerUrl: string;
+}>;
 
-const BIN = new URL('../../../bin/muster.js', import.meta.url).pathname;
+type CorePlaces = Readonly<{ directory: string; logs: string; program?: string }>;
 
 /** Each has a port of its own that it comes back to after each of its ends. */
 export async function createCoreParts(
   options: RigOptions,
-  { directory, logs }: { directory: string; logs: string },
+  { directory, logs, program = PROGRAM }: CorePlaces,
 ): Promise<CoreParts> {
   const controllerDir = options.controller?.dataDir ?? join(directory, 'controller');
   const { rootFile, listFile } = ensureKeys(makeDataDir(join(controllerDir, 'controller')), 'default', SYSTEM_CLOCK);
-  const [brokerPort, controllerPort] = [await freePort(), await freePort()];
+  const [brokerPort, ...ports] = [await freePort(), await freePort(), await freePort()];
   const brokerUrl = `mqtt://127.0.0.1:${brokerPort}`;
   const broker =
     typeof options.broker === 'function'
       ? options.broker(brokerPort)
-      : createCorePart({ name: 'broker', args: [], logs }, options.broker ?? {}, {
+      : createCorePart({ name: 'broker', program, args: [], logs }, options.broker ?? {}, {
           ...{ port: brokerPort, metrics_port: 0, root_file: rootFile, keys_file: listFile },
         });
-  const controller = createCorePart(
-    { name: 'controller', args: [`--data=${controllerDir}`], logs },
-    options.controller ?? {},
-    { port: controllerPort, broker_url: (await options.brokerUrlForController?.(brokerUrl)) ?? brokerUrl },
+  const broker_url = (await options.brokerUrlForController?.(brokerUrl)) ?? brokerUrl;
+  const dataDirs = [controllerDir];
+  if (options.secondController === true) {
+    dataDirs.push(join(directory, 'controller-2'));
+    cpSync(controllerDir, join(directory, 'controller-2'), { recursive: true });
+  }
+  const [controller, second] = dataDirs.map((dataDir, at) =>
+    createCorePart(
+      { name: 'controller', program, args: [`--data=${dataDir}`], logs, ...(at > 0 && { logName: 'controller-2' }) },
+      options.controller ?? {},
+      { port: ports[at] ?? 0, broker_url },
+    ),
   );
-  return { broker, controller, controllerDir, brokerUrl };
+  if (controller === undefined) throw new Error('there is no controller');
+  const urls = dataDirs.map((_, at) => `http://127.0.0.1:${ports[at]}`);
+  return { broker, controller, second, controllerDir, urls, brokerUrl };
 }
 
 function createCorePart(
-  { name, args, logs }: { name: string; args: readonly string[]; logs: string },
+  {
+    name,
+    program,
+    args,
+    logs,
+    logName = name,
+  }: { name: string; program: string; args: readonly string[]; logs: string; logName?: string },
   { settings, env, wrap }: PartOptions,
   usual: NonNullable<PartOptions['settings']>,
 ): Part {
   return createPart(
     {
-      argv: [process.execPath, BIN, name, ...args],
+      argv: [process.execPath, program, name, ...args],
       env: {
         ...{ PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/' },
         ...settingsEnv(name, { ...usual, ...settings }),
@@ -49,6 +76,6 @@ function createCorePart(
       },
       ...(wrap === undefined ? {} : { wrap }),
     },
-    { name, logFile: join(logs, `${name}.log`) },
+    { name: logName, logFile: join(logs, `${logName}.log`) },
   );
 }

@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { ENDED_STATUSES, type ExecutionView, InvocationAnswer } from '../../../controller/http/schemas.js';
+import {
+  ENDED_STATUSES,
+  type ExecutionView,
+  InvocationAnswer,
+  type InvocationView,
+} from '../../../controller/http/schemas.js';
 import { parseDuration } from '../../../protocol/durations.js';
 import type { Accepted } from '../judge/evidence.js';
 import { type Deed, LEDGER_HOOK, parametersOf } from '../judge/ledger.js';
@@ -16,6 +21,8 @@ export type Ask = Readonly<{
   /** How long it may wait for its node; an hour when absent. */
   expiresIn?: string;
   stream?: boolean;
+  /** So many others ask for the same, with the same key and at the same time, and have to be told of the same. */
+  twins?: number;
   /** So long after it was accepted somebody wants it to end; nobody does when absent. */
   cancelAfterMs?: number;
   /** Stands in the faults: where in the scenario it was asked for. */
@@ -25,12 +32,20 @@ export type Ask = Readonly<{
 /** Work for an installation, and the memory of what it has accepted. */
 export type Load = Readonly<{
   accepted: readonly Accepted[];
+  /** The invocations that anybody was told of, those too that wait or were denied. */
+  told: ReadonlySet<string>;
   /** Asks until it is accepted; gives the execution id. @throws {Error} when it is refused */
   submit: (ask: Ask) => Promise<string>;
+  /** Asks in the name of somebody who needs an approval for it. @throws {Error} when it is refused */
+  propose: (by: PatientApi, ask: Ask) => Promise<InvocationView>;
+  /** Counts what was proposed among the accepted, since it was approved; gives the execution id. */
+  adopt: (invocationId: string, ask: Ask) => Promise<string>;
   /** Wants it to end, whatever has become of it by now; it may be refused when it has ended. */
   cancel: (executionId: string) => Promise<void>;
   /** Keeps this many asks open until it is stopped; `stop` resolves when the last one has been accepted. */
-  keepBusy: (next: () => Ask, parallel: number) => Readonly<{ stop: () => Promise<void> }>;
+  keepBusy: (next: () => Ask, parallel: number) => Busy;
+  /** So many callers ask and do not care what becomes of it; `stop` resolves when the last one was accepted. */
+  keepAsking: (next: () => Ask, parallel: number) => Busy;
   /** What the controller says of an execution now; undefined when it does not know it. */
   look: (executionId: string) => Promise<ExecutionView | undefined>;
   /** Whether an execution has a definite end. */
@@ -39,7 +54,11 @@ export type Load = Readonly<{
   quiet: (deadlineMs: number) => Promise<boolean>;
 }>;
 
+/** Callers that go on until they are stopped. @throws {Error} by `stop`: when something was refused */
+export type Busy = Readonly<{ stop: () => Promise<void> }>;
+
 const IDLE: Deed = { exitCode: 0, bytes: 0, ms: 0, leaves: 'nothing', showsEnvironment: false };
+const USUAL_TIMEOUT = '30s';
 const LOOK_MS = 100;
 
 /** What was accepted, and what is still learned of it. */
@@ -53,31 +72,41 @@ const ENDED_ALREADY = 409;
 export function createLoad({ api, node: usualNode }: { api: PatientApi; node: string }): Load {
   const accepted: Remembered[] = [];
   const byId = new Map<string, Remembered>();
+  const told = new Set<string>();
   /** Ids of what is known to be over for good. */
   const over = new Set<string>();
 
-  async function submit(ask: Ask): Promise<string> {
-    const deed = { ...IDLE, ...ask.deed };
-    const { node = usualNode, timeout = '30s', expiresIn = '1h', stream = false, label = 'load' } = ask;
-    const answer = await api.call('POST', '/invocations', {
+  async function post(by: PatientApi, ask: Ask, confirm: boolean): Promise<InvocationAnswer> {
+    const { node = usualNode, timeout = USUAL_TIMEOUT, expiresIn = '1h', stream = false, twins = 0 } = ask;
+    const content = {
       headers: { 'idempotency-key': randomUUID(), prefer: 'wait=0' },
       body: {
         action: LEDGER_HOOK,
         target: { nodes: [node] },
-        parameters: parametersOf(deed),
-        ...{ timeout, expires_in: expiresIn, stream, confirm: true },
+        parameters: parametersOf({ ...IDLE, ...ask.deed }),
+        ...{ timeout, expires_in: expiresIn, stream, confirm },
       },
+    };
+    const asking = Array.from({ length: 1 + twins }, () => by.call('POST', '/invocations', content));
+    const [first] = (await Promise.all(asking)).map(({ status, bytes }) => {
+      if (status === 200 || status === 202) return InvocationAnswer.parse(JSON.parse(bytes.toString()));
+      throw new Error(`an ask was refused with ${status}: ${bytes.toString()}`);
     });
-    if (answer.status !== 200 && answer.status !== 202) {
-      throw new Error(`an ask was refused with ${answer.status}: ${answer.bytes.toString()}`);
-    }
-    const { invocation, executions } = InvocationAnswer.parse(JSON.parse(answer.bytes.toString()));
+    if (first === undefined) throw new Error('an ask has no answer');
+    // If a twin was told of another one, that one was never asked for.
+    told.add(first.invocation.id);
+    return first;
+  }
+
+  function remember({ invocation, executions }: InvocationAnswer, ask: Ask): string {
     const [execution] = executions ?? [];
     if (execution === undefined) throw new Error('an accepted ask has no execution');
+    const { node = usualNode, timeout = USUAL_TIMEOUT, label = 'load' } = ask;
     const one: Remembered = {
       executionId: execution.execution_id,
       invocationId: invocation.id,
-      ...{ node, deed, label, cancelAsked: false, cancelTakenMs: undefined, isToldCancelled: false },
+      ...{ node, label, deed: { ...IDLE, ...ask.deed } },
+      ...{ cancelAsked: false, cancelTakenMs: undefined, isToldCancelled: false },
       timeoutMs: parseDuration(timeout) ?? 0,
       issuedMs: Date.parse(invocation.created_at),
       expiresMs: Date.parse(invocation.expires_at),
@@ -86,6 +115,8 @@ export function createLoad({ api, node: usualNode }: { api: PatientApi; node: st
     byId.set(one.executionId, one);
     return one.executionId;
   }
+
+  const submit = async (ask: Ask): Promise<string> => remember(await post(api, ask, true), ask);
 
   async function cancel(executionId: string): Promise<void> {
     const one = byId.get(executionId);
@@ -135,27 +166,21 @@ export function createLoad({ api, node: usualNode }: { api: PatientApi; node: st
 
   return {
     accepted,
+    told,
     submit,
+    propose: async (by, ask) => (await post(by, ask, false)).invocation,
+    async adopt(invocationId, ask) {
+      const { bytes } = await api.call('GET', `/invocations/${invocationId}`);
+      return remember(InvocationAnswer.parse(JSON.parse(bytes.toString())), ask);
+    },
     cancel,
     look,
     async isOver(executionId) {
       if (!over.has(executionId)) await look(executionId);
       return over.has(executionId);
     },
-    keepBusy(next, parallel) {
-      let isStopped = false;
-      const worker = async (): Promise<void> => {
-        while (!isStopped) await doOne(next(), () => isStopped);
-      };
-      const workers = Promise.all(Array.from({ length: parallel }, worker));
-      workers.catch(() => undefined); // told by stop
-      return {
-        async stop() {
-          isStopped = true;
-          await workers;
-        },
-      };
-    },
+    keepBusy: (next, parallel) => repeat((isStopped) => doOne(next(), isStopped), parallel),
+    keepAsking: (next, parallel) => repeat(() => submit(next()), parallel),
     async quiet(deadlineMs) {
       const endMs = performance.now() + deadlineMs;
       for (;;) {
@@ -164,6 +189,22 @@ export function createLoad({ api, node: usualNode }: { api: PatientApi; node: st
         if (performance.now() > endMs) return false;
         await wait(LOOK_MS);
       }
+    },
+  };
+}
+
+function repeat(act: (isStopped: () => boolean) => Promise<unknown>, parallel: number): Busy {
+  let isOver = false;
+  const isStopped = (): boolean => isOver;
+  const worker = async (): Promise<void> => {
+    while (!isOver) await act(isStopped);
+  };
+  const workers = Promise.all(Array.from({ length: parallel }, worker));
+  workers.catch(() => undefined); // told by stop
+  return {
+    async stop() {
+      isOver = true;
+      await workers;
     },
   };
 }

@@ -14,6 +14,8 @@ export type PartOptions = Readonly<{
 export type RigOptions = Readonly<{
   agent?: PartOptions;
   controller?: PartOptions;
+  /** A second controller, which needs a store that both can use: `store_url` among the settings of the controller. */
+  secondController?: boolean;
   /** A function makes a broker of another kind, which has to listen on this port of 127.0.0.1. */
   broker?: PartOptions | ((port: number) => Part);
   /** Where agents reach the broker, when something stands in between. */

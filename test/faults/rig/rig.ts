@@ -16,17 +16,26 @@ import { createCoreParts } from './core-parts.js';
 import { createLoad, type Load } from './load.js';
 import type { Part } from './part.js';
 import type { PartOptions, RigOptions, RigPaths } from './part-options.js';
+import { storeOf } from './store-of.js';
 
 /** A whole installation as real processes, with work for it and a judge who stands outside. */
 export type Rig = Readonly<{
   broker: Part;
   controller: Part;
+  /** Another one on the same store; undefined unless it was asked for. */
+  second: Part | undefined;
+  /** Where the first controller keeps its keys and, unless it is elsewhere, its store. */
+  controllerDir: string;
+  /** The store: a directory, or the URL of a database. */
+  store: string;
   /** The first agent, `node-1`. */
   agent: AgentPart;
   /** Enrolls and starts a further agent. */
   addAgent: (node: string, options?: PartOptions) => Promise<AgentPart>;
   brokerUrl: string;
   api: PatientApi;
+  /** The same for the holder of another token. */
+  apiAs: (token: string) => PatientApi;
   load: Load;
   canary: Canary;
   /** The file that every hook appends to; on the rig's own disk. */
@@ -41,20 +50,23 @@ export type Rig = Readonly<{
 
 /** Starts broker, controller and one agent, enrolled and connected. */
 export async function startRig(context: ScenarioContext, options: RigOptions = {}): Promise<Rig> {
-  const { directory, quietMs } = context;
+  const { directory, quietMs, program } = context;
   const canary = createCanary();
   const paths = prepare(directory, canary);
-  const core = await createCoreParts(options, { directory, logs: paths.logs });
-  const { broker, controller, controllerDir, brokerUrl } = core;
-  const parts: Part[] = [controller, broker];
+  const core = await createCoreParts(options, { directory, logs: paths.logs, program });
+  const { broker, controller, second, controllerDir, urls, brokerUrl } = core;
+  const controllers = second === undefined ? [controller] : [controller, second];
+  const parts: Part[] = [...controllers, broker];
   const stop = async (): Promise<void> => {
     for (const part of parts) if (part.isRunning()) await part.kill('SIGKILL');
   };
   try {
     await broker.start();
-    await controller.start();
+    for (const each of controllers) await each.start();
     const { url, token } = readConnection(controllerDir);
-    const api = createPatientApi(url, token);
+    const apiAs = (other: string): PatientApi => createPatientApi(urls, other);
+    const api = apiAs(token);
+    const store = storeOf(options, controllerDir);
     const brokerUrlForAgent = (await options.brokerUrlForAgent?.(brokerUrl)) ?? brokerUrl;
     const from = { bundle: context.agentBundle, api, controllerUrl: url, brokerUrl: brokerUrlForAgent, canary, paths };
     const agents: AgentPart[] = [];
@@ -69,11 +81,12 @@ export async function startRig(context: ScenarioContext, options: RigOptions = {
     const load = createLoad({ api, node: agent.node });
     const ledgerFile = paths.ledger;
     return {
-      ...{ broker, controller, agent, addAgent, brokerUrl, api, load, canary, ledgerFile, stop },
+      ...{ broker, controller, second, controllerDir, store, agent, addAgent, brokerUrl },
+      ...{ api, apiAs, load, canary, ledgerFile, stop },
       quiet: (deadlineMs = quietMs) => load.quiet(deadlineMs),
       async judge(allowances) {
-        const rig = { directory, ledgerFile, controllerDir, agents, controller, broker, load, api, canary, quietMs };
-        const evidence = await gatherEvidence(rig);
+        const found = { directory, ledgerFile, store, agents, controllers, broker, load, api, canary, quietMs };
+        const evidence = await gatherEvidence(found);
         return withFaults(judge(evidence, allowances), judgeSuccesses(evidence, allowances));
       },
     };

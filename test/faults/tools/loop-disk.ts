@@ -29,12 +29,20 @@ export async function lacksLoopDisk(): Promise<string | undefined> {
 }
 
 /**
- * Makes an ext4 disk of 48 MiB in `image` and mounts it at `path`. Its log is written only by syncs and every five
+ * Makes an ext4 disk of 48 MiB, or so many bytes, in `image` and mounts it at `path`. Its log is written only by syncs and every five
  * seconds, as on any machine.
  */
-export async function createLoopDisk({ image, path }: { image: string; path: string }): Promise<LoopDisk> {
+export async function createLoopDisk({
+  image,
+  path,
+  bytes = IMAGE_BYTES,
+}: {
+  image: string;
+  path: string;
+  bytes?: number;
+}): Promise<LoopDisk> {
   writeFileSync(image, '');
-  truncateSync(image, IMAGE_BYTES);
+  truncateSync(image, bytes);
   await run('mkfs.ext4', ['-q', '-F', '-J', 'size=4', '-E', 'lazy_itable_init=0,lazy_journal_init=0', image]);
   mkdirSync(path, { recursive: true });
   let mounted: string | undefined;

@@ -1,0 +1,59 @@
+import type { Control } from '../control.js';
+
+/** Negative controls of the controller: they show that its scenarios would notice. */
+export const CONTROLLER_CONTROLS: readonly Control[] = [
+  {
+    name: 'an answer before the commit',
+    breakages: [
+      {
+        file: 'controller/store/writer.ts',
+        good: '        await seal?.(tx);\n',
+        bad: `        await seal?.(tx);
+        for (const { settle } of batch) settle();
+        await new Promise((commit) => setTimeout(commit, 300));
+`,
+      },
+      // So that the answer names its executions, it has to see what is not committed.
+      { file: 'controller/store/sqlite.ts', good: 'read: forReading.queries', bad: 'read: forWriting.queries' },
+    ],
+    caughtBy: 'submit-kills-sqlite',
+    expected: ['lost'],
+  },
+  {
+    name: 'no memory of keys',
+    breakages: [
+      {
+        file: 'controller/invocations/store-draft.ts',
+        good: '  if (use !== undefined) await insertIdempotentUse(tx, use, row.id);\n',
+        bad: '',
+      },
+    ],
+    caughtBy: 'submit-kills-sqlite',
+    expected: ['doubled'],
+  },
+  {
+    name: 'no sync at a commit',
+    breakages: [
+      { file: 'controller/store/sqlite.ts', good: 'PRAGMA synchronous = FULL;', bad: 'PRAGMA synchronous = OFF;' },
+      {
+        file: 'controller/store/sqlite.ts',
+        good: "expectPragma(sqlite, 'synchronous', 2);",
+        bad: "expectPragma(sqlite, 'synchronous', 0);",
+      },
+    ],
+    caughtBy: 'submit-power-cuts-sqlite',
+    expected: ['lost'],
+  },
+  {
+    name: 'approvals that do not look at what was said before',
+    breakages: [
+      {
+        file: 'controller/invocations/approvals.ts',
+        good: ".where('status', '=', 'pending')\n    .where('expires_at', '>', nowMs)\n    .executeTakeFirst()",
+        bad: '.executeTakeFirst()',
+      },
+    ],
+    caughtBy: 'races-sqlite',
+    expected: ['doubled'],
+  },
+];
