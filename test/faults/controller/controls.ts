@@ -32,19 +32,6 @@ export const CONTROLLER_CONTROLS: readonly Control[] = [
     expected: ['doubled'],
   },
   {
-    name: 'no sync at a commit',
-    breakages: [
-      { file: 'controller/store/sqlite.ts', good: 'PRAGMA synchronous = FULL;', bad: 'PRAGMA synchronous = OFF;' },
-      {
-        file: 'controller/store/sqlite.ts',
-        good: "expectPragma(sqlite, 'synchronous', 2);",
-        bad: "expectPragma(sqlite, 'synchronous', 0);",
-      },
-    ],
-    caughtBy: 'submit-power-cuts-sqlite',
-    expected: ['lost'],
-  },
-  {
     name: 'approvals that do not look at what was said before',
     breakages: [
       {
