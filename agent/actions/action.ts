@@ -23,6 +23,8 @@ export type ActionContext = Readonly<{
    * action with `asksMayStart` that has been told so starts nothing.
    */
   mayStart?: () => boolean;
+  /** Called by an action with `asksMayStart` as soon as its program has been started. */
+  launched?: () => void;
   /**
    * Called when the program has ended by itself: how it ended is settled then. What is cleared away after it is no part
    * of the run, so neither the time-out nor a cancel counts any more.
@@ -54,7 +56,10 @@ export type Action = Readonly<{
   checksum?: () => Promise<string | undefined>;
   /** So many executions of it run at once on this node; undefined means that only the agent's own limit counts. */
   concurrency?: number;
-  /** It prepares before it starts a program, and asks `mayStart` then. Any other counts as launched when `run` is called. */
+  /**
+   * It prepares before it starts a program, asks `mayStart` then and says `launched` after. Any other counts as launched
+   * when `run` is called.
+   */
   asksMayStart?: true;
   /** Shape of the JSON that it writes to stdout, or to stderr; docs/reference/actions.md is made from them. */
   prints?: z.ZodObject;

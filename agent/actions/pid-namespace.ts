@@ -146,8 +146,21 @@ async function canEnter(isolation: Isolation): Promise<boolean> {
   }
 }
 
+/** What execve(2) fails with and glibc words otherwise than Node does. */
+const GLIBC_TEXTS: ReadonlyMap<string, string> = new Map([
+  ['Cannot allocate memory', 'ENOMEM'],
+  ['File name too long', 'ENAMETOOLONG'],
+  ['Input/output error', 'EIO'],
+  ['Is a directory', 'EISDIR'],
+  ['Text file busy', 'ETXTBSY'],
+  ['Too many levels of symbolic links', 'ELOOP'],
+  ['Too many open files in system', 'ENFILE'],
+]);
+
 /** From the text of strerror(3) in the C locale, which is the only one that a program of ours has. */
 function toErrno(reason: string): string {
+  const known = GLIBC_TEXTS.get(reason);
+  if (known !== undefined) return known;
   for (const [name, text] of getSystemErrorMap().values()) if (text === reason.toLowerCase()) return name;
   return 'unknown';
 }

@@ -53,6 +53,8 @@ export type ProgramContext = Readonly<{
   isolation: Isolation;
   /** Asked right before each fork, which may be tried again; absent means yes. */
   mayStart?: (() => boolean) | undefined;
+  /** Called right after the fork that succeeded. */
+  launched?: (() => void) | undefined;
   /** Called at once when the program has ended and `signal` has not fired. */
   exited?: (() => void) | undefined;
   log: Logger;
@@ -88,7 +90,7 @@ async function runInside(
   let launch = await launchInside(enclosure, () => fork(start, command, program), context);
   for (let pauseMs = 1; launch.kind === 'not_started' && launch.errno === 'ETXTBSY'; pauseMs *= 2) {
     if (pauseMs > MAX_BUSY_PAUSE_MS) break;
-    await delay(pauseMs);
+    await delay(pauseMs, undefined, { signal: context.signal }).catch(() => undefined); // the launch below says so
     launch = await launchInside(enclosure, () => fork(start, command, program), context);
   }
   if (launch.kind === 'not_started') return launch;
@@ -109,7 +111,7 @@ type Launch =
 async function launchInside(
   enclosure: Enclosure,
   spawn: () => ReturnType<typeof fork>,
-  { signal, mayStart }: ProgramContext,
+  { signal, mayStart, launched }: ProgramContext,
 ): Promise<Launch> {
   // From here to the fork nothing is waited for: what is judged now is what counts.
   if (signal.aborted) return { kind: 'not_started', errno: 'ECANCELED' };
@@ -120,7 +122,10 @@ async function launchInside(
   } catch (error) {
     return toNotStarted(error);
   }
-  if (child.pid !== undefined) return { kind: 'launched', child, leader: child.pid };
+  if (child.pid !== undefined) {
+    launched?.();
+    return { kind: 'launched', child, leader: child.pid };
+  }
   // ENOENT comes as an event, NUL or too much in the environment as an exception in spawn: execa makes both a result.
   return { kind: 'not_started', errno: (await child).code ?? 'unknown' };
 }

@@ -13,7 +13,10 @@ export type RunContext = Readonly<{
   log: Logger;
   /** How it ends if it must not start now: its window may have closed since it was accepted. */
   insteadOfStart: () => ExecutionEnd | undefined;
-  /** Called right before the action's effect can begin. */
+  /**
+   * Called right before the action's effect can begin, or right after its program was started: a crash between the
+   * start and this call leaves `starting` in the journal, which is reported as `launched: unknown`.
+   */
   launched: () => void;
 }>;
 
@@ -99,7 +102,6 @@ export async function runAction(
   stop.addEventListener('abort', onStop, { once: true });
   const mayStart = (): boolean => {
     lateRefusal = insteadOfStart();
-    if (lateRefusal === undefined) launch();
     return lateRefusal === undefined;
   };
   try {
@@ -112,6 +114,7 @@ export async function runAction(
       signal: ending.signal,
       output,
       mayStart,
+      launched: launch,
       exited() {
         if (cause !== undefined) return;
         ranMs = since();

@@ -125,8 +125,8 @@ async function runCopy(
     const hiddenDirectories = [host.dataDir, host.socketDirectory].filter((directory) => directory !== undefined);
     const sandboxed = await sandboxProgram(hook.wish, { program, hiddenDirectories }, surroundings);
     if (sandboxed.kind === 'unavailable') return failure('sandbox_unavailable', sandboxed.message);
-    const { mayStart, exited } = context;
-    const end = await runProgram(sandboxed.program, { ...surroundings, mayStart, exited });
+    const { mayStart, launched, exited } = context;
+    const end = await runProgram(sandboxed.program, { ...surroundings, mayStart, launched, exited });
     return toActionEnd(hook.name, end);
   } finally {
     await within(copy.remove(), REMOVE_WAIT_MS);

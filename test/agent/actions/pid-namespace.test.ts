@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Enclosure, Isolation } from '../../../agent/actions/isolation.js';
+import { createOutputCapture } from '../../../agent/actions/output-capture.js';
 import { createPidNamespaceIsolation } from '../../../agent/actions/pid-namespace.js';
 import { readProcess } from '../../../agent/actions/process-group.js';
+import { runProgram } from '../../../agent/actions/processes.js';
+import { createLogger } from '../../../runtime/logger.js';
 import { hookRunner, writeHook } from '../../support/hooks.js';
 import { findIsolations } from '../../support/isolations.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
@@ -64,6 +68,34 @@ test('pid_namespace: a hook that fails as nsenter does has been started', async 
   const run = await hookRunner(t, directory, { isolation });
 
   assert.deepEqual((await run({ checksum })).end, { kind: 'exited', exitCode: 1 });
+});
+
+test('pid_namespace: why a program cannot be executed has the name that it has without a namespace', async (t) => {
+  if (isolation === undefined) return t.skip(lack);
+  const directory = temporaryDirectory(t);
+  const file = (name: string, text = '#!/bin/sh\n'): string => writeHook(directory, name, text).file;
+  const busy = file('busy');
+  const descriptor = openSync(busy, 'r+');
+  t.after(() => closeSync(descriptor));
+  const loop = join(directory, 'loop');
+  symlinkSync(loop, loop);
+  const programs: [errno: string, file: string][] = [
+    ['ETXTBSY', busy],
+    ['ELOOP', loop],
+    ['ENAMETOOLONG', join(directory, 'x'.repeat(300))],
+    ['ENOTDIR', join(busy, 'below')],
+  ];
+
+  for (const [errno, program] of programs) {
+    const { signal } = new AbortController();
+    const output = createOutputCapture({ maxBytes: 1024 });
+    const end = await runProgram(
+      { file: program, args: [], cwd: directory, env: { PATH: '/usr/bin:/bin' }, graceMs: 500 },
+      { signal, output, isolation, log: createLogger('agent', { level: 'silent' }) },
+    );
+
+    assert.deepEqual(end, { kind: 'not_started', errno }, program);
+  }
 });
 
 test('pid_namespace: a namespace that cannot be made starts nothing, and has an errno', async (t) => {
