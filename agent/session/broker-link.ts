@@ -1,7 +1,7 @@
 import type { SigningKey } from '../../protocol/envelope.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
-import { type MqttSession, type MqttSessionOptions, startMqttSession } from '../../runtime/mqtt-session.js';
+import { type IncomingMessage, type MqttSession, startMqttSession } from '../../runtime/mqtt-session.js';
 import type { Speaker } from '../executor/to-result.js';
 import type { IdentityFile } from '../identity.js';
 import type { AgentMetrics } from '../metrics.js';
@@ -20,7 +20,7 @@ export type BrokerLinkOptions = Readonly<{
   /** `connection` counts from 1. */
   onConnect: (connection: number) => void;
   onDisconnect: () => void;
-  onMessage: MqttSessionOptions['onMessage'];
+  onMessage: (message: IncomingMessage) => void;
   metrics: Pick<AgentMetrics, 'connected'>;
   clock: Clock;
   log: Logger;

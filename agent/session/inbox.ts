@@ -30,8 +30,8 @@ export type InboxOptions = Readonly<{
 
 /** Takes what the broker brings: each message is opened, and done or refused. */
 export type Inbox = Readonly<{
-  /** A promise holds back what comes next, for as long as it takes to check some signatures. */
-  take: (message: IncomingMessage) => Promise<void> | undefined;
+  /** Returns at once, whatever there is to do: what comes next may be a cancel. */
+  take: (message: IncomingMessage) => void;
   /** Messages are dropped until then, as if they had come before the start. */
   serve: (parts: ServedParts) => void;
   /** The newest refusal; undefined before the first. */
@@ -48,8 +48,8 @@ export function createInbox({ context, greeting, controls: deps, metrics, clock,
   const opening = createOpening(context);
   let parts: ServedParts | undefined;
 
-  function take(message: IncomingMessage): Promise<void> | undefined {
-    if (parts === undefined) return undefined;
+  function take(message: IncomingMessage): void {
+    if (parts === undefined) return;
     const served = parts;
     try {
       if (message.kind === 'control') void controls.take(() => takeControl(message, served));
@@ -58,7 +58,6 @@ export function createInbox({ context, greeting, controls: deps, metrics, clock,
       if (!isMusterError(error)) throw error;
       refusals.note(error, { topic: message.kind });
     }
-    return opening.room();
   }
 
   /** @throws {MusterError} a refusal of openRequest, unless it comes later and is noted */

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { createOpening, type Opening } from '../../../agent/session/opening.js';
 import type { ReceiveContext } from '../../../agent/session/receive.js';
 import { signEnvelope } from '../../../protocol/envelope.js';
+import { isMusterError } from '../../../protocol/errors.js';
 import { generateKeyPair, type KeyPair } from '../../../runtime/key-file.js';
 import type { IncomingMessage } from '../../../runtime/mqtt-session.js';
 import { assertRejectsCode, assertThrowsCode } from '../../support/assert-code.js';
@@ -95,19 +96,47 @@ test('what another key has signed is never handed on, and holds back nobody', as
   assertThrowsCode(() => give(opening, forged(), true), 'bad_signature');
 });
 
-test('while 64 signatures are being checked there is no room for another', async () => {
+test('past 64 signatures on other threads the next are checked at once, and handed on in their turn', async () => {
   const opening = createOpening(context);
   const { heard, give } = listen();
-  const message = requestOf('one of many');
-  const given = Array.from({ length: 63 }, () => give(opening, message));
-  assert.equal(opening.room(), undefined);
+  const names = Array.from({ length: 70 }, (_, at) => String(at));
+  const messages = names.map((name) => requestOf(name));
+  const forged = requestOf('forged', { signer: generateKeyPair() });
 
-  given.push(give(opening, message));
-  const room = opening.room();
-  assert.ok(room !== undefined);
-  await room;
-
-  assert.equal(opening.room(), undefined);
+  const given = messages.slice(0, 63).map((message) => give(opening, message));
+  const aside = give(opening, forged);
+  assertThrowsCode(() => give(opening, forged), 'bad_signature');
+  given.push(...messages.slice(63).map((message) => give(opening, message)));
+  assert.deepEqual(heard, []);
+  await assertRejectsCode(aside, 'bad_signature');
   await Promise.all(given);
-  assert.equal(heard.length, 64);
+
+  assert.deepEqual(heard, names);
+});
+
+test('of requests that wait for their turn 2 MiB are kept and more is refused, until they have been handed on', async () => {
+  const opening = createOpening(context);
+  const { heard, give } = listen();
+  const message = requestOf('large', { bytes: 14 * 4096 });
+  const fitting = Math.floor((2 * 1024 * 1024) / message.payload.length);
+  assert.ok(fitting < 64);
+
+  const given = Array.from({ length: fitting }, () => give(opening, message));
+  assertThrowsCode(() => give(opening, message), 'max_concurrent_reached');
+  await Promise.all(given);
+  await give(opening, message);
+
+  assert.equal(heard.length, fitting + 1);
+});
+
+test('a forged request leaves its room to others', async () => {
+  const opening = createOpening(context);
+  const { give } = listen();
+  const forged = requestOf('forged', { signer: generateKeyPair(), bytes: 14 * 4096 });
+  const fitting = Math.floor((2 * 1024 * 1024) / forged.payload.length);
+
+  for (let round = 0; round < 2; round += 1) {
+    const ends = await Promise.allSettled(Array.from({ length: fitting }, () => give(opening, forged)));
+    for (const end of ends) assert.ok(end.status === 'rejected' && isMusterError(end.reason, 'bad_signature'));
+  }
 });
