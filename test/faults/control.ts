@@ -14,6 +14,8 @@ export type Control = Readonly<{
   caughtBy: string;
   /** At least one of these has to be found. */
   expected: readonly ('lost' | 'doubled' | 'undefined' | 'late' | 'orphans')[];
+  /** True when it takes too long to run with every change: then only a fault run on request has it. */
+  isSlow?: boolean;
 }>;
 
 /** Whether a control was noticed, with the verdict that says so. */

@@ -88,6 +88,24 @@ export const CONTROLS: readonly Control[] = [
     expected: ['undefined'],
   },
   {
+    name: 'no ear for a cancel of what runs',
+    isSlow: true,
+    breakages: [
+      {
+        file: 'agent/executor/executor.ts',
+        good: 'running.get(id)?.cancel.abort(); // also when the disk is full',
+        bad: '',
+      },
+      {
+        file: 'agent/executor/executor.ts',
+        good: 'running.get(id)?.cancel.abort();\n      if (waiting',
+        bad: 'if (waiting',
+      },
+    ],
+    caughtBy: 'controller-kills',
+    expected: ['lost'],
+  },
+  {
     name: 'an end for the program alone, and not for what it has started',
     breakages: [
       {

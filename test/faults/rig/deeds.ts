@@ -15,7 +15,7 @@ export function randomAsk(random: () => number, label: string, isolation: Isolat
     () => ({ deed: { ms: 300, leaves } }),
     () => ({ deed: { bytes: 65_000 + Math.floor(random() * 100_000) } }),
     () => ({ deed: { ms: Math.floor(random() * 1_500), bytes: 5_000 }, stream: true }),
-    () => ({ deed: { ms: 20_000, bytes: 10 }, timeout: '2s' }),
+    () => ({ deed: { ms: 20_000, bytes: 10 }, timeout: '4s' }),
     () => ({ deed: { showsEnvironment: true } }),
     () => ({ deed: { ms: 100, exitCode: 3, leaves }, expiresIn: '10s' }),
   ];
@@ -23,19 +23,28 @@ export function randomAsk(random: () => number, label: string, isolation: Isolat
   return { ...kind(), label };
 }
 
-/** Which share of the asks is to be cancelled. */
-const CANCEL_SHARE = 1 / 4;
+/** Each ask of so many is to be cancelled. */
+const CANCEL_EVERY = 4;
 /** Longer than a cancel may take to be obeyed, so that one that is forgotten is noticed. */
 const CANCELLED_DEED = { deed: { ms: 90_000, bytes: 200 }, timeout: '2m' };
 
-/** The same ask, or now and then one that is cancelled: at once, in the middle of it, or when it is probably over. */
-export function sometimesCancelled(random: () => number, ask: Ask): Ask {
-  if (random() >= CANCEL_SHARE) return ask;
-  const times: readonly (() => Ask)[] = [
-    () => ({ ...ask, cancelAfterMs: 0 }),
-    () => ({ ...ask, ...CANCELLED_DEED, cancelAfterMs: 200 + random() * 800 }),
-    () => ({ ...ask, cancelAfterMs: 1_000 + random() * 1_000 }),
+/**
+ * Of the asks that it is given each fourth is to be cancelled, in turn in the middle of it, at once, in the middle
+ * again, and when it is probably over; so a run of any length cancels what runs.
+ */
+export function cancelSome(random: () => number): (ask: Ask) => Ask {
+  const inTheMiddle = (ask: Ask): Ask => ({ ...ask, ...CANCELLED_DEED, cancelAfterMs: 200 + random() * 800 });
+  const turns: readonly ((ask: Ask) => Ask)[] = [
+    inTheMiddle,
+    (ask) => ({ ...ask, cancelAfterMs: 0 }),
+    inTheMiddle,
+    (ask) => ({ ...ask, cancelAfterMs: 1_000 + random() * 1_000 }),
   ];
-  const time = times[Math.floor(random() * times.length)] ?? (() => ask);
-  return time();
+  let asks = 0;
+  return (ask) => {
+    asks += 1;
+    if (asks % CANCEL_EVERY !== 0) return ask;
+    const turn = turns[(asks / CANCEL_EVERY - 1) % turns.length];
+    return turn === undefined ? ask : turn(ask);
+  };
 }

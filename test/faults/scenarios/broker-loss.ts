@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { addFaults } from '../judge/add-faults.js';
-import { randomAsk, sometimesCancelled } from '../rig/deeds.js';
+import { cancelSome, randomAsk } from '../rig/deeds.js';
 import { FLOW_MS, flows } from '../rig/flows.js';
 import { type Rig, startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
@@ -21,7 +21,8 @@ export const brokerLoss: Scenario = {
     try {
       const faults: string[] = [];
       let round = 0;
-      const load = rig.load.keepBusy(() => sometimesCancelled(random, randomAsk(random, `loss ${round}`)), 6);
+      const sometimes = cancelSome(random);
+      const load = rig.load.keepBusy(() => sometimes(randomAsk(random, `loss ${round}`)), 6);
       for (round = 1; round <= losses; round += 1) {
         await wait(500 + random() * 3_000);
         await loseBroker(rig, { withController: round % CONTROLLER_EVERY === 0, awayMs: random() * 2_000 });

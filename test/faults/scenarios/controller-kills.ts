@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { randomAsk, sometimesCancelled } from '../rig/deeds.js';
+import { cancelSome, randomAsk } from '../rig/deeds.js';
 import { startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
 
@@ -16,10 +16,8 @@ export const controllerKills: Scenario = {
     const rig = await startRig(context);
     try {
       let round = 0;
-      const load = rig.load.keepBusy(
-        () => sometimesCancelled(random, randomAsk(random, `controller kill ${round}`)),
-        6,
-      );
+      const sometimes = cancelSome(random);
+      const load = rig.load.keepBusy(() => sometimes(randomAsk(random, `controller kill ${round}`)), 6);
       for (round = 1; round <= kills; round += 1) {
         await wait(500 + random() * 2_500);
         await rig.controller.kill('SIGKILL');

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { parsePayload, peekPayload } from '../../../protocol/envelope.js';
 import { Request } from '../../../protocol/messages/request.js';
-import { randomAsk, sometimesCancelled } from '../rig/deeds.js';
+import { cancelSome, randomAsk } from '../rig/deeds.js';
 import type { Ask } from '../rig/load.js';
 import { startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
@@ -51,7 +51,7 @@ export const hostileLink: Scenario = {
       try {
         const decide = decideFates(random);
         for (const proxy of proxies) proxy.decideBy(decide);
-        const load = rig.load.keepBusy(() => nextAsk(random), 12);
+        const load = rig.load.keepBusy(nextAsk(random), 12);
         await wait(HARM_MS[size]);
         await load.stop();
         for (const proxy of proxies) proxy.decideBy(() => UNHARMED);
@@ -70,9 +70,12 @@ export const hostileLink: Scenario = {
   },
 };
 
-function nextAsk(random: () => number): Ask {
-  if (random() * HELD_BACK_EVERY < 1) return { label: 'held back', expiresIn: `${SHORT_LIFE_MS}ms` };
-  return sometimesCancelled(random, randomAsk(random, 'hostile link'));
+function nextAsk(random: () => number): () => Ask {
+  const sometimes = cancelSome(random);
+  return () => {
+    if (random() * HELD_BACK_EVERY < 1) return { label: 'held back', expiresIn: `${SHORT_LIFE_MS}ms` };
+    return sometimes(randomAsk(random, 'hostile link'));
+  };
 }
 
 function decideFates(random: () => number): (message: SeenMessage) => Fate {

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { withFaults } from '../judge/checker.js';
 import type { Fault } from '../judge/fault.js';
 import { restartAfterCrash } from '../rig/crash.js';
-import { randomAsk, sometimesCancelled } from '../rig/deeds.js';
+import { cancelSome, randomAsk } from '../rig/deeds.js';
 import { findIsolations } from '../rig/isolations.js';
 import { startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
@@ -24,10 +24,8 @@ export const killUnderLoad: Scenario = {
     const faults: Fault[] = [];
     try {
       let round = 0;
-      const load = rig.load.keepBusy(
-        () => sometimesCancelled(random, randomAsk(random, `kill ${round}`, isolation)),
-        6,
-      );
+      const sometimes = cancelSome(random);
+      const load = rig.load.keepBusy(() => sometimes(randomAsk(random, `kill ${round}`, isolation)), 6);
       for (round = 1; round <= kills; round += 1) {
         await wait(100 + random() * 1_400);
         if (round % GROUP_EVERY === 0) await rig.agent.killGroup('SIGKILL');

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { randomAsk, sometimesCancelled } from '../rig/deeds.js';
+import { cancelSome, randomAsk } from '../rig/deeds.js';
 import { type Rig, startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
 import { type Network, networkLacks, startNetwork } from '../tools/network.js';
@@ -24,7 +24,8 @@ export const lossyNetwork: Scenario = {
       const rig = await startRig(context, { agent: { settings: KEEP_ALIVE } });
       try {
         await moveIn(rig, { network, directory });
-        const load = rig.load.keepBusy(() => sometimesCancelled(random, randomAsk(random, 'lossy network')), 6);
+        const sometimes = cancelSome(random);
+        const load = rig.load.keepBusy(() => sometimes(randomAsk(random, 'lossy network')), 6);
         const legs = legsOf(network, { withOutages: size === 'full' });
         for (const { what, begin, ms = LEG_MS[size] } of legs) {
           note(what);

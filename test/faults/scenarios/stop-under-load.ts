@@ -1,7 +1,7 @@
 import { withFaults } from '../judge/checker.js';
 import type { Fault } from '../judge/fault.js';
 import { readLedger } from '../judge/ledger.js';
-import { randomAsk, sometimesCancelled } from '../rig/deeds.js';
+import { cancelSome, randomAsk } from '../rig/deeds.js';
 import type { Part } from '../rig/part.js';
 import { settingsEnv } from '../rig/part-options.js';
 import { type Rig, startRig } from '../rig/rig.js';
@@ -25,10 +25,11 @@ export const stopUnderLoad: Scenario = {
     const stops = STOPS[context.size];
     const rig = await startRig(context);
     const faults: Fault[] = [];
+    const sometimes = cancelSome(random);
     try {
       for (let round = 1; round <= stops; round += 1) {
         const label = `stop ${round}`;
-        const load = rig.load.keepBusy(() => sometimesCancelled(random, randomAsk(random, label)), 2);
+        const load = rig.load.keepBusy(() => sometimes(randomAsk(random, label)), 2);
         faults.push(...(await stopOnce(rig, { label, isHurried: round % 2 === 0 })));
         await rig.agent.start();
         await load.stop();
