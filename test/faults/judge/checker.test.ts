@@ -67,6 +67,11 @@ const LOST: readonly Case[] = [
       /^lost: .* ended as expired 10000 ms before its time was over/,
     ],
   ),
+  [
+    'a result without output of what was cancelled before it was launched',
+    { accepted: { cancelAsked: true }, outcome: { ...CANCELLED, launched: 'no', stdout: undefined }, ledger: [] },
+    /^lost: .* its output is not there/,
+  ],
   ['an expiry of which nobody says when', { outcome: { ...EXPIRED, endMs: undefined }, ledger: [] }, /^lost: .* when/],
   [
     'an error that is allowed to another node',
@@ -203,22 +208,34 @@ const UNDEFINED: readonly Case[] = [
     /^undefined: .* told as cancelled and is success/,
   ],
   [
-    'a cancel that was taken and not obeyed',
-    {
-      accepted: { cancelAsked: true, cancelTakenMs: NOW_MS + 200, deed: { ...ACCEPTED.deed, ms: 90_000 } },
-      ledger: [started(), done(0, 61_000)],
-    },
-    /^undefined: .* went on for 60800 ms after its cancel/,
+    'output of what was cancelled before it was launched',
+    { accepted: { cancelAsked: true }, outcome: { ...CANCELLED, launched: 'no' }, ledger: [] },
+    /^undefined: .* 100 bytes of output that the program did not print/,
+  ],
+  [
+    'output of what ran into its time-out before it began',
+    { accepted: SLOW, outcome: TIMED_OUT, ledger: [] },
+    /^undefined: .* 100 bytes of output that the program did not print/,
   ],
   [
     'a time-out of what had the time to start and never did',
-    { accepted: { ...SLOW, timeoutMs: 2_000 }, outcome: { ...TIMED_OUT, stdout: EMPTY }, ledger: [] },
-    /^undefined: .* time-out of 2000 ms and was never started/,
+    { accepted: { ...SLOW, timeoutMs: 4_000 }, outcome: { ...TIMED_OUT, stdout: EMPTY }, ledger: [] },
+    /^undefined: .* time-out of 4000 ms and was never started/,
+  ],
+  [
+    'a time-out of what had the time to start although hooks are held up',
+    {
+      accepted: { timeoutMs: 20_000, deed: { ...ACCEPTED.deed, ms: 90_000 } },
+      outcome: { ...TIMED_OUT, stdout: EMPTY },
+      ledger: [],
+    },
+    /^undefined: .* was never started/,
+    { launchMs: 10_000 },
   ],
   [
     'a time-out without a start, the agent having stood still before it was asked for',
     {
-      accepted: { ...SLOW, timeoutMs: 2_000 },
+      accepted: { ...SLOW, timeoutMs: 4_000 },
       outcome: { ...TIMED_OUT, stdout: EMPTY },
       ledger: [],
       agent: { lives: pausedAt(-9_000) },
@@ -318,11 +335,12 @@ test('an honest interruption, time-out, cancel or expiry is no fault', () => {
     { accepted: SLOW, outcome: { ...TIMED_OUT, stdout: EMPTY }, ledger: [started(900)] },
     { accepted: SLOW, outcome: { ...TIMED_OUT, stdout: EMPTY }, ledger: [] },
     {
-      accepted: { ...SLOW, timeoutMs: 2_000 },
+      accepted: { ...SLOW, timeoutMs: 4_000 },
       outcome: { ...TIMED_OUT, stdout: EMPTY },
       ledger: [],
       agent: { lives: pausedAt(-100) },
     },
+    { accepted: { ...SLOW, timeoutMs: 3_900 }, outcome: { ...TIMED_OUT, stdout: EMPTY }, ledger: [] },
     { accepted: { cancelAsked: true }, outcome: { ...CANCELLED, launched: null, stdout: undefined }, ...nowhere },
     { accepted: { cancelAsked: true, cancelTakenMs: NOW_MS + 105 } },
     { outcome: CANCELLED, ledger: [started()], agent: { lives: stopAt(200) } },
@@ -348,12 +366,15 @@ test('what a scenario provokes is allowed, and nothing else', () => {
     ...{ store: NOT_STORED, agent: { journal: new Map() } },
   };
 
+  const tracedLate = { accepted: { ...SLOW, timeoutMs: 4_000 }, outcome: { ...TIMED_OUT, stdout: EMPTY }, ledger: [] };
   const atLaunch = { ...killed, outcome: { ...killed.outcome, stdout: EMPTY }, ledger: [] };
   const stuck = { outcome: INTERRUPTED, agent: { lives: crashAt(8_000) } };
 
   assert.deepEqual(judged(killed, { killsHooks: true }).faults, []);
   assert.deepEqual(judged(atLaunch, { killsAtLaunch: /^test$/ }).faults, []);
   assert.deepEqual(judged(stuck, { recordMs: 10_000 }).faults, []);
+  assert.deepEqual(judged(tracedLate, { launchMs: 10_000 }).faults, []);
+  assert.deepEqual(judged({ ledger: [started(65_000), done(0, 65_010)] }, { launchMs: 10_000 }).faults, []);
   assert.deepEqual(
     judged(
       { outcome: START_FAILED, ledger: [] },

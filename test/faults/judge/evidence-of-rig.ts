@@ -45,6 +45,7 @@ export async function gatherEvidence(rig: RigParts): Promise<Evidence> {
   await settles(() => findProcesses(digits).length === 0, BURIAL_MS);
   const survivors = findProcesses(digits);
   for (const survivor of survivors) killProcess(survivor);
+  const core = [rig.broker, ...rig.controllers].map((part) => part.lives());
   for (const controller of rig.controllers) await controller.kill('SIGTERM');
   await rig.broker.kill('SIGTERM');
   return {
@@ -53,6 +54,7 @@ export async function gatherEvidence(rig: RigParts): Promise<Evidence> {
     outcomes,
     store: await readStore(rig.store),
     agents,
+    core,
     survivors,
     leaks: findLeaks(rig.directory, [rig.canary.secret, ...rig.agents.map(({ token }) => token)]),
   };

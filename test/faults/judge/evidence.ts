@@ -83,6 +83,8 @@ export type Evidence = Readonly<{
     refusals: readonly string[];
   }>;
   agents: readonly AgentEvidence[];
+  /** The lives of the broker and of each controller, as they were before the stop at the end of the run. */
+  core: readonly (readonly Life[])[];
   /** Processes of hooks that are alive. */
   survivors: readonly Readonly<{ pid: number; command: string }>[];
   /** Files that hold a secret. */
@@ -103,6 +105,10 @@ export type Allowances = Readonly<{
   refusals?: readonly string[];
   /** How long after its program's end a result may still be lost to a crash; the disk may be stuck meanwhile. */
   recordMs?: number;
+  /** From the agent's decision to start to the first line of a hook; somebody may hold up both meanwhile. */
+  launchMs?: number;
+  /** For how long at a time the links let nothing pass, of which no life of a part tells. */
+  linkDownMs?: number;
   /** Which share of the executions that were to succeed has to; a fifth when absent. */
   successShare?: number;
 }>;

@@ -64,7 +64,7 @@ export type Changes = Readonly<{
   outcome?: Partial<Outcome> | null;
   agent?: Partial<AgentEvidence>;
   store?: Partial<Evidence['store']>;
-  rest?: Partial<Pick<Evidence, 'survivors' | 'leaks'>>;
+  rest?: Partial<Pick<Evidence, 'core' | 'survivors' | 'leaks'>>;
 }>;
 
 /** The verdict on one execution that went well, but for these changes. */
@@ -82,7 +82,7 @@ export function judged(changes: Changes = {}, allowances: Allowances = {}): Verd
       ...changes.store,
     },
     agents: [{ ...AGENT, ...changes.agent }],
-    ...{ survivors: [], leaks: [], ...changes.rest },
+    ...{ core: [[ALIVE], [ALIVE]], survivors: [], leaks: [], ...changes.rest },
   };
   return judge(evidence, allowances);
 }
@@ -102,6 +102,14 @@ export function crashAt(atMs: number): Life[] {
   ];
 }
 
+/** A part that was killed and came back. */
+export function awayBetween(fromMs: number, toMs: number): Life[] {
+  return [
+    { ...ALIVE, fromMs: NOW_MS - 60_000, toMs: NOW_MS + fromMs, end: 'crashed' },
+    { ...ALIVE, fromMs: NOW_MS + toMs },
+  ];
+}
+
 /** An agent that was asked to stop, took a second for it, and came back. */
 export function stopAt(atMs: number): Life[] {
   return [
@@ -110,7 +118,7 @@ export function stopAt(atMs: number): Life[] {
   ];
 }
 
-/** An agent that stood still for eight seconds. */
-export function pausedAt(atMs: number): Life[] {
-  return [{ ...ALIVE, fromMs: NOW_MS - 60_000, pauses: [{ fromMs: NOW_MS + atMs, toMs: NOW_MS + atMs + 8_000 }] }];
+/** An agent that stood still for a while. */
+export function pausedAt(atMs: number, forMs = 8_000): Life[] {
+  return [{ ...ALIVE, fromMs: NOW_MS - 60_000, pauses: [{ fromMs: NOW_MS + atMs, toMs: NOW_MS + atMs + forMs }] }];
 }

@@ -16,13 +16,13 @@ export function judgeExecution(
   const agent = evidence.agents.find((each) => each.node === node);
   const outcome = evidence.outcomes.get(executionId);
   const seen: Seen = { ...runs, lives: agent?.lives ?? [] };
-  const faults: Finding[] = [...judgeStarts(accepted, runs.starts)];
+  const faults: Finding[] = [...judgeStarts(accepted, runs.starts, allowances)];
   if (outcome === undefined) faults.push(['lost', 'was accepted, and the controller does not know it']);
   else if (!outcome.ended) faults.push(['lost', `has no outcome: it is ${outcome.status}`]);
   else if (outcome.provisional) faults.push(['undefined', `ended as ${saying(outcome)}, provisionally`]);
   else {
     faults.push(...judgeOutcome(accepted, outcome, { seen, allowances }));
-    faults.push(...judgeCancel(accepted, outcome, seen));
+    faults.push(...judgeCancel(accepted, outcome, { runs, parts: [seen.lives, ...evidence.core], allowances }));
     const fact = agent?.journal?.get(executionId);
     if (agent?.journal !== undefined) {
       faults.push(...judgeRecords(outcome, { fact, stored: evidence.store.results.get(executionId) }));
@@ -31,11 +31,15 @@ export function judgeExecution(
   return faults.map(([kind, why]) => ({ kind, sentence: `${executionId} (${node}, ${label}) ${why}` }));
 }
 
-function judgeStarts({ issuedMs, expiresMs }: Accepted, starts: Runs['starts']): Finding[] {
+function judgeStarts(
+  { issuedMs, expiresMs }: Accepted,
+  starts: Runs['starts'],
+  { launchMs = LAUNCH_MS }: Allowances,
+): Finding[] {
   const faults: Finding[] = [];
   if (starts.length > 1) faults.push(['doubled', `was started ${starts.length} times`]);
   for (const { atMs } of starts) {
-    if (atMs >= expiresMs + LAUNCH_MS) faults.push(['late', `was started ${Math.round(atMs - expiresMs)} ms too late`]);
+    if (atMs >= expiresMs + launchMs) faults.push(['late', `was started ${Math.round(atMs - expiresMs)} ms too late`]);
     if (atMs < issuedMs - EARLY_MS) faults.push(['late', `was started ${Math.round(issuedMs - atMs)} ms too early`]);
   }
   return faults;

@@ -27,7 +27,7 @@ export function judgeOutcome(
     case 'failed':
       return judgeExited(accepted, outcome, { seen, allowances });
     case 'timeout':
-      return [...judgeTimeout(accepted, outcome, seen), ...judgeOutputOfEnded(accepted, outcome, seen)];
+      return [...judgeTimeout(accepted, outcome, { seen, allowances }), ...judgeOutputOfEnded(accepted, outcome, seen)];
     case 'cancelled':
       return judgeCancelled(accepted, outcome, seen);
     case 'error':
@@ -83,14 +83,18 @@ function judgeExpired({ expiresMs }: Accepted, { status, endMs }: Outcome, seen:
   return faults;
 }
 
-function judgeTimeout(accepted: Accepted, outcome: Outcome, seen: Seen): Finding[] {
+function judgeTimeout(
+  accepted: Accepted,
+  outcome: Outcome,
+  { seen, allowances: { launchMs = LAUNCH_MS } }: { seen: Seen; allowances: Allowances },
+): Finding[] {
   const { deed, timeoutMs } = accepted;
   const { starts, ends } = seen;
   if (deed.ms + RACE_MS < timeoutMs) {
     return [why('undefined', `ended by its time-out of ${timeoutMs} ms and was to take ${deed.ms} ms`)];
   }
-  // Its time-out may also be over before it can begin: when the machine is busy, or the agent stood still.
-  if (starts.length === 0 && timeoutMs >= LAUNCH_MS && !stoodStill(accepted, outcome, seen)) {
+  // A short time-out may be over before it can begin: when the machine is busy, or the agent stood still.
+  if (starts.length === 0 && timeoutMs >= 2 * launchMs && !stoodStill(accepted, outcome, seen)) {
     return [why('undefined', `ended by its time-out of ${timeoutMs} ms and was never started`)];
   }
   const isRace = deed.ms <= timeoutMs + RACE_MS;
@@ -103,7 +107,12 @@ function judgeCancelled(accepted: Accepted, outcome: Outcome, seen: Seen): Findi
   if (!accepted.cancelAsked && !isEndedByStop(accepted, outcome, seen)) {
     faults.push(why('undefined', 'was cancelled, and nobody had asked for it'));
   }
-  if (launched !== 'yes') return [...faults, ...notStarted('cancelled, not launched,', seen)];
+  if (launched !== 'yes') {
+    faults.push(...notStarted('cancelled, not launched,', seen));
+    // What the controller itself has cancelled has no result, and so no output.
+    const isControllers = launched === null && outcome.stdout === undefined;
+    return isControllers ? faults : [...faults, ...judgeOutput(accepted, outcome, 'none')];
+  }
   const ownEndMs = seen.ends[0]?.atMs ?? Number.POSITIVE_INFINITY;
   const afterMs = (outcome.endMs ?? 0) - ownEndMs;
   if (afterMs > RACE_MS && !stoodStill(accepted, outcome, seen)) {

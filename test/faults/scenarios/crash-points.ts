@@ -41,7 +41,10 @@ type Place = CrashPoint & Readonly<{ when: 'starting' | 'working' }>;
 
 const EXECUTION: Place = { call: 'execve', nth: 1, when: 'working' };
 
-/** An agent whose every call is traced takes that long to look through /proc for what a hook has left. */
+/**
+ * An agent whose every call is traced takes that long to look through /proc for what a hook has left, and no less may a
+ * traced hook take to its first line.
+ */
 const TRACED_MS = 10_000;
 
 /**
@@ -54,6 +57,7 @@ const ALLOWED: Allowances = {
   killsAtLaunch: /(execve|openat|write|clone) \d+$|^left open$/,
   errors: [{ code: 'start_failed', label: /execve/ }],
   recordMs: TRACED_MS,
+  launchMs: TRACED_MS,
 };
 
 /** The agent dies at one system call after another; each time it starts again and all comes to its end. */

@@ -39,7 +39,7 @@ export const lossyNetwork: Scenario = {
         await rig.agent.kill('SIGTERM');
         await rig.agent.start();
         await rig.agent.welcomed();
-        return { points: legs.length, verdict: await rig.judge() };
+        return { points: legs.length, verdict: await rig.judge({ linkDownMs: size === 'full' ? OUTAGE_MS : 0 }) };
       } finally {
         await rig.stop();
       }
