@@ -246,7 +246,7 @@ test('credentials are asked for at each connect, so that a refused password is r
   assert.equal(asked, 3);
 });
 
-test('the wait before each try is a random part of a ceiling that doubles to 30 s', async (t) => {
+test('the wait before each try is a random part of a ceiling that doubles to 20 s', async (t) => {
   const broker = await startTestBroker(t);
   await broker.stop();
   const waits: number[] = [];
@@ -256,7 +256,7 @@ test('the wait before each try is a random part of a ceiling that doubles to 30 
   startSession(t, broker, { log, random: () => 0.01 });
 
   await until(() => waits.length === 8, { what: 'eight tries' });
-  assert.deepEqual(waits, [5, 10, 20, 40, 80, 160, 300, 300]);
+  assert.deepEqual(waits, [5, 10, 20, 40, 80, 160, 200, 200]);
 });
 
 test('a session can be stopped while there is no broker', async (t) => {
