@@ -341,6 +341,11 @@ test('an honest interruption, time-out, cancel or expiry is no fault', () => {
       agent: { lives: pausedAt(-100) },
     },
     { accepted: { ...SLOW, timeoutMs: 3_900 }, outcome: { ...TIMED_OUT, stdout: EMPTY }, ledger: [] },
+    {
+      accepted: { cancelAsked: true },
+      outcome: { ...CANCELLED, launched: null, stdout: { ...EMPTY, complete: false } },
+      ...nowhere,
+    },
     { accepted: { cancelAsked: true }, outcome: { ...CANCELLED, launched: null, stdout: undefined }, ...nowhere },
     { accepted: { cancelAsked: true, cancelTakenMs: NOW_MS + 105 } },
     { outcome: CANCELLED, ledger: [started()], agent: { lives: stopAt(200) } },

@@ -109,9 +109,8 @@ function judgeCancelled(accepted: Accepted, outcome: Outcome, seen: Seen): Findi
   }
   if (launched !== 'yes') {
     faults.push(...notStarted('cancelled, not launched,', seen));
-    // What the controller itself has cancelled has no result, and so no output.
-    const isControllers = launched === null && outcome.stdout === undefined;
-    return isControllers ? faults : [...faults, ...judgeOutput(accepted, outcome, 'none')];
+    // What the controller itself has cancelled has no result: its output never comes.
+    return launched === null ? faults : [...faults, ...judgeOutput(accepted, outcome, 'none')];
   }
   const ownEndMs = seen.ends[0]?.atMs ?? Number.POSITIVE_INFINITY;
   const afterMs = (outcome.endMs ?? 0) - ownEndMs;
