@@ -87,12 +87,17 @@ async function addOutputs(
   tx: Tx,
   { outputs, known }: { outputs: readonly OutputEvidence[]; known: ReadonlyMap<string, Known> },
 ): Promise<void> {
-  const added = await insertOutputs(tx, outputs.map(toOutputRow));
-  for (const evidence of outputs) {
+  const firsts = new Map<string, OutputEvidence>(); // a node may say a piece twice within one batch
+  for (const each of outputs) {
+    const key = `${keyOf(each)}/${each.output.seq}`;
+    if (!firsts.has(key)) firsts.set(key, each);
+  }
+  const added = await insertOutputs(tx, [...firsts.values()].map(toOutputRow));
+  for (const [key, evidence] of firsts) {
     const { node, output } = evidence;
     const { execution_id, seq, stream, offset, last } = output;
     const invocation_id = known.get(keyOf(evidence))?.invocationId;
-    if (invocation_id === undefined || !added.has(`${execution_id}/${node}/${seq}`)) continue;
+    if (invocation_id === undefined || !added.has(key)) continue;
     tx.tell({ event: { type: 'output', invocation_id, execution_id, node, seq, stream, offset, last } });
   }
 }
