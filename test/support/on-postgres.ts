@@ -9,7 +9,10 @@ import { POSTGRES_VARIABLE } from './store-place.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Runs the test files of a folder of test/controller once more, with every store on a PostgreSQL server. */
+/**
+ * Runs the test files of a folder of test/controller once more, with every store on a PostgreSQL server. What takes long
+ * is named `.long.ts`: `npm run test:postgres` runs it, `npm test` does not.
+ */
 export function testOnPostgres(folder: string, { without }: { without?: RegExp } = {}): void {
   test(`every test of controller/${folder} holds on PostgreSQL as well`, async (t) => {
     const server = await startPostgres(t);

@@ -18,6 +18,7 @@ export const CONTROLLER_CONTROLS: readonly Control[] = [
     ],
     caughtBy: 'submit-kills-sqlite',
     expected: ['lost'],
+    isSlow: true,
   },
   {
     name: 'no memory of keys',
