@@ -6,7 +6,8 @@ import { settles } from '../rig/settles.js';
 import type { Scenario, ScenarioContext } from '../scenario.js';
 import { type Injection, injectedCalls, injectInto, lacksInjection, underInjection } from '../tools/inject.js';
 
-const PARALLEL = 6;
+/** Twice what others ask for: while calls fail work goes slowly, and a short run shall judge enough of it. */
+const PARALLEL = 12;
 /** Calls of a running agent: what the disk says, and how many times in a row. */
 const RUNNING: readonly Omit<Injection, 'when'>[] = [
   { calls: 'fdatasync', error: 'EIO' },
