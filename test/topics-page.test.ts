@@ -32,10 +32,13 @@ test('every example in topics.md fits the schema of the message that it shows', 
   }
 });
 
+/** Controls are shown one by one, and the end of the audit trail never leaves the store. */
+const NOT_SHOWN: readonly string[] = ['muster-control', 'muster-audit-head'];
+
 test('topics.md shows the members of every message', () => {
   for (const name of SCHEMAS.keys()) {
     const block = new RegExp(`<!-- generated:(fields|control) ${name.replace('+', '-')} -->`);
-    if (name !== 'muster-control') assert.match(PAGE, block);
+    if (!NOT_SHOWN.includes(name)) assert.match(PAGE, block);
   }
 });
 

@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
  * Runs the test files of a folder of test/controller once more, with every store on a PostgreSQL server. What takes long
- * is named `.long.ts`: `npm run test:postgres` runs it, `npm test` does not.
+ * is named `-long.ts`: `npm run test:postgres` runs it, `npm test` does not.
  */
 export function testOnPostgres(folder: string, { without }: { without?: RegExp } = {}): void {
   test(`every test of controller/${folder} holds on PostgreSQL as well`, async (t) => {
