@@ -54,7 +54,7 @@ async function startKiosk(t: TestContext): Promise<Kiosk> {
   return {
     ...installation,
     ...{ state: state ?? '', start },
-    ledger: () => (existsSync(ledgerFile) ? readFileSync(ledgerFile, 'utf8').trim().split('\n') : []),
+    ledger: () => (existsSync(ledgerFile) ? readFileSync(ledgerFile, 'utf8').split('\n').slice(0, -1) : []),
     addProgram(name, body) {
       const file = join(actions ?? '', name);
       writeFileSync(file, `#!/bin/sh\n${body}\n`);
