@@ -33,8 +33,8 @@ export async function runCommandLine(args: readonly string[], io: Omit<Io, 'exit
   }
 }
 
-/** The program with the asked-for command in full; of the others only what the help shows. */
-async function createProgram(args: readonly string[], io: Io): Promise<Command> {
+/** The program with the command that `args` ask for in full; of the others only what the help shows. */
+export async function createProgram(args: readonly string[], io: Io): Promise<Command> {
   const program = new Command('muster')
     .description('Remote actions on fleets of edge devices over MQTT.')
     .version(VERSION, '-V, --version', 'print the version')

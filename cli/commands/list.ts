@@ -122,6 +122,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'get a broker password for a monitor or a controller',
     load: async () => (await import('./broker-credential.js')).brokerCredentialCommand,
   },
+  {
+    name: 'completion',
+    summary: 'complete command lines in bash, zsh and fish',
+    load: async () => (await import('./completion.js')).completionCommand,
+  },
   { name: 'broker', summary: 'run the MQTT broker', load: async () => (await import('./broker.js')).brokerCommand },
   {
     name: 'controller',

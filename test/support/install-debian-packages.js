@@ -21,6 +21,8 @@ const PACKAGES = {
   e2fsprogs: 'mkfs.ext4',
   faketime: 'faketime',
   postgresql: 'pg_ctlcluster',
+  zsh: 'zsh',
+  fish: 'fish',
 };
 
 const LIMIT_MS = 240_000;
