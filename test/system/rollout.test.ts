@@ -15,7 +15,11 @@ const DEADLINE_MS = 120_000;
 
 test('a rollout goes on where it was after any kill -9 of the controller: in order, one batch at a time, each node once (promises 1, 4, 5)', async (t) => {
   const directory = temporaryDirectory(t);
-  const { broker, controller, controllerDir } = await createCoreParts({}, { directory, logs: directory });
+  const {
+    broker,
+    controllers: [controller],
+    controllerDir,
+  } = await createCoreParts({}, { directory, logs: directory });
   t.after(async () => {
     for (const part of [controller, broker]) await part.kill('SIGKILL');
   });

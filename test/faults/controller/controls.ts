@@ -44,4 +44,14 @@ export const CONTROLLER_CONTROLS: readonly Control[] = [
     caughtBy: 'races-sqlite',
     expected: ['doubled'],
   },
+  {
+    name: 'no sync of the store',
+    breakages: [
+      { file: 'controller/store/sqlite.ts', good: 'PRAGMA synchronous = FULL;', bad: 'PRAGMA synchronous = OFF;' },
+      { file: 'controller/store/sqlite.ts', good: "'synchronous', 2", bad: "'synchronous', 0" },
+    ],
+    caughtBy: 'submit-power-cuts-sqlite',
+    expected: ['lost'],
+    isSlow: true,
+  },
 ];

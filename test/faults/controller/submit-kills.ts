@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { withFaults } from '../judge/checker.js';
 import { startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
 import { withScope } from '../scope.js';
@@ -26,7 +27,7 @@ export const submitKills: readonly Scenario[] = onEachStore((kind) => ({
       });
       scope.after(rig.stop);
       let round = 0;
-      const load = keepSubmitting(rig, random, () => `submit kill ${round}`);
+      const load = keepSubmitting(rig, { random, label: () => `submit kill ${round}` });
       for (round = 1; round <= kills; round += 1) {
         await load.someAnswers();
         if (store !== undefined && round % 2 === 0) {
@@ -39,8 +40,8 @@ export const submitKills: readonly Scenario[] = onEachStore((kind) => ({
         }
         if (round % 20 === 0) note(`${round} of ${kills} kills`);
       }
-      await load.stop();
+      const refusals = await load.stop();
       await rig.quiet();
-      return { points: kills, verdict: await judgeWithRecords(rig) };
+      return { points: kills, verdict: withFaults(await judgeWithRecords(rig), refusals) };
     }),
 }));

@@ -1,10 +1,11 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { withFaults } from '../judge/checker.js';
 import { startRig } from '../rig/rig.js';
 import type { Scenario } from '../scenario.js';
 import { withScope } from '../scope.js';
 import { createLoopDisk, lacksLoopDisk } from '../tools/loop-disk.js';
-import { judgeWithRecords } from './judge-rig.js';
+import { judgeGone, judgeWithRecords } from './judge-rig.js';
 import { lacksStore, onEachStore, startStoreServer, storeSettings } from './stores.js';
 import { keepSubmitting, SUBMIT_SETTINGS } from './submit-load.js';
 
@@ -33,8 +34,9 @@ export const submitPowerCuts: readonly Scenario[] = onEachStore((kind) => ({
         controller: { dataDir, settings: storeSettings(store) },
       });
       scope.after(rig.stop);
+      await disk.sync(); // else a store that syncs nothing would lose its owner and its node, and nobody could ask
       let round = 0;
-      const load = keepSubmitting(rig, random, () => `cut ${round}`);
+      const load = keepSubmitting(rig, { random, label: () => `cut ${round}` });
       for (round = 1; round <= cuts; round += 1) {
         await load.someAnswers();
         // The processor stops with the power: a sync that the dying file system still answers must not be heard.
@@ -44,11 +46,11 @@ export const submitPowerCuts: readonly Scenario[] = onEachStore((kind) => ({
         await store?.server.kill();
         await disk.powerOn();
         await store?.server.start();
-        await rig.controller.start();
+        if (!(await rig.controller.tryStart())) return { points: round, verdict: judgeGone(rig.load) };
         if (round % 5 === 0) note(`${round} of ${cuts} cuts`);
       }
-      await load.stop();
+      const refusals = await load.stop();
       await rig.quiet();
-      return { points: cuts, verdict: await judgeWithRecords(rig) };
+      return { points: cuts, verdict: withFaults(await judgeWithRecords(rig), refusals) };
     }),
 }));

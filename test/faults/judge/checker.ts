@@ -27,7 +27,11 @@ export function judge(evidence: Evidence, allowances: Allowances = {}): Verdict 
     ...judgeStore(evidence, allowances),
     ...evidence.leaks.map((file) => fault('other', `a secret stands in ${file}`)),
   ];
-  const accepted = evidence.accepted.length;
+  return verdictOf(evidence.accepted.length, faults);
+}
+
+/** The verdict on so many executions in which nothing but these faults was found. */
+export function verdictOf(accepted: number, faults: readonly Fault[]): Verdict {
   return withFaults({ accepted, lost: 0, doubled: 0, late: 0, undefined: 0, orphans: 0, faults: [] }, faults);
 }
 

@@ -1,5 +1,6 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Connection, readConnection } from '../../../cli/installation.js';
 import { ensureKeys } from '../../../controller/identity/keys.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { makeDataDir } from '../../../runtime/data-dir.js';
@@ -11,10 +12,10 @@ import { type PartOptions, type RigOptions, settingsEnv } from './part-options.j
 /** Broker and controller that trust the same keys; none runs yet. */
 export type CoreParts = Readonly<{
   broker: Part;
-  controller: Part;
+  /** All on the same store, with the same keys and settings. */
+  controllers: readonly [Part, ...Part[]];
+  /** Where the first controller has its files. */
   controllerDir: string;
-  /** A second controller on the same store, with keys and settings like the first one's; absent unless asked for. */
-  second: Part | undefined;
   /** Where the REST API of each controller is. */
   urls: readonly string[];
   brokerUrl: string;
@@ -43,7 +44,7 @@ export async function createCoreParts(
     dataDirs.push(join(directory, 'controller-2'));
     cpSync(controllerDir, join(directory, 'controller-2'), { recursive: true });
   }
-  const [controller, second] = dataDirs.map((dataDir, at) =>
+  const [controller, ...others] = dataDirs.map((dataDir, at) =>
     createCorePart(
       { name: 'controller', program, args: [`--data=${dataDir}`], logs, ...(at > 0 && { logName: 'controller-2' }) },
       options.controller ?? {},
@@ -52,7 +53,14 @@ export async function createCoreParts(
   );
   if (controller === undefined) throw new Error('there is no controller');
   const urls = dataDirs.map((_, at) => `http://127.0.0.1:${ports[at]}`);
-  return { broker, controller, second, controllerDir, urls, brokerUrl };
+  return { broker, controllers: [controller, ...others], controllerDir, urls, brokerUrl };
+}
+
+/** Starts the broker, then the controllers; gives the way to the first one for its owner. */
+export async function startCoreParts({ broker, controllers, controllerDir }: CoreParts): Promise<Connection> {
+  await broker.start();
+  for (const each of controllers) await each.start();
+  return readConnection(controllerDir);
 }
 
 function createCorePart(

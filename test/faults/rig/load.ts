@@ -34,9 +34,9 @@ export type Load = Readonly<{
   accepted: readonly Accepted[];
   /** The invocations that anybody was told of, those too that wait or were denied. */
   told: ReadonlySet<string>;
-  /** Asks until it is accepted; gives the execution id. @throws {Error} when it is refused */
-  submit: (ask: Ask) => Promise<string>;
-  /** Asks in the name of somebody who needs an approval for it. @throws {Error} when it is refused */
+  /** Asks until it is accepted, by this way when one is given; gives the execution id. @throws {AskRefused} */
+  submit: (ask: Ask, by?: PatientApi) => Promise<string>;
+  /** Asks in the name of somebody who needs an approval for it. @throws {AskRefused} */
   propose: (by: PatientApi, ask: Ask) => Promise<InvocationView>;
   /** Counts what was proposed among the accepted, since it was approved; gives the execution id. */
   adopt: (invocationId: string, ask: Ask) => Promise<string>;
@@ -47,15 +47,24 @@ export type Load = Readonly<{
   /** So many callers ask and do not care what becomes of it; `stop` resolves when the last one was accepted. */
   keepAsking: (next: () => Ask, parallel: number) => Busy;
   /** What the controller says of an execution now; undefined when it does not know it. */
-  look: (executionId: string) => Promise<ExecutionView | undefined>;
+  look: (executionId: string, by?: PatientApi) => Promise<ExecutionView | undefined>;
   /** Whether an execution has a definite end. */
   isOver: (executionId: string) => Promise<boolean>;
   /** Waits until each accepted execution has ended and nothing of it is provisional; false at the deadline. */
   quiet: (deadlineMs: number) => Promise<boolean>;
 }>;
 
-/** Callers that go on until they are stopped. @throws {Error} by `stop`: when something was refused */
-export type Busy = Readonly<{ stop: () => Promise<void> }>;
+/** Callers that go on until they are stopped, or until one of them is refused. */
+export type Busy = Readonly<{
+  hasFailed: () => boolean;
+  /** @throws {AskRefused} when something was refused */
+  stop: () => Promise<void>;
+}>;
+
+/** A controller did not take what it has to take. */
+export class AskRefused extends Error {
+  override readonly name = 'AskRefused';
+}
 
 const IDLE: Deed = { exitCode: 0, bytes: 0, ms: 0, leaves: 'nothing', showsEnvironment: false };
 const USUAL_TIMEOUT = '30s';
@@ -90,7 +99,7 @@ export function createLoad({ api, node: usualNode }: { api: PatientApi; node: st
     const asking = Array.from({ length: 1 + twins }, () => by.call('POST', '/invocations', content));
     const [first] = (await Promise.all(asking)).map(({ status, bytes }) => {
       if (status === 200 || status === 202) return InvocationAnswer.parse(JSON.parse(bytes.toString()));
-      throw new Error(`an ask was refused with ${status}: ${bytes.toString()}`);
+      throw new AskRefused(`an ask was refused with ${status}: ${bytes.toString()}`);
     });
     if (first === undefined) throw new Error('an ask has no answer');
     // If a twin was told of another one, that one was never asked for.
@@ -116,7 +125,7 @@ export function createLoad({ api, node: usualNode }: { api: PatientApi; node: st
     return one.executionId;
   }
 
-  const submit = async (ask: Ask): Promise<string> => remember(await post(api, ask, true), ask);
+  const submit: Load['submit'] = async (ask, by = api) => remember(await post(by, ask, true), ask);
 
   async function cancel(executionId: string): Promise<void> {
     const one = byId.get(executionId);
@@ -145,9 +154,9 @@ export function createLoad({ api, node: usualNode }: { api: PatientApi; node: st
     await untilOver(id, isStopped);
   }
 
-  async function look(executionId: string): Promise<ExecutionView | undefined> {
+  async function look(executionId: string, by = api): Promise<ExecutionView | undefined> {
     const { invocationId } = byId.get(executionId) ?? {};
-    const answer = await api.call('GET', `/invocations/${invocationId}`);
+    const answer = await by.call('GET', `/invocations/${invocationId}`);
     if (answer.status !== 200) return undefined;
     const { invocation, executions } = InvocationAnswer.parse(JSON.parse(answer.bytes.toString()));
     const [execution] = executions ?? [];
@@ -195,16 +204,23 @@ export function createLoad({ api, node: usualNode }: { api: PatientApi; node: st
 
 function repeat(act: (isStopped: () => boolean) => Promise<unknown>, parallel: number): Busy {
   let isOver = false;
+  const failures: unknown[] = [];
   const isStopped = (): boolean => isOver;
   const worker = async (): Promise<void> => {
-    while (!isOver) await act(isStopped);
+    try {
+      while (!isOver) await act(isStopped);
+    } catch (error) {
+      failures.push(error);
+      isOver = true;
+    }
   };
   const workers = Promise.all(Array.from({ length: parallel }, worker));
-  workers.catch(() => undefined); // told by stop
   return {
+    hasFailed: () => failures.length > 0,
     async stop() {
       isOver = true;
       await workers;
+      if (failures.length > 0) throw failures[0];
     },
   };
 }

@@ -1,6 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readConnection } from '../../../cli/installation.js';
 import { NodeView } from '../../../controller/http/schemas.js';
 import { until } from '../../support/until.js';
 import { type Canary, createCanary } from '../judge/canary.js';
@@ -12,18 +11,22 @@ import { LEDGER_HOOK, writeLedgerHook } from '../judge/ledger.js';
 import type { ScenarioContext } from '../scenario.js';
 import { type AgentPart, createAgentPart } from './agent-part.js';
 import { createPatientApi, type PatientApi } from './api.js';
-import { createCoreParts } from './core-parts.js';
+import { createCoreParts, startCoreParts } from './core-parts.js';
 import { createLoad, type Load } from './load.js';
 import type { Part } from './part.js';
 import type { PartOptions, RigOptions, RigPaths } from './part-options.js';
 import { storeOf } from './store-of.js';
 
+/** One of the controllers, and the way to it alone. */
+export type RigController = Readonly<{ part: Part; url: string; api: PatientApi }>;
+
 /** A whole installation as real processes, with work for it and a judge who stands outside. */
 export type Rig = Readonly<{
   broker: Part;
+  /** The first one, or the only one. */
   controller: Part;
-  /** Another one on the same store; undefined unless it was asked for. */
-  second: Part | undefined;
+  /** All on the same store. */
+  controllers: readonly RigController[];
   /** Where the first controller keeps its keys and, unless it is elsewhere, its store. */
   controllerDir: string;
   /** The store: a directory, or the URL of a database. */
@@ -54,16 +57,14 @@ export async function startRig(context: ScenarioContext, options: RigOptions = {
   const canary = createCanary();
   const paths = prepare(directory, canary);
   const core = await createCoreParts(options, { directory, logs: paths.logs, program });
-  const { broker, controller, second, controllerDir, urls, brokerUrl } = core;
-  const controllers = second === undefined ? [controller] : [controller, second];
+  const { broker, controllers, controllerDir, urls, brokerUrl } = core;
+  const [controller] = controllers;
   const parts: Part[] = [...controllers, broker];
   const stop = async (): Promise<void> => {
     for (const part of parts) if (part.isRunning()) await part.kill('SIGKILL');
   };
   try {
-    await broker.start();
-    for (const each of controllers) await each.start();
-    const { url, token } = readConnection(controllerDir);
+    const { url, token } = await startCoreParts(core);
     const apiAs = (other: string): PatientApi => createPatientApi(urls, other);
     const api = apiAs(token);
     const store = storeOf(options, controllerDir);
@@ -81,7 +82,8 @@ export async function startRig(context: ScenarioContext, options: RigOptions = {
     const load = createLoad({ api, node: agent.node });
     const ledgerFile = paths.ledger;
     return {
-      ...{ broker, controller, second, controllerDir, store, agent, addAgent, brokerUrl },
+      ...{ broker, controller, controllerDir, store, agent, addAgent, brokerUrl },
+      controllers: controllers.map((part, at) => oneOf(part, urls[at] ?? url, token)),
       ...{ api, apiAs, load, canary, ledgerFile, stop },
       quiet: (deadlineMs = quietMs) => load.quiet(deadlineMs),
       async judge(allowances) {
@@ -94,6 +96,10 @@ export async function startRig(context: ScenarioContext, options: RigOptions = {
     await stop();
     throw error;
   }
+}
+
+function oneOf(part: Part, url: string, token: string): RigController {
+  return { part, url, api: createPatientApi([url], token) };
 }
 
 /** An agent that can be asked: only once the controller knows its hook. */

@@ -5,6 +5,8 @@ import { execa } from 'execa';
 export type LoopDisk = Readonly<{
   /** Where it is mounted. */
   path: string;
+  /** Brings everything to the disk that is on it so far, whoever wrote it. */
+  sync: () => Promise<void>;
   /** As a power cut: what no sync has brought to the disk is gone, and every call fails from now on. */
   cut: () => Promise<void>;
   /** Mounts it again after a cut; nothing may have a file of it open. The log of the file system is replayed. */
@@ -65,6 +67,9 @@ export async function createLoopDisk({
   await mount(image);
   return {
     path,
+    async sync() {
+      await run('sync', ['--file-system', path]);
+    },
     async cut() {
       await run('perl', ['-e', CUT, path]);
       cuts += 1;

@@ -1,0 +1,14 @@
+import { z } from 'zod';
+
+/** What a process with many agents is told. */
+export const FleetPart = z.strictObject({
+  /** Where they enroll. */
+  url: z.string(),
+  /** Where each has its data, below its name. */
+  directory: z.string(),
+  hooks: z.string(),
+  agents: z.array(z.strictObject({ node: z.string(), token: z.string() })),
+  /** Over how long a time they start, one after the other. */
+  spreadMs: z.number(),
+});
+export type FleetPart = Readonly<z.infer<typeof FleetPart>>;
