@@ -1,5 +1,6 @@
 import type { Clock } from '../../runtime/clock.js';
 import type { InvocationEvents } from '../events/invocation-events.js';
+import { slicesOf } from '../grouping.js';
 import { OPEN_STATUSES } from '../invocations/completion.js';
 import type { ControllerMetrics } from '../metrics.js';
 import { appendAudit } from '../store/audit.js';
@@ -27,6 +28,9 @@ export type ConcludeDeps = Readonly<{
   org: string;
 }>;
 
+/** So many end in one transaction, so that others get their turn when a day's work expires at once. */
+const EXECUTIONS_PER_WRITE = 2_000;
+
 /**
  * Ends executions by the controller's own judgment. What was accepted in the meantime stays open, unless the
  * conclusion is about accepted ones too (`error`, `cancelled`).
@@ -36,7 +40,14 @@ export async function conclude(
   executions: readonly OpenExecution[],
   conclusion: Conclusion,
 ): Promise<void> {
-  if (executions.length === 0) return;
+  for (const slice of slicesOf(executions, EXECUTIONS_PER_WRITE)) await concludeSlice(deps, slice, conclusion);
+}
+
+async function concludeSlice(
+  deps: ConcludeDeps,
+  executions: readonly OpenExecution[],
+  conclusion: Conclusion,
+): Promise<void> {
   const { store, open, marks, events, metrics, clock, org } = deps;
   const { status } = conclusion;
   const nowMs = clock.nowMs();

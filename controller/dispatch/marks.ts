@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { RejectionReason } from '../../protocol/messages/ack.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
-import { groupBy } from '../grouping.js';
+import { groupBy, slicesOf } from '../grouping.js';
 import type { Tx } from '../store/database.js';
 import { moveExecutions } from '../store/executions.js';
 import type { Store } from '../store/store.js';
@@ -28,6 +28,7 @@ export type Marks = Readonly<{
 type Mark = Readonly<{ kind: 'sent' | 'accepted' | 'requeued' | 'unreachable'; reason: string | null; atMs: number }>;
 
 const COLLECT_MS = 50;
+const IDS_PER_STATEMENT = 5_000;
 
 export function createMarks({ store, clock, log }: { store: Store; clock: Clock; log: Logger }): Marks {
   let waiting = new Map<OpenExecution, Mark>();
@@ -87,12 +88,14 @@ async function writeGroup(tx: Tx, executions: readonly OpenExecution[], { kind, 
 
 async function startInvocations(tx: Tx, executions: readonly OpenExecution[]): Promise<void> {
   const ids = [...new Set(executions.map(({ invocationId }) => invocationId))];
-  const started = await tx
-    .updateTable('invocations')
-    .set({ status: 'executing' })
-    .where('id', 'in', ids)
-    .where('status', '=', 'approved')
-    .returning(TOLD_INVOCATION)
-    .execute();
-  for (const row of started) tellInvocation(tx, row);
+  for (const slice of slicesOf(ids, IDS_PER_STATEMENT)) {
+    const started = await tx
+      .updateTable('invocations')
+      .set({ status: 'executing' })
+      .where('id', 'in', slice)
+      .where('status', '=', 'approved')
+      .returning(TOLD_INVOCATION)
+      .execute();
+    for (const row of started) tellInvocation(tx, row);
+  }
 }

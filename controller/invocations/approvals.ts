@@ -15,7 +15,7 @@ import type { Queries, Tx } from '../store/database.js';
 import type { InvocationRow } from '../store/invocations.js';
 import { countExecutions, noExecutions } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
-import { tellApprovalResult, tellInvocations } from '../store/tell.js';
+import { TOLD_INVOCATION, tellApprovalResult, tellInvocation, tellInvocations } from '../store/tell.js';
 import { type CreateDeps, dispatchDraft, takePlaces } from './create.js';
 import { type Draft, draftApproved } from './draft.js';
 import { type Plan, planInvocation, questionOf } from './plan.js';
@@ -40,6 +40,9 @@ type Approval = Readonly<{ principal: Principal; policy: PolicyInForce; question
 
 /** What the error of an invocation begins with that a policy ended which came after the ask (S-A-22). */
 const REVALIDATED_DENY = 'policy_revalidated_deny';
+
+/** So many expire in one transaction: all of a day may be due after a stop. */
+const EXPIRED_PER_WRITE = 1_000;
 
 /**
  * What people say to asks that wait for them. An approval is for exactly what was shown: its digest is the caller's
@@ -91,39 +94,49 @@ export function createApprovals(deps: ApprovalDeps): Pick<InvocationService, 'ap
   };
 }
 
-/** Ends what nobody has approved in time; gives how many. */
+/** Ends what nobody has approved in time. */
 export async function expirePending(
   { store, events, log }: { store: Store; events: InvocationEvents; log: Logger },
-  { org, nowMs }: { org: string; nowMs: number },
+  due: Readonly<{ org: string; nowMs: number }>,
 ): Promise<void> {
-  const due = (queries: Queries) =>
-    queries
-      .selectFrom('invocations')
-      .select('id')
-      .where('org', '=', org)
-      .where('status', '=', 'pending')
-      .where('expires_at', '<=', nowMs)
-      .execute();
-  if ((await due(store.read)).length === 0) return;
-  const ended = await store.write(async (tx) => {
-    const ids = (await due(tx)).map(({ id }) => id);
-    const change = { status: 'expired', completed_at: nowMs, error: 'Nobody approved it in time', ask: null };
-    await tx.updateTable('invocations').set(change).where('id', 'in', ids).execute();
-    await tellInvocations(tx, ids);
-    await appendAudit(
-      tx,
-      ids.map((id) => ({
-        atMs: nowMs,
-        org,
-        actor: 'controller',
-        event: 'approval_expired',
-        subject: `invocation:${id}`,
-      })),
-    );
-    return ids;
-  });
-  log.info({ count: ended.length }, 'approvals expired');
-  events.ended(ended);
+  for (;;) {
+    if ((await findOverdue(store.read, due)).length === 0) return; // a sweep for nothing costs no write
+    const ended = await store.write((tx) => expireOverdue(tx, due));
+    log.info({ count: ended.length }, 'approvals expired');
+    events.ended(ended);
+  }
+}
+
+async function findOverdue(queries: Queries, { org, nowMs }: { org: string; nowMs: number }): Promise<string[]> {
+  const rows = await queries
+    .selectFrom('invocations')
+    .select('id')
+    .where('org', '=', org)
+    .where('status', '=', 'pending')
+    .where('expires_at', '<=', nowMs)
+    .limit(EXPIRED_PER_WRITE)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+async function expireOverdue(tx: Tx, { org, nowMs }: { org: string; nowMs: number }): Promise<string[]> {
+  const ids = await findOverdue(tx, { org, nowMs });
+  if (ids.length === 0) return []; // decided or taken back since the look
+  const change = { status: 'expired', completed_at: nowMs, error: 'Nobody approved it in time', ask: null };
+  const expired = await tx
+    .updateTable('invocations')
+    .set(change)
+    .where('id', 'in', ids)
+    .where('status', '=', 'pending')
+    .returning(TOLD_INVOCATION)
+    .execute();
+  for (const row of expired) tellInvocation(tx, row);
+  const entry = { atMs: nowMs, org, actor: 'controller', event: 'approval_expired' };
+  await appendAudit(
+    tx,
+    expired.map(({ id }) => ({ ...entry, subject: `invocation:${id}` })),
+  );
+  return expired.map(({ id }) => id);
 }
 
 function findRow(store: Store, org: string, id: string): Promise<InvocationRow | undefined> {

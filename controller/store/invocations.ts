@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { z } from 'zod';
+import { slicesOf } from '../grouping.js';
 import {
   Counts,
   EXECUTION_STATUSES,
@@ -14,6 +15,9 @@ import { TOLD_INVOCATION, tellApprovalRequest, tellInvocation } from './tell.js'
 
 export type InvocationRow = Selectable<Tables['invocations']>;
 export type InvocationCounts = Readonly<z.infer<typeof Counts>>;
+
+/** SQLite takes 32,766 values in a statement, and as many invocations may end at one moment. */
+const IDS_PER_STATEMENT = 5_000;
 
 /** How many executions in each state, by invocation. An invocation without executions is absent. */
 export async function countExecutions(
@@ -57,7 +61,12 @@ const MOVABLE: readonly Status[] = ['approved', 'executing', 'completed', 'faile
  * tells of those that changed. Gives those that are at their end now.
  */
 export async function settleInvocations(tx: Tx, ids: readonly string[], nowMs: number): Promise<string[]> {
-  if (ids.length === 0) return [];
+  const ended: string[][] = [];
+  for (const slice of slicesOf(ids, IDS_PER_STATEMENT)) ended.push(await settleSlice(tx, slice, nowMs));
+  return ended.flat();
+}
+
+async function settleSlice(tx: Tx, ids: readonly string[], nowMs: number): Promise<string[]> {
   const counts = await countExecutions(tx, ids);
   const wishes = await findWishes(tx, ids);
   const byStatus = new Map<string, { status: Status; error: string | null; ids: string[] }>();
