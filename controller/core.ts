@@ -34,6 +34,7 @@ import { createObjections } from './ingest/objections.js';
 import { createReceipts } from './ingest/receipts.js';
 import { expirePending } from './invocations/approvals.js';
 import { createCapacity } from './invocations/capacity.js';
+import { createReplay } from './invocations/create.js';
 import { createInvocationService } from './invocations/service.js';
 import { createControllerMetrics } from './metrics.js';
 import { createContainerService } from './nodes/containers.js';
@@ -164,7 +165,7 @@ export async function createCore({
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
     people: createUsers({ store, clock, attempts, gate: createGate(PEOPLE_GATE) }),
     tokens: createTokens({ store, clock, attempts, gate: createGate(LOGIN_GATE) }),
-    containers: createContainerService({ store, registry, presence, clock, create: invocations.create }),
+    containers: createContainerService({ ...shared, create: invocations.create, replay: createReplay(shared) }),
     polling: createPolling({ ...shared, evidence, create: invocations.create }),
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),
     events: feed,

@@ -221,6 +221,7 @@ export type EnrollmentService = Readonly<{
 export type ContainerService = Readonly<{
   /**
    * Asks the node on which the container runs; whoever may confirm counts as having done so. Each attempt is audited.
+   * The same key for the same container gives the same invocation, also when the node has gone since.
    * @throws {MusterError} not_found, conflict (several are called so), node_offline, and what
    *   `InvocationService.create` throws
    */
@@ -228,7 +229,7 @@ export type ContainerService = Readonly<{
     principal: Principal,
     ask: Readonly<{ container: string; verb: 'START' | 'STOP' | 'RESTART'; reason?: string | undefined }>,
     request: Readonly<{ idempotencyKey?: string | undefined; bodySha256: string }>,
-  ) => Promise<Readonly<{ invocation: InvocationView; node: string }>>;
+  ) => Promise<InvocationView>;
 }>;
 
 /** A node that only polls, by its token. */

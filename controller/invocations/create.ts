@@ -45,22 +45,44 @@ type Asked = Readonly<{
 }>;
 
 type Answer = Awaited<ReturnType<InvocationService['create']>>;
+type KeyedRequest = Pick<Parameters<InvocationService['create']>[2], 'idempotencyKey' | 'bodySha256'>;
 
 /** Makes invocations: plan, decide, store in one transaction, offer. */
 export function createCreate(deps: CreateDeps): InvocationService['create'] {
   const { store, clock } = deps;
-  return async (principal, ask, { idempotencyKey, bodySha256, also }) => {
+  return async (principal, ask, request) => {
     const nowMs = clock.nowMs();
-    const owner = `${principal.org}/${principal.id}`;
-    const use = idempotencyKey === undefined ? undefined : { principal: owner, key: idempotencyKey, bodySha256, nowMs };
+    const use = useOf(principal, request, nowMs);
     const before = use === undefined ? undefined : await findEarlier(store.read, use);
     if (before !== undefined) return repeat(before);
     for (;;) {
       const judged = await judge(deps, principal, ask);
-      const answer = await make(deps, { principal, ask, use, also, nowMs, ...judged });
+      const answer = await make(deps, { principal, ask, use, also: request.also, nowMs, ...judged });
       if (answer !== 'policy_changed') return answer;
     }
   };
+}
+
+/** What the same ask was answered before; undefined when it is new. */
+export type Replay = (principal: Principal, request: KeyedRequest) => Promise<Answer | undefined>;
+
+/** For whoever has to look around before they can ask: the answer to the same ask stays, whatever is there by now. */
+export function createReplay({ store, clock }: Pick<CreateDeps, 'store' | 'clock'>): Replay {
+  return async (principal, request) => {
+    const use = useOf(principal, request, clock.nowMs());
+    const before = use === undefined ? undefined : await findEarlier(store.read, use);
+    return before === undefined ? undefined : repeat(before);
+  };
+}
+
+function useOf(
+  { org, id }: Principal,
+  { idempotencyKey, bodySha256 }: KeyedRequest,
+  nowMs: number,
+): IdempotencyUse | undefined {
+  return idempotencyKey === undefined
+    ? undefined
+    : { principal: `${org}/${id}`, key: idempotencyKey, bodySha256, nowMs };
 }
 
 /** What an ask comes to under the policy of now. @throws {MusterError} what `create` throws before it stores */

@@ -1,7 +1,10 @@
-import { MusterError } from '../../protocol/errors.js';
+import { sha256Hex } from '../../protocol/envelope.js';
+import { type ErrorCode, isMusterError, MusterError } from '../../protocol/errors.js';
 import type { Clock } from '../../runtime/clock.js';
+import type { Replay } from '../invocations/create.js';
 import type { ContainerService, InvocationService, Principal } from '../services.js';
 import { type AuditEntry, appendAudit } from '../store/audit.js';
+import type { Queries } from '../store/database.js';
 import type { Store } from '../store/store.js';
 import type { Presence } from './presence.js';
 import { type NodeRecord, type Registry, recordsOf } from './registry.js';
@@ -17,6 +20,17 @@ const EXPIRES_IN = '60s';
 const SHORT_ID_LENGTH = 12;
 const NO_REASON = 'no reason given';
 
+/** What has its row already, cannot have one, or would let whoever is past a limit fill the trail. */
+const WITHOUT_ROW: ReadonlySet<ErrorCode> = new Set([
+  'denied_by_policy',
+  'storage_failed',
+  'overloaded',
+  'unavailable',
+  'rate_limited',
+  'too_many_pending',
+  'too_many_open',
+]);
+
 /** Starts, stops and restarts containers through the node that announces them. */
 export function createContainerService(deps: {
   store: Store;
@@ -24,26 +38,34 @@ export function createContainerService(deps: {
   presence: Presence;
   clock: Clock;
   create: InvocationService['create'];
+  replay: Replay;
 }): ContainerService {
-  const { store, registry, presence, clock, create } = deps;
+  const { store, registry, presence, clock, create, replay } = deps;
   return {
-    async ask(principal, { container: reference, verb, reason = '' }, request) {
+    async ask(principal, { container: reference, verb, reason = '' }, { idempotencyKey, bodySha256 }) {
+      // The address names the container and the body does not: the key is of both.
+      const request = { idempotencyKey, bodySha256: sha256Hex(`${reference}\n${bodySha256}`) };
+      const before = await replay(principal, request);
+      if (before !== undefined) return before.invocation;
       const { node, id } = locate(registry, principal.org, reference);
       const entry = { ...toEntry(principal, { node, id, verb, reason }), atMs: clock.nowMs() };
-      if (!presence.isConnected(node)) {
-        await store.write((tx) => appendAudit(tx, [{ ...entry, details: { ...entry.details, code: 'node_offline' } }]));
-        throw new MusterError('node_offline', `The node ${node}, on which it runs, is not connected`);
-      }
+      const noted = (more: Readonly<Record<string, string>>) => [{ ...entry, details: { ...entry.details, ...more } }];
       const ask = {
         ...{ action: ACTIONS[verb], target: { nodes: [node] }, parameters: { container: id } },
         ...{ timeout: TIMEOUT, expires_in: EXPIRES_IN, stream: false, confirm: true },
         ...(reason === '' ? {} : { reason }),
       };
-      const { invocation } = await create(principal, ask, {
-        ...request,
-        also: (tx, made) => appendAudit(tx, [{ ...entry, details: { ...entry.details, invocation: made.id } }]),
-      });
-      return { invocation, node };
+      try {
+        if (!presence.isConnected(node)) {
+          throw new MusterError('node_offline', `The node ${node}, on which it runs, is not connected`);
+        }
+        const also = (tx: Queries, made: { id: string }) => appendAudit(tx, noted({ invocation: made.id }));
+        return (await create(principal, ask, { ...request, also })).invocation;
+      } catch (error) {
+        const code = isMusterError(error) && !WITHOUT_ROW.has(error.code) ? error.code : undefined;
+        if (code !== undefined) await store.write((tx) => appendAudit(tx, noted({ code })));
+        throw error;
+      }
     },
   };
 }
@@ -68,7 +90,7 @@ function matching({ node, containers }: NodeRecord, reference: string): { node: 
     .map(({ id }) => ({ node, id }));
 }
 
-/** One row for each attempt, whatever comes of it (D-26). */
+/** One row for each attempt within the limits, whatever comes of it (D-26). */
 function toEntry(
   { org, id: actor }: Principal,
   { node, id, verb, reason }: { node: string; id: string; verb: string; reason: string },

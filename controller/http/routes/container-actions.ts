@@ -39,7 +39,7 @@ export function containerActionRoutes(app: App, deps: RouteDeps): void {
       const principal = principalOf(request);
       const { action: verb, reason } = request.body;
       const ask = { container: request.params.container_id, verb, reason };
-      const { invocation } = await containers.ask(principal, ask, {
+      const invocation = await containers.ask(principal, ask, {
         idempotencyKey: request.headers['idempotency-key'],
         bodySha256: request.bodySha256,
       });

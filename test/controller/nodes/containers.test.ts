@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
+import { PolicyDocument } from '../../../controller/policy/document.js';
 import type { Result } from '../../../protocol/messages/result.js';
+import { OWNER } from '../../support/core.js';
 import { type PollingInstallation, startPollingInstallation } from '../../support/polling.js';
 import { type ScriptedAgent, startScriptedAgent } from '../../support/scripted-agent.js';
 import { until } from '../../support/until.js';
@@ -177,6 +179,58 @@ test('S-D-3, S-D-15: when the node is not connected the caller is told at once, 
     .executeTakeFirst();
   const details = { action: 'STOP', node: 'docker-1', reason: 'no reason given', code: 'node_offline' };
   assert.deepEqual([row?.actor, JSON.parse(row?.details ?? '{}')], ['the-admin', details]);
+});
+
+test('an Idempotency-Key is of one container: the same ask of another one is refused, and of the same one is answered as before', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { call, people, muster } = installation;
+  const agent = await startDocker(t, installation, { runs: true });
+  const stop = (container: string) =>
+    call('POST', `/api/containers/${container}/actions`, {
+      ...{ token: people.admin, body: { action: 'STOP' }, headers: { 'idempotency-key': 'k' } },
+    });
+
+  const first = await stop(WEB.id);
+  const other = await stop(DB.id);
+  await agent.goOffline();
+  await until(() => !muster.core.presence.isConnected('docker-1'), { what: 'the node to be away' });
+  const again = await stop(WEB.id);
+
+  assert.deepEqual([first.status, other.status], [200, 409]);
+  assert.equal(z.object({ code: z.string() }).parse(other.body).code, 'idempotency_conflict');
+  assert.deepEqual([again.status, again.body], [200, first.body]);
+  assert.deepEqual(
+    agent.offers.map(({ request }) => request.parameters),
+    [{ container: WEB.id }],
+  );
+});
+
+test('S-D-15: an attempt that the policy refuses is audited with its code, and one past a limit is not', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { call, people, muster } = installation;
+  await startDocker(t, installation);
+  const { policy } = muster.core.services;
+  const { policy: shipped } = await policy.read('default');
+  const rule = { actions: ['container_*'], risks: ['write' as const], ask: { users: ['nobody'] } };
+  const start = () =>
+    call('POST', '/api/containers/web/actions', { token: people.operator, body: { action: 'START' } });
+  const codes = async (): Promise<unknown[]> => {
+    const rows = await muster.store.read
+      .selectFrom('audit')
+      .select('details')
+      .where('event', '=', 'container_action')
+      .execute();
+    return rows.map(({ details }) => JSON.parse(details).code);
+  };
+
+  await policy.replace(OWNER, PolicyDocument.parse({ ...shipped, access: [rule] }), () => true);
+  const refused = await start();
+  await policy.replace(OWNER, PolicyDocument.parse({ ...shipped, limits: { pending_per_principal: 1 } }), () => true);
+  const statuses = [(await start()).status, (await start()).status];
+
+  assert.equal(refused.status, 403);
+  assert.deepEqual(statuses, [202, 429]);
+  assert.deepEqual(await codes(), ['forbidden', undefined]);
 });
 
 test('D-11, S-D-5, S-D-11: what takes longer than the caller waits is 202, and its end is not lost', async (t) => {
