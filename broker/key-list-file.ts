@@ -4,8 +4,8 @@ import { isMusterError, MusterError } from '../protocol/errors.js';
 import { type KeyList, openKeyList } from '../protocol/key-list.js';
 import { admitKey, type VerifyKey } from '../protocol/keys.js';
 import type { Clock } from '../runtime/clock.js';
+import { followFile } from '../runtime/followed-file.js';
 import type { Logger } from '../runtime/logger.js';
-import { followFile } from './followed-file.js';
 
 /** Where the broker learns which keys may vouch for clients. */
 export type KeySource = Readonly<{

@@ -3,8 +3,8 @@ import type { KnownKey } from '../protocol/envelope.js';
 import { isMusterError } from '../protocol/errors.js';
 import { openRevocations, type Revocations } from '../protocol/revocations.js';
 import { errnoOf } from '../runtime/errno.js';
+import { followFile } from '../runtime/followed-file.js';
 import type { Logger } from '../runtime/logger.js';
-import { followFile } from './followed-file.js';
 
 /** Where the broker learns which nodes were removed. */
 export type RevocationSource = Readonly<{

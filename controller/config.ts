@@ -68,7 +68,9 @@ export const ControllerConfig = z.strictObject({
     .min(1)
     .max(4096)
     .optional()
-    .describe('YAML file with the policy, read at the start; the policy cannot be changed elsewhere then'),
+    .describe(
+      'YAML file with the policy, read at the start, when it changes and on SIGHUP; the policy cannot be changed elsewhere then',
+    ),
   max_event_streams: z
     .int()
     .min(1)

@@ -14,10 +14,11 @@ import type { Office } from './leading/office.js';
 import { startShared } from './leading/shared.js';
 import { beginTerm } from './leading/term.js';
 import { readPolicyFile } from './policy/parse-policy.js';
+import { type FollowedPolicy, followPolicyFile } from './policy/policy-file.js';
 import { installPolicy } from './policy/service.js';
 import { createSeal } from './store/audit-seal.js';
 import { ensureInstance } from './store/meta.js';
-import { openStore } from './store/store.js';
+import { openStore, type Store } from './store/store.js';
 
 /** A controller that answers. */
 export type RunningController = Running &
@@ -26,6 +27,8 @@ export type RunningController = Running &
     port: number;
     /** The owner's API token, the one time that it is made. */
     ownerToken: string | undefined;
+    /** Reads the policy file now, as it is read when it changes; undefined when there is none. */
+    reload: (() => void) | undefined;
   }>;
 
 type StartOptions = Readonly<{ config: ControllerConfig; log: Logger; clock: Clock }>;
@@ -67,6 +70,8 @@ async function start({ config, log, clock }: StartOptions, closers: Closers): Pr
   closers.add(store.close);
   const ownerToken = await ensureOwnerToken(store, org, clock.nowMs());
   if (policy !== undefined) await installPolicy(store, { org, policy, nowMs: clock.nowMs() });
+  const policyFile = followPolicy({ config, store, clock, log });
+  closers.add(() => policyFile?.stop());
   const clientId = `ctl-${await ensureInstance(store, config.instance)}`;
 
   const front = await startFront(config, log.child({ component: 'http' }));
@@ -80,7 +85,12 @@ async function start({ config, log, clock }: StartOptions, closers: Closers): Pr
     closers.add(office.stop);
   }
   closers.add(() => front.show(undefined));
-  return { url: front.url, port: front.port, ownerToken };
+  return { url: front.url, port: front.port, ownerToken, reload: policyFile?.reload };
+}
+
+function followPolicy({ config, ...deps }: StartOptions & { store: Store }): FollowedPolicy | undefined {
+  const { org, policy_file: file } = config;
+  return file === undefined ? undefined : followPolicyFile({ ...deps, file, org });
 }
 
 /** @throws {MusterError} config_invalid */

@@ -36,6 +36,7 @@ export function controllerCommand(io: Io): Command {
     await runProcess(log, async () => {
       const controller = await startController({ config, log, clock: SYSTEM_CLOCK });
       keepConnection(installation, controller);
+      if (controller.reload !== undefined) process.on('SIGHUP', controller.reload);
       announceReady({ url: controller.url, port: controller.port });
       return controller;
     });

@@ -56,13 +56,13 @@ export function createPolicyService({
   };
 }
 
-/** Puts the policy of a file in force, unless it is already. */
-export async function installPolicy(
+/** Puts the policy of a file in force, unless it is already; gives the version that is in force then. */
+export function installPolicy(
   store: Store,
   { org, policy, nowMs }: { org: string; policy: PolicyDocument; nowMs: number },
-): Promise<void> {
+): Promise<Pick<PolicyRow, 'version'>> {
   const change: Change = { org, by: 'controller', source: 'file', policy, nowMs };
-  await store.write(async (tx) => replacePolicy(tx, await findPolicyRow(tx, org), change));
+  return store.write(async (tx) => replacePolicy(tx, await findPolicyRow(tx, org), change));
 }
 
 /** Adds a version with its audit row; the same policy once more is no version of its own. */

@@ -1,0 +1,92 @@
+import type { Clock } from '../../runtime/clock.js';
+import { followFile } from '../../runtime/followed-file.js';
+import type { Logger } from '../../runtime/logger.js';
+import { appendAudit } from '../store/audit.js';
+import type { Store } from '../store/store.js';
+import { parsePolicyFile } from './parse-policy.js';
+import { readPolicy } from './policies.js';
+import { installPolicy } from './service.js';
+
+/** A policy file of a running controller. */
+export type FollowedPolicy = Readonly<{
+  /** Reads it now, whether it has changed or not. */
+  reload: () => void;
+  stop: () => Promise<void>;
+}>;
+
+/** A store that takes nothing is asked again after this long. */
+const RETRY_MS = 5_000;
+
+/** Of a faulty file so much is audited; the log has all of it. */
+const MAX_AUDITED = 500;
+
+/**
+ * Puts the policy of a file in force when the file has changed, within two seconds. A faulty one changes nothing: the
+ * policy in force stays, and the log and the audit trail say why.
+ */
+export function followPolicyFile({
+  file,
+  org,
+  store,
+  clock,
+  log,
+}: {
+  file: string;
+  org: string;
+  store: Store;
+  clock: Clock;
+  log: Logger;
+}): FollowedPolicy {
+  let isDue = false;
+  let running: Promise<void> | undefined;
+  let retry: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  async function take(): Promise<void> {
+    const parsed = parsePolicyFile(file);
+    const nowMs = clock.nowMs();
+    const { version } = await readPolicy(store.read, org);
+    if ('faults' in parsed) {
+      log.error({ faults: parsed.faults, version }, 'policy file refused');
+      const details = { faults: parsed.faults.join('; ').slice(0, MAX_AUDITED) };
+      const subject = `policy:${version}`;
+      const entry = { atMs: nowMs, org, actor: 'controller', event: 'policy_file_refused', subject, details };
+      await store.write((tx) => appendAudit(tx, [entry]));
+      return;
+    }
+    const installed = await installPolicy(store, { org, policy: parsed.policy, nowMs });
+    if (installed.version !== version) log.info({ version: installed.version }, 'policy replaced');
+  }
+
+  async function takeAll(): Promise<void> {
+    while (isDue && !stopped) {
+      isDue = false;
+      await take();
+    }
+  }
+
+  function reload(): void {
+    isDue = true;
+    clearTimeout(retry);
+    running ??= takeAll()
+      .catch((err: unknown) => {
+        log.warn({ err }, 'policy file not taken, tried again');
+        if (!stopped) retry = setTimeout(reload, RETRY_MS);
+      })
+      .finally(() => {
+        running = undefined;
+      });
+  }
+
+  const stopFollowing = followFile(file, reload, { isSettled: true });
+  reload(); // it may have changed since it was read at the start
+  return {
+    reload,
+    async stop() {
+      stopped = true;
+      stopFollowing();
+      clearTimeout(retry);
+      await running;
+    },
+  };
+}
