@@ -9,6 +9,10 @@ import { type Started, startMuster } from './processes.js';
 import type { BrokerAccess } from './raw.js';
 
 const Port = z.object({ port: z.int() });
+const ListedNode = z.object({ state: z.string(), builtin_actions: z.array(z.string()) });
+type ListedNode = z.infer<typeof ListedNode>;
+const NodePage = z.object({ items: z.array(ListedNode), next_cursor: z.string().nullable() });
+const ONLINE_MS = 120_000;
 const CliFile = z.object({ url: z.string(), token: z.string() });
 
 /** A broker and, once asked for, a controller, as `muster broker` and `muster controller` run them. */
@@ -16,7 +20,7 @@ export type Installation = Readonly<{
   broker: Started;
   access: BrokerAccess;
   keys: OrgKeys;
-  startController: () => Promise<{ process: Started; url: string; api: Api }>;
+  startController: (settings?: readonly string[]) => Promise<{ process: Started; url: string; api: Api }>;
   stop: () => Promise<void>;
 }>;
 
@@ -41,8 +45,11 @@ export async function startInstallation(directory: string): Promise<Installation
     broker,
     keys,
     access: { url, scope: { prefix: 'muster/v1', org: 'default' }, signer: keys.signing, directory },
-    async startController() {
-      const controller = await startMuster(['controller', '--port=0', `--data=${directory}`, `--broker-url=${url}`]);
+    async startController(settings = []) {
+      const controller = await startMuster([
+        ...['controller', '--port=0', `--data=${directory}`, `--broker-url=${url}`],
+        ...settings,
+      ]);
       started.unshift(controller);
       const { url: apiUrl, token } = CliFile.parse(JSON.parse(readFileSync(join(directory, 'cli.json'), 'utf8')));
       return { process: controller, url: apiUrl, api: createApi(apiUrl, token) };
@@ -60,26 +67,30 @@ export async function makeEnrollmentToken(api: Api, uses: number): Promise<strin
   return z.object({ token: z.string() }).parse(body).token;
 }
 
-/** Waits until this many nodes are online. */
+/** Waits until this many nodes are online and have said what they offer. */
 export async function whenOnline(api: Api, count: number): Promise<void> {
-  const Nodes = z.object({
-    items: z.array(z.object({ state: z.string(), builtin_actions: z.array(z.string()) })),
-    next_cursor: z.string().nullable(),
-  });
-  for (const deadlineMs = performance.now() + 120_000; performance.now() < deadlineMs; ) {
-    let online = 0;
+  const isThere = ({ state, builtin_actions }: ListedNode): boolean => state === 'online' && builtin_actions.length > 0;
+  await whenNodes(api, (nodes) => nodes.filter(isThere).length >= count, `${count} nodes online`);
+}
+
+/** Waits until no node is online. */
+export async function whenOffline(api: Api): Promise<void> {
+  await whenNodes(api, (nodes) => nodes.every(({ state }) => state !== 'online'), 'no node online');
+}
+
+async function whenNodes(api: Api, isSo: (nodes: readonly ListedNode[]) => boolean, what: string): Promise<void> {
+  for (const deadlineMs = performance.now() + ONLINE_MS; performance.now() < deadlineMs; ) {
+    const nodes: ListedNode[] = [];
     let cursor: string | null = '';
     while (cursor !== null) {
-      const page = Nodes.parse(
+      const page: z.infer<typeof NodePage> = NodePage.parse(
         (await api.call('GET', `/api/v1/nodes?limit=200${cursor === '' ? '' : `&cursor=${cursor}`}`)).body,
       );
-      online += page.items.filter(
-        ({ state, builtin_actions }) => state === 'online' && builtin_actions.length > 0,
-      ).length;
+      nodes.push(...page.items);
       cursor = page.next_cursor;
     }
-    if (online >= count) return;
+    if (isSo(nodes)) return;
     await new Promise((later) => setTimeout(later, 200));
   }
-  throw new Error(`fewer than ${count} nodes came online in 120 s`);
+  throw new Error(`${what}: not within ${ONLINE_MS / 1000} s`);
 }

@@ -1,31 +1,44 @@
-// npm run bench: one run on one machine, Muster beside the bare transport and bare Node. Prints a table; the aims are
-// ratios within the run, since machines differ. The words after -- narrow it: npm run bench -- round-trips broadcast agent.
+// npm run bench -- [--markdown] [round-trips|accept|broadcast|memory|pages …]: one run on one machine, Muster beside
+// the bare transport, the disk and other queues. The aims are ratios within the run, since machines differ.
 import { mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { measureAccept } from './accept.js';
 import { measureBroadcast } from './broadcast.js';
+import { createFleet, type Fleet } from './fleet.js';
+import { measureMemory } from './memory.js';
+import { measurePages } from './pages.js';
 import { measureEndToEnd } from './round-trips.js';
+import { beginTable, type Line } from './table.js';
 
-/** One line of the table: what, the figures, and the aim with whether it was met. */
-export type Line = Readonly<{ what: string; figures: string; aim?: string; met?: boolean }>;
+/** Where the parts of a run work; the fleet is shared, since its start takes longest. */
+type Site = Readonly<{ directory: string; fleet: Fleet }>;
 
-const PARTS = { 'round-trips': measureEndToEnd, broadcast: measureBroadcast } as const;
+const PARTS: Readonly<Record<string, (site: Site) => Promise<Line[]>>> = {
+  'round-trips': ({ directory }) => measureEndToEnd(directory),
+  accept: ({ directory }) => measureAccept(directory),
+  broadcast: ({ directory, fleet }) => measureBroadcast(directory, fleet),
+  memory: ({ fleet }) => measureMemory(fleet),
+  pages: ({ fleet }) => measurePages(fleet),
+};
 
-const words = process.argv.slice(2);
+const { values, positionals: words } = parseArgs({
+  options: { markdown: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const unknown = words.find((name) => !Object.hasOwn(PARTS, name));
+if (unknown !== undefined) throw new Error(`${unknown}: one of ${Object.keys(PARTS).join(', ')}`);
 const chosen = Object.entries(PARTS).filter(([name]) => words.length === 0 || words.includes(name));
+
 const directory = mkdtempSync(join(tmpdir(), 'muster-bench-'));
+const fleet = createFleet(directory);
+const table = beginTable(values);
 try {
-  const [cpu] = cpus();
-  print({
-    what: 'machine',
-    figures: `${cpus().length} × ${cpu?.model ?? '?'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`,
-  });
-  for (const [, measure] of chosen) for (const line of await measure(directory)) print(line);
+  for (const [, measure] of chosen) for (const line of await measure({ directory, fleet })) table.print(line);
 } finally {
+  await fleet.stop();
   rmSync(directory, { recursive: true, force: true });
 }
-
-function print({ what, figures, aim, met }: Line): void {
-  const verdict = met === undefined ? '' : met ? '  met' : '  MISSED';
-  process.stdout.write(`${what.padEnd(44)} ${figures.padEnd(64)} ${aim ?? ''}${verdict}\n`);
-}
+if (table.missed > 0) process.stderr.write(`${table.missed} aims missed\n`);
+process.exitCode = table.missed > 0 ? 1 : 0;

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 const root = new URL('../..', import.meta.url).pathname;
-const START_TIMEOUT_MS = 120_000;
+/** Thousands of agents that enroll take minutes. */
+const START_TIMEOUT_MS = 600_000;
 
 /** A child process that announced itself; `stop` asks it to end and waits. */
 export type Started = Readonly<{
@@ -21,12 +21,6 @@ export function startMuster(args: readonly string[], env: Readonly<Record<string
 /** Runs a script of this folder through tsx. */
 export function startScript(script: string, args: readonly string[] = []): Promise<Started> {
   return start(['--import', 'tsx', new URL(script, import.meta.url).pathname, ...args], {});
-}
-
-/** Resident memory of a process in MiB, from /proc. */
-export function residentMiB(pid: number): number {
-  const [, kib = 'NaN'] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kib) / 1024;
 }
 
 /** The next message of a child whose `kind` is this one. */

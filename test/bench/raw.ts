@@ -4,7 +4,9 @@ import { connectAsync, type MqttClient } from 'mqtt';
 import { signBrokerToken } from '../../protocol/broker-token.js';
 import type { SigningKey } from '../../protocol/envelope.js';
 import { topicFilter, topicName } from '../../protocol/topics.js';
-import { startScript } from './processes.js';
+import { withDeadline } from '../../runtime/deadline.js';
+import { cut } from './fleet.js';
+import { type Started, startScript } from './processes.js';
 import { measureRoundTrips, type RoundTrips } from './statistics.js';
 
 /** Where the broker is and who may sign its passwords. */
@@ -16,6 +18,9 @@ export type BrokerAccess = Readonly<{
 }>;
 
 const PAYLOAD_BYTES = 500;
+/** As many as there are agents in a process of a fleet. */
+const PEERS_PER_PROCESS = 2_500;
+const ANSWER_MS = 120_000;
 
 /** Two bare MQTT clients and the embedded broker, each a process: publish, be answered with the same bytes. */
 export async function measureRawEcho(
@@ -48,10 +53,16 @@ export async function measureRawEcho(
   return measured;
 }
 
-/** One publish on the fleet topic to this many bare clients until each has answered; milliseconds per round. */
-export async function measureRawFanOut(access: BrokerAccess, peerCount: number, rounds: number): Promise<number[]> {
-  const ids = Array.from({ length: peerCount }, (_, index) => `raw-${index}`);
-  const peers = await startScript('raw-peers.ts', peerArguments(access, ids));
+/**
+ * One publish on the fleet topic until each bare client has answered. The clients become more from one count to the
+ * next; gives the milliseconds of each round by count.
+ */
+export async function measureRawFanOut(
+  access: BrokerAccess,
+  counts: readonly number[],
+  rounds: number,
+): Promise<Map<number, number[]>> {
+  const peers: Started[] = [];
   const client = await connectController(access);
   let missing = 0;
   let done: () => void = () => undefined;
@@ -60,24 +71,40 @@ export async function measureRawFanOut(access: BrokerAccess, peerCount: number, 
     if (missing === 0) done();
   });
   await client.subscribeAsync(topicFilter(access.scope, 'result'), { qos: 1 });
-  const times: number[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    const answered = new Promise<void>((resolve) => {
-      missing = peerCount;
-      done = resolve;
-    });
-    const startMs = performance.now();
-    client.publish(topicName(access.scope, 'fleet_request', {}), Buffer.alloc(PAYLOAD_BYTES, 120), { qos: 1 });
-    await answered;
-    times.push(performance.now() - startMs);
+  const topic = topicName(access.scope, 'fleet_request', {});
+  const measured = new Map<number, number[]>();
+  for (const [index, count] of counts.entries()) {
+    peers.push(...(await startPeers(access, counts[index - 1] ?? 0, count)));
+    const times: number[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const answered = new Promise<void>((resolve) => {
+        missing = count;
+        done = resolve;
+      });
+      const startMs = performance.now();
+      client.publish(topic, Buffer.alloc(PAYLOAD_BYTES, 120), { qos: 1 });
+      await withDeadline(answered, ANSWER_MS, 'the answers of the raw clients');
+      times.push(performance.now() - startMs);
+    }
+    measured.set(count, times);
   }
   await client.endAsync();
-  await peers.stop();
-  return times;
+  for (const { stop } of peers) await stop();
+  return measured;
+}
+
+function startPeers(access: BrokerAccess, from: number, to: number): Promise<Started[]> {
+  const parts = cut({ from, to, most: PEERS_PER_PROCESS });
+  return Promise.all(
+    parts.map(({ first, length }) => {
+      const ids = Array.from({ length }, (_, index) => `raw-${first + index}`);
+      return startScript('raw-peers.ts', peerArguments(access, ids));
+    }),
+  );
 }
 
 function peerArguments({ url, scope, signer, directory }: BrokerAccess, ids: readonly string[]): string[] {
-  const file = join(directory, 'raw-peers.json');
+  const file = join(directory, `raw-peers-${ids[0]}.json`);
   const nodes = ids.map((id) => ({ id, password: password({ scope, signer }, 'node', id) }));
   writeFileSync(file, JSON.stringify({ nodes }), { mode: 0o600 });
   return [url, scope.prefix, scope.org, file];

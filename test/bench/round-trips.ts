@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Api } from './api.js';
 import { makeEnrollmentToken, startInstallation, whenOnline } from './controller-setup.js';
-import type { Line } from './main.js';
 import { startMuster } from './processes.js';
 import { measureRawEcho } from './raw.js';
 import { measureRoundTrips, type RoundTrips } from './statistics.js';
+import type { Line } from './table.js';
 
 const SECONDS = 10;
 const NODE = 'bench-node';

@@ -1,30 +1,38 @@
 // N agents of the real code in one process, each with its own identity, journal and connection. Arguments: controller
-// URL, enrollment token, directory, count. Journals lie where the directory is: a real fleet has a disk for each node.
+// URL, enrollment token, directory, number of the first, count. Journals lie where the directory is: a real fleet has a
+// disk for each node.
 import { join } from 'node:path';
 import { AgentConfig, MeshConfig } from '../../agent/config.js';
+import { createAgentMetrics } from '../../agent/metrics.js';
 import { startAgent } from '../../agent/start.js';
 import { SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { createLogger } from '../../runtime/logger.js';
 
-const [url = '', token = '', directory = '', count = '0'] = process.argv.slice(2);
+const AT_ONCE = 20;
+const [url = '', token = '', directory = '', first = '0', count = '0'] = process.argv.slice(2);
 const log = createLogger('agent', { level: 'error' });
+const metrics = createAgentMetrics();
 
-const agents = [];
-for (let at = 0; at < Number(count); at += 20) {
-  const batch = Array.from({ length: Math.min(20, Number(count) - at) }, (_, index) => {
-    const id = `sim-${at + index}`;
-    const agent = AgentConfig.parse({
-      enroll_url: url,
-      enroll_token: token,
-      node_id: id,
-      data_dir: join(directory, id),
-      metrics_port: -1,
-      max_concurrent: 200,
-    });
-    return startAgent({ config: { agent, mesh: MeshConfig.parse({}) }, log, clock: SYSTEM_CLOCK });
+function start(number: number) {
+  const id = `sim-${number}`;
+  const agent = AgentConfig.parse({
+    enroll_url: url,
+    enroll_token: token,
+    node_id: id,
+    data_dir: join(directory, id),
+    metrics_port: -1,
+    local_socket: 'off',
+    process_isolation: 'process_group', // looked for once in a process, not by each of thousands
+    max_concurrent: 200,
   });
-  agents.push(...(await Promise.all(batch)));
+  return startAgent({ config: { agent, mesh: MeshConfig.parse({}) }, log, clock: SYSTEM_CLOCK, metrics });
 }
-process.send?.({ ready: { agents: agents.length } });
+
+const numbers = Array.from({ length: Number(count) }, (_, index) => Number(first) + index).values();
+async function lane(): Promise<void> {
+  for (const number of numbers) await (await start(number)).whenWelcomed;
+}
+await Promise.all(Array.from({ length: AT_ONCE }, lane));
+process.send?.({ ready: { agents: Number(count) } });
 process.once('disconnect', () => process.exit(0));
 process.once('SIGTERM', () => process.exit(0));

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Debian package → a command that it brings. */
-const PACKAGES = {
+const COMMANDS = {
   mosquitto: 'mosquitto',
   'mosquitto-clients': 'mosquitto_sub',
   prometheus: 'promtool',
@@ -23,17 +23,23 @@ const PACKAGES = {
   postgresql: 'pg_ctlcluster',
   zsh: 'zsh',
   fish: 'fish',
+  'redis-server': 'redis-server',
 };
+
+/** For the benchmarks alone. */
+const BENCH_PACKAGES = ['redis-server'];
+const TEST_PACKAGES = Object.keys(COMMANDS).filter((name) => !BENCH_PACKAGES.includes(name));
 
 const LIMIT_MS = 240_000;
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
 
 /**
- * Installs what is missing, quietly and in bounded time, when this is root on a system with apt. Never throws: what
- * cannot be installed stays missing. MUSTER_TEST_INSTALL=no leaves the machine as it is.
+ * Installs what is missing of these (by default: of what the tests need), quietly and in bounded time, when this is
+ * root on a system with apt. Never throws: what cannot be installed stays missing. MUSTER_TEST_INSTALL=no leaves the
+ * machine as it is.
  */
-export async function installDebianPackages() {
-  const missing = Object.keys(PACKAGES).filter((name) => !hasCommand(PACKAGES[name]));
+export async function installDebianPackages(packages = TEST_PACKAGES) {
+  const missing = packages.filter((name) => !hasCommand(COMMANDS[name]));
   if (missing.length === 0 || process.env.MUSTER_TEST_INSTALL === 'no') return;
   if (process.getuid?.() !== 0 || !hasCommand('apt-get')) {
     process.stderr.write(`tests that need ${missing.join(', ')} will be skipped\n`);
@@ -48,7 +54,7 @@ export async function installDebianPackages() {
   } finally {
     if (forbidsServices) rmSync(POLICY_FILE, { force: true });
   }
-  const still = missing.filter((name) => !hasCommand(PACKAGES[name]));
+  const still = missing.filter((name) => !hasCommand(COMMANDS[name]));
   if (still.length > 0) process.stderr.write(`not installed: ${still.join(', ')}; their tests will be skipped\n`);
 }
 

@@ -1,13 +1,11 @@
-import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Line } from '../main.js';
+import { syncsPerSecond } from '../disk.js';
 import { percentile } from '../statistics.js';
+import type { Line } from '../table.js';
 import { startAgent } from './agent.js';
 import type { ScriptedController } from './scripted-controller.js';
 import type { Site } from './site.js';
 
 const ROUNDS = 5;
-const DISK_MS = 1_000;
 /** Starts of a round: one at a time, and many at once. */
 const ONE_COUNT = 2_000;
 const MANY_COUNT = 10_000;
@@ -23,9 +21,9 @@ export async function measureDurableStarts({ dataDir, brokerUrl, controller }: S
   const many: number[] = [];
   await startsPerSecond(controller, { atOnce: MANY, count: ONE_COUNT }); // compiles what the first ones run through
   for (let round = 0; round < ROUNDS; round += 1) {
-    disk.push(syncsPerSecond(dataDir));
+    disk.push(syncsPerSecond(dataDir, RECORD_BYTES));
     one.push(await startsPerSecond(controller, { atOnce: 1, count: ONE_COUNT }));
-    disk.push(syncsPerSecond(dataDir));
+    disk.push(syncsPerSecond(dataDir, RECORD_BYTES));
     many.push(await startsPerSecond(controller, { atOnce: MANY, count: MANY_COUNT }));
   }
   await agent.stop();
@@ -64,22 +62,6 @@ async function startsPerSecond(
   const seconds = (performance.now() - startMs) / 1000;
   await Promise.all(results);
   return count / seconds;
-}
-
-function syncsPerSecond(directory: string): number {
-  const file = join(directory, 'bench-disk');
-  const descriptor = openSync(file, 'a', 0o600);
-  const bytes = Buffer.alloc(RECORD_BYTES, 120);
-  const startMs = performance.now();
-  let syncs = 0;
-  for (; performance.now() - startMs < DISK_MS; syncs += 1) {
-    writeSync(descriptor, bytes);
-    fdatasyncSync(descriptor);
-  }
-  const seconds = (performance.now() - startMs) / 1000;
-  closeSync(descriptor);
-  rmSync(file);
-  return syncs / seconds;
 }
 
 function inWords(rates: readonly number[]): string {

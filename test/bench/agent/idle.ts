@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Line } from '../main.js';
 import { percentile } from '../statistics.js';
+import type { Line } from '../table.js';
 import { startAgent, startBareNode } from './agent.js';
 import { type Memory, memoryOf, processorSeconds, slope } from './process-figures.js';
 import { startRelay } from './relay.js';

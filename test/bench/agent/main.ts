@@ -1,9 +1,9 @@
 // npm run bench:agent -- [--minutes N] [--markdown] [idle|start|durable-starts|output …]
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Line } from '../main.js';
+import { beginTable, type Line } from '../table.js';
 import { BUNDLE } from './agent.js';
 import { measureDurableStarts } from './durable-starts.js';
 import { measureIdle } from './idle.js';
@@ -28,20 +28,14 @@ const unknown = positionals.find((name) => !Object.hasOwn(parts, name));
 if (unknown !== undefined) throw new Error(`${unknown}: one of ${Object.keys(parts).join(', ')}`);
 const chosen = Object.entries(parts).filter(([name]) => positionals.length === 0 || positionals.includes(name));
 
-if (values.markdown) process.stdout.write('| what | figures | aim | |\n|---|---|---|---|\n');
-const [cpu] = cpus();
-print({
-  what: 'machine',
-  figures: `${cpus().length} × ${cpu?.model ?? '?'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`,
-});
-print({ what: 'bundle', figures: `${Math.ceil(statSync(BUNDLE).size / 1024)} KiB` });
-let missed = 0;
+const table = beginTable(values);
+table.print({ what: 'bundle', figures: `${Math.ceil(statSync(BUNDLE).size / 1024)} KiB` });
 for (const [, measure] of chosen) {
   const directory = mkdtempSync(join(tmpdir(), 'muster-bench-'));
   try {
     const site = await startSite(directory);
     try {
-      for (const line of await measure(site)) print(line);
+      for (const line of await measure(site)) table.print(line);
     } finally {
       await site.stop();
     }
@@ -49,12 +43,5 @@ for (const [, measure] of chosen) {
     rmSync(directory, { recursive: true, force: true });
   }
 }
-if (missed > 0) process.stderr.write(`${missed} aims missed\n`);
-process.exitCode = missed > 0 ? 1 : 0;
-
-function print({ what, figures, aim = '', met }: Line): void {
-  if (met === false) missed += 1;
-  const verdict = met === undefined ? '' : met ? 'met' : 'MISSED';
-  if (values.markdown) process.stdout.write(`| ${what} | ${figures} | ${aim} | ${verdict} |\n`);
-  else process.stdout.write(`${what.padEnd(46)} ${figures.padEnd(64)} ${aim}  ${verdict}\n`);
-}
+if (table.missed > 0) process.stderr.write(`${table.missed} aims missed\n`);
+process.exitCode = table.missed > 0 ? 1 : 0;

@@ -1,5 +1,5 @@
-import type { Line } from '../main.js';
 import { percentile } from '../statistics.js';
+import type { Line } from '../table.js';
 import { bareStartMs, startAgent } from './agent.js';
 import type { Site } from './site.js';
 
