@@ -9,6 +9,7 @@ import { reportResults, takeRequests } from './start/do-work.js';
 import { offerActions } from './start/offer-actions.js';
 import { serveLocally } from './start/serve-locally.js';
 import { serveMetrics } from './start/serve-metrics.js';
+import { tidyHeap } from './start/tidy-heap.js';
 import { createStops } from './stops.js';
 
 /** An agent that works, or waits for its broker. */
@@ -46,6 +47,7 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
     await serveLocally(context, { actions, session, executor });
     const metricsPort = await serveMetrics(context, session);
     session.serve({ executor, outbox });
+    tidyHeap(context);
     const { node } = context.home.speaker;
     const drainMs = parseDuration(context.settings.drain_timeout) ?? 0;
     context.log.info({ node, metricsPort }, 'agent started');

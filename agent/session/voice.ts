@@ -1,4 +1,4 @@
-import { type EnvelopeType, type SigningKey, signEnvelope } from '../../protocol/envelope.js';
+import { type EnvelopeType, type SigningKey, signEnvelope, signEnvelopeAside } from '../../protocol/envelope.js';
 import type { RejectionReason } from '../../protocol/messages/ack.js';
 import type { Reply } from '../../protocol/messages/reply.js';
 import type { MqttSession } from '../../runtime/mqtt-session.js';
@@ -17,6 +17,9 @@ export type Voice = Readonly<{
   metrics: (payload: string) => Promise<void>;
 }>;
 
+/** With fewer results under way than this the main thread has time for their signatures. */
+const FEW_UNDER_WAY = 8;
+
 type SignedKind = 'hello' | 'ack' | 'output' | 'result' | 'reply' | 'capabilities';
 
 /** A voice on this session with the node's own key. */
@@ -29,6 +32,19 @@ export function createVoice(
     const typ: EnvelopeType = `muster-${kind}`;
     return session.publish(kind, { node }, signEnvelope(typ, payload, signing));
   };
+  let resultsUnderWay = 0;
+
+  /** Of many results the order says nothing, so each is signed on another thread and goes out when it is. */
+  async function sayResult(payload: Buffer): Promise<void> {
+    resultsUnderWay += 1;
+    try {
+      if (resultsUnderWay < FEW_UNDER_WAY) await say('result', payload);
+      else await session.publish('result', { node }, await signEnvelopeAside('muster-result', payload, signing));
+    } finally {
+      resultsUnderWay -= 1;
+    }
+  }
+
   return {
     hello: (payload) => say('hello', payload),
     ack: ({ executionId, requestSha256, reason }) =>
@@ -45,7 +61,7 @@ export function createVoice(
         }),
       ),
     output: (payload) => say('output', payload),
-    result: (payload) => say('result', payload),
+    result: sayResult,
     reply: (reply) => say('reply', JSON.stringify({ v: 1, node, org, ...reply })),
     capabilities: (payload) => say('capabilities', payload),
     status: (payload) => session.publish('status', { node }, payload),

@@ -10,6 +10,7 @@ import {
   SIGNERS,
   sha256Hex,
   signEnvelope,
+  signEnvelopeAside,
   signWithOwnKey,
 } from '../../protocol/envelope.js';
 import type { ErrorCode } from '../../protocol/errors.js';
@@ -32,6 +33,7 @@ test('jose verifies what we sign', async () => {
 
   assert.deepEqual(verified.payload, payload);
   assert.deepEqual(verified.protectedHeader, HEADER);
+  assert.equal(await signEnvelopeAside(TYP, payload, ALICE.signing), signEnvelope(TYP, payload, ALICE.signing));
 });
 
 test('we verify what jose signs', async () => {

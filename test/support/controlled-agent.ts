@@ -66,6 +66,7 @@ export async function scriptController(
   let welcomeSigner = broker.controller;
   let welcomes = 0;
   let processId = '';
+  let knownKey: KeyPair | undefined;
 
   client.on('message', (topic, bytes) => {
     const found = parseTopic(scope, topic);
@@ -84,7 +85,8 @@ export async function scriptController(
   );
 
   function open(bytes: Buffer, typ: EnvelopeType): Buffer {
-    const { key, kid } = nodeKey().public;
+    knownKey ??= nodeKey(); // once, since its file may be gone before the last message is here
+    const { key, kid } = knownKey.public;
     const keyOf = (asked: string) => (asked === kid ? { key, role: 'node' as const } : undefined);
     return openEnvelope(bytes, { typ, maxBytes: 256 * 1024, keyOf }).payload;
   }
