@@ -54,4 +54,17 @@ export const CONTROLLER_CONTROLS: readonly Control[] = [
     expected: ['lost'],
     isSlow: true,
   },
+  {
+    name: 'a broadcast that is not repeated for those who were away',
+    breakages: [
+      {
+        file: 'controller/dispatch/dispatcher.ts',
+        good: 'if (each.wasFull !== wasFull ||',
+        bad: 'if (each.offered || each.wasFull !== wasFull ||',
+      },
+    ],
+    caughtBy: 'fleet-returns-sqlite',
+    expected: ['lost'],
+    isSlow: true,
+  },
 ];

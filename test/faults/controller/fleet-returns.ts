@@ -22,7 +22,7 @@ const SOON_OVER = '2s';
 /** The processes of the fleet need so long to come up. */
 const COMING_MS = 3_000;
 
-/** An order that was taken while nobody was there. */
+/** An order that was taken while most were away. */
 type Asked = Readonly<{ id: string }> & Omit<Order, 'outcomes'>;
 
 /** A fleet is away, is asked for a lot, some of it only for a while, and comes back all at once. */
@@ -61,8 +61,8 @@ export const fleetReturns: readonly Scenario[] = onEachStore((kind) => ({
 }));
 
 /**
- * One order to all; one to a third whose time is over before anybody is back; one to another third whose time ends in
- * the middle of the return.
+ * One order to all; one to a third whose time is over before they are back; one to another third whose time ends in the
+ * middle of the return. Each is a broadcast, since a few nodes hear it at once.
  */
 async function askAll(client: Client, fleet: Fleet, returnMs: number): Promise<Asked[]> {
   const open = await ask(client, {
@@ -128,11 +128,22 @@ async function judgeFleet(
 async function readOutcomes(place: string, { id }: Asked): Promise<Order['outcomes']> {
   const store = await openStore(place);
   try {
-    const rows = await store.read.selectFrom('executions').selectAll().where('invocation_id', '=', id).execute();
+    const rows = await store.read
+      .selectFrom('executions as e')
+      .leftJoin('results as r', (join) =>
+        join.onRef('r.execution_id', '=', 'e.execution_id').onRef('r.node', '=', 'e.node'),
+      )
+      .select(['e.node', 'e.execution_id', 'e.request_sha256', 'e.status', 'e.reason', 'e.error_code'])
+      .select('r.error_code as result_error')
+      .where('e.invocation_id', '=', id)
+      .execute();
     return new Map(
-      rows.map(({ node, execution_id, status, reason, error_code }) => [
-        node,
-        { executionId: execution_id, status, reason: reason ?? error_code },
+      rows.map((row) => [
+        row.node,
+        {
+          ...{ executionId: row.execution_id, requestSha256: row.request_sha256, status: row.status },
+          reason: row.reason ?? row.error_code ?? row.result_error,
+        },
       ]),
     );
   } finally {

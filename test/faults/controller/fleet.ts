@@ -8,7 +8,7 @@ import { makeDataDir } from '../../../runtime/data-dir.js';
 import type { TestScope } from '../../support/broker.js';
 import { until } from '../../support/until.js';
 import type { Mark } from '../judge/judge-return.js';
-import { createPart } from '../rig/part.js';
+import { createPart, type Part } from '../rig/part.js';
 import type { FleetPart } from './fleet-part.js';
 
 /** The hook that every node of a fleet offers. */
@@ -17,12 +17,16 @@ export const MARK = 'mark.sh';
 /** The groups of a fleet, a third of the nodes each; the last third is in none. */
 export const GROUPS = ['first-third', 'second-third'] as const;
 
-/** Many agents of the real code in a few processes, which come and go together. */
+/** So many nodes stay, two of each third: an order that nobody could hear would not be one broadcast. */
+const STAYING = 2 * (GROUPS.length + 1);
+
+/** Many agents of the real code in a few processes, which come and go together, and a few that stay. */
 export type Fleet = Readonly<{
+  /** Those that stay are the last. */
   nodes: readonly string[];
   /** The nodes of a group. */
   membersOf: (group: (typeof GROUPS)[number]) => readonly string[];
-  /** kill -9 of all at once; resolves when the controller has noticed. */
+  /** kill -9 of all that go, at once; resolves when the controller has noticed. */
   leave: () => Promise<void>;
   /** They start one after the other over this time; resolves when each has been welcomed. */
   come: (spreadMs: number) => Promise<void>;
@@ -35,7 +39,7 @@ export type Fleet = Readonly<{
 const CHILD = fileURLToPath(new URL('fleet-child.ts', import.meta.url));
 const KNOWN_MS = 60_000;
 
-/** Enrolls so many nodes, over `spreadMs`, and waits until the controller knows what they offer. */
+/** Enrolls so many nodes that come and go, over `spreadMs`, and waits until the controller knows what they offer. */
 export async function startFleet(
   scope: TestScope,
   {
@@ -50,21 +54,30 @@ export async function startFleet(
   // A real fleet has a disk for each node.
   const journals = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'muster-fleet-'));
   scope.after(() => rmSync(journals, { recursive: true, force: true }));
-  const nodes = Array.from({ length: count }, (_, at) => `node-${String(at + 1).padStart(4, '0')}`);
-  const tokens = await makeTokens(client, count);
+  const nodes = Array.from({ length: count + STAYING }, (_, at) => `node-${String(at + 1).padStart(4, '0')}`);
+  const tokens = await makeTokens(client, nodes.length);
   const agents = nodes.map((node, at) => ({ node, token: tokens[at % tokens.length] ?? '' }));
   const argvOf = (which: number, overMs: number): string[] => {
-    const own = agents.filter((_, at) => at % processes === which);
+    const own = agents.filter((_, at) => (at < count ? at % processes : processes) === which);
     const part: FleetPart = { url, directory: journals, hooks, agents: own, spreadMs: overMs };
     return [process.execPath, '--import', 'tsx', CHILD, JSON.stringify(part)];
   };
-  const parts = Array.from({ length: processes }, (_, which) =>
+  const all = Array.from({ length: processes + 1 }, (_, which) =>
     createPart(
       { argv: argvOf(which, spreadMs), env: { PATH: process.env.PATH ?? '', HOME: '/' } },
       { name: `fleet-${which}`, logFile: join(directory, `fleet-${which}.log`) },
     ),
   );
-  scope.after(() => Promise.all(parts.map((part) => part.kill('SIGKILL'))));
+  scope.after(() => Promise.all(all.map((part) => part.kill('SIGKILL'))));
+  const going = all.slice(0, processes);
+  const start = async (parts: readonly Part[], overMs: number): Promise<void> => {
+    await Promise.all(
+      parts.map(async (part) => {
+        await part.start({ argv: argvOf(all.indexOf(part), overMs) });
+        await part.said('welcomed');
+      }),
+    );
+  };
 
   const known = (is: (node: NodeView) => boolean): Promise<number> =>
     client.list(NodeView, { path: '/nodes' }).then((all) => all.filter(is).length);
@@ -72,27 +85,23 @@ export async function startFleet(
     nodes,
     membersOf: (group) => nodes.filter((_, at) => at % tokens.length === GROUPS.indexOf(group)),
     async leave() {
-      await Promise.all(parts.map((part) => part.kill('SIGKILL')));
-      const what = { what: 'the controller knows that all are away', deadlineMs: KNOWN_MS };
-      await until(async () => (await known(({ state }) => state === 'online')) === 0, what);
+      await Promise.all(going.map((part) => part.kill('SIGKILL')));
+      const what = { what: 'the controller knows that they are away', deadlineMs: KNOWN_MS };
+      await until(async () => (await known(({ state }) => state === 'online')) === STAYING, what);
     },
-    async come(overMs) {
-      await Promise.all(
-        parts.map(async (part, which) => {
-          await part.start({ argv: argvOf(which, overMs) });
-          await part.said('welcomed');
-        }),
-      );
-    },
+    come: (overMs) => start(going, overMs),
     async stop() {
-      const ends = await Promise.all(parts.map((part) => part.kill('SIGTERM')));
+      const ends = await Promise.all(all.map((part) => part.kill('SIGTERM')));
       return ends.every(({ code }) => code === 0);
     },
     marks: () => readFileSync(ledger, 'utf8').split('\n').filter(Boolean).map(toMark),
   };
-  await fleet.come(spreadMs);
+  await start(all, spreadMs);
+  // A node that was here once only is asked in its own words: nobody knows yet since when its journal counts.
+  await Promise.all(all.map((part) => part.kill('SIGTERM')));
+  await start(all, spreadMs);
   const what = { what: 'the controller knows what all offer', deadlineMs: KNOWN_MS };
-  await until(async () => (await known((each) => each.hooks.includes(MARK))) === count, what);
+  await until(async () => (await known((each) => each.hooks.includes(MARK))) === nodes.length, what);
   return fleet;
 }
 

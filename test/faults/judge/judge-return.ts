@@ -2,7 +2,14 @@ import type { Fault, FaultKind } from './fault.js';
 import { LAUNCH_MS } from './judge-outcome.js';
 
 /** What the store of a controller says of an order on one node. */
-export type NodeOutcome = Readonly<{ executionId: string; status: string; reason: string | null }>;
+export type NodeOutcome = Readonly<{
+  executionId: string;
+  /** Of the octets that the node was, or would have been, offered. */
+  requestSha256: string | null;
+  status: string;
+  /** Why it was rejected, or the code of its error. */
+  reason: string | null;
+}>;
 
 /** One order to many nodes that were away, and what has become of it. */
 export type Order = Readonly<{
@@ -12,7 +19,7 @@ export type Order = Readonly<{
   nodes: readonly string[];
   /** Milliseconds since 1970. */
   expiresMs: number;
-  /** Whether its time was over before anybody came back, ended in the middle of that, or went on. */
+  /** Whether its time was over before those that were away came back, ended in the middle of that, or went on. */
   window: 'over' | 'closing' | 'open';
   /** By node. */
   outcomes: ReadonlyMap<string, NodeOutcome>;
@@ -23,7 +30,7 @@ export type Mark = Readonly<{ act: 'begin' | 'end'; executionId: string; node: s
 
 /**
  * Whether each order was done once on each of its nodes in time, or never where its time was over, and nothing else was
- * done. Every order is one broadcast: it has one execution id.
+ * done. Every order is one broadcast: all nodes have the same octets.
  */
 export function judgeReturn(orders: readonly Order[], marks: readonly Mark[]): Fault[] {
   const runs = groupMarks(marks);
@@ -40,8 +47,8 @@ export function judgeReturn(orders: readonly Order[], marks: readonly Mark[]): F
 }
 
 function judgeBroadcast({ label, outcomes }: Order): Fault[] {
-  const ids = new Set([...outcomes.values()].map(({ executionId }) => executionId));
-  return ids.size <= 1 ? [] : [fault('other', `${label} has ${ids.size} execution ids`)];
+  const requests = new Set([...outcomes.values()].map((each) => `${each.executionId} ${each.requestSha256}`));
+  return requests.size <= 1 ? [] : [fault('other', `${label} is ${requests.size} requests`)];
 }
 
 function judgeNode({ label, expiresMs, window, outcomes }: Order, node: string, runs: Runs): Fault[] {
