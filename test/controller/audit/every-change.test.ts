@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { sql } from 'kysely';
 import { recoverOwnerToken } from '../../../controller/identity/api-tokens.js';
 import { SHIPPED_POLICY } from '../../../controller/policy/document.js';
 import type { Principal } from '../../../controller/services.js';
@@ -11,6 +10,7 @@ import type { Store } from '../../../controller/store/store.js';
 import type { HookSpec } from '../../../protocol/messages/capabilities.js';
 import { generateKeyPair } from '../../../runtime/key-file.js';
 import { askFor } from '../../support/asks.js';
+import { allowRows, refuseRows } from '../../support/audit-rows.js';
 import type { TestScope } from '../../support/broker.js';
 import { OWNER, startTestCore, type TestCore } from '../../support/core.js';
 import { enrollment, PING, type ScriptedAgent, startScriptedAgent } from '../../support/scripted-agent.js';
@@ -201,16 +201,6 @@ async function startSite(t: TestScope): Promise<Site> {
     newest: async () => (await services.invocations.list('default', { limit: 1 })).items[0]?.id ?? '',
     later: async (ms) => clock.advance(ms),
   };
-}
-
-async function refuseRows({ write }: Store): Promise<void> {
-  await write((tx) =>
-    sql`create trigger no_rows before insert on audit begin select raise(abort, 'no audit row'); end`.execute(tx),
-  );
-}
-
-async function allowRows({ write }: Store): Promise<void> {
-  await write((tx) => sql`drop trigger no_rows`.execute(tx));
 }
 
 /** Everything that a change may change; steps on the way of an execution are no change of anybody's. */

@@ -147,7 +147,7 @@ test('a node adds local executions at a bounded rate: what is past it is rate_li
       what: 'a refusal',
     },
   );
-  await until(() => agent.receipted().length >= 500, { what: 'the receipts' });
+  await until(() => agent.receipted().length >= 500, { what: 'the receipts', deadlineMs: 60_000 });
 
   const refused = Array.from({ length: 540 }, (_, index) => idOf(index)).find((id) => !agent.receipted().includes(id));
   assert.ok(refused !== undefined);
