@@ -17,6 +17,7 @@ import { readPolicyFile } from './policy/parse-policy.js';
 import { type FollowedPolicy, followPolicyFile } from './policy/policy-file.js';
 import { installPolicy } from './policy/service.js';
 import { createSeal } from './store/audit-seal.js';
+import { awaitPostgres } from './store/await-postgres.js';
 import { ensureInstance } from './store/meta.js';
 import { openStore, type Store } from './store/store.js';
 
@@ -31,7 +32,13 @@ export type RunningController = Running &
     reload: (() => void) | undefined;
   }>;
 
-type StartOptions = Readonly<{ config: ControllerConfig; log: Logger; clock: Clock }>;
+type StartOptions = Readonly<{
+  config: ControllerConfig;
+  log: Logger;
+  clock: Clock;
+  /** Ends the wait for the database. */
+  stop?: AbortSignal;
+}>;
 
 /**
  * Starts the controller; what was opened is closed again when a later step fails. It need not find the broker: until it
@@ -49,13 +56,17 @@ export async function startController(options: StartOptions): Promise<RunningCon
   }
 }
 
-async function start({ config, log, clock }: StartOptions, closers: Closers): Promise<Omit<RunningController, 'stop'>> {
+async function start(
+  { config, log, clock, stop }: StartOptions,
+  closers: Closers,
+): Promise<Omit<RunningController, 'stop'>> {
   const { org, store_url: storeUrl } = config;
   const brokerCa = readCa(config.broker_ca_file);
   // Before anything is made: a first start that fails later would not show the owner's token again.
   const policy = config.policy_file === undefined ? undefined : readPolicyFile(config.policy_file);
   const dataDir = await claimDataDir(config.data_dir);
   closers.add(dataDir.release);
+  if (storeUrl !== undefined) await awaitPostgres(storeUrl, { clock, log, stop });
   const keyring =
     storeUrl === undefined
       ? startKeyring({ directory: dataDir.path, org, clock, log })

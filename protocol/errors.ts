@@ -93,7 +93,7 @@ export const ERROR_CODES = {
     http: 503,
     retryable: true,
     meaning: 'the record could not be written to disk',
-    next: 'free disk space or mend the disk; it is tried again',
+    next: 'free disk space, or mend the disk or the way to the database; it is tried again',
   }),
   expired: entry(['ack', 'result', 'api'], {
     http: 410,

@@ -33,8 +33,8 @@ export function controllerCommand(io: Io): Command {
   return partCommand(PART, io, async ({ controller: config }, dataDir) => {
     const log = createLogger('controller', { level: config.log_level });
     const installation = makeDataDir(dataDir ?? installationOf(config.data_dir));
-    await runProcess(log, async () => {
-      const controller = await startController({ config, log, clock: SYSTEM_CLOCK });
+    await runProcess(log, async (stop) => {
+      const controller = await startController({ config, log, clock: SYSTEM_CLOCK, stop });
       keepConnection(installation, controller);
       if (controller.reload !== undefined) process.on('SIGHUP', controller.reload);
       announceReady({ url: controller.url, port: controller.port });

@@ -27,6 +27,8 @@ export type Office = Readonly<{
 }>;
 
 const CLAIM_MS = 1_000;
+/** One that could not begin leaves the lease to others for so long: what hinders it may not hinder them. */
+const REST_MS = 3_000;
 
 type Held = Readonly<{ fence: number; sinceMs: number; sinceWallMs: number }>;
 
@@ -47,8 +49,10 @@ export async function startOffice(deps: {
   let term: Readonly<{ fence: number; end: () => Promise<void> }> | undefined;
   let settling: Promise<void> | undefined;
   let claiming: Promise<void> | undefined;
+  let restsUntilMs = 0;
   let stopped = false;
 
+  const isResting = (): boolean => clock.monotonicMs() < restsUntilMs;
   /** By both clocks: the monotonic one stands still in a suspended machine, and the other one may be set. */
   const isValid = ({ sinceMs, sinceWallMs }: Held): boolean =>
     clock.monotonicMs() - sinceMs < LEASE_MS && Math.abs(clock.nowMs() - sinceWallMs) < LEASE_MS;
@@ -56,7 +60,7 @@ export async function startOffice(deps: {
 
   async function claim(): Promise<void> {
     const since = { sinceMs: clock.monotonicMs(), sinceWallMs: clock.nowMs() };
-    take(await lease.claim(), since);
+    take(await lease.claim({ lookOnly: isResting() }), since);
   }
 
   function take(claimed: Claim, since: Omit<Held, 'fence'>): void {
@@ -72,11 +76,18 @@ export async function startOffice(deps: {
       log.warn({ fence }, 'leads no longer');
       await end();
     }
-    if (stopped || term !== undefined || held === undefined || !isValid(held)) return;
+    if (stopped || term !== undefined || held === undefined || !isValid(held) || isResting()) return;
     const { fence } = held;
-    const end = await begin({ fence, holds: () => holds(fence) });
-    term = { fence, end };
-    log.info({ fence }, 'leads');
+    try {
+      const end = await begin({ fence, holds: () => holds(fence) });
+      term = { fence, end };
+      log.info({ fence }, 'leads');
+    } catch (error) {
+      held = undefined;
+      restsUntilMs = clock.monotonicMs() + REST_MS;
+      await lease.release();
+      throw error;
+    }
   }
 
   function settleSoon(): void {

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { MusterError } from '../../protocol/errors.js';
 import type { ControllerConfig } from '../config.js';
 import type { Front } from '../http/front.js';
 import { createStandbyFace } from '../http/standby.js';
 import { createRevocationsFile } from '../identity/revocations-file.js';
 import { createStandbyMetrics } from '../metrics.js';
 import { createLease } from '../store/lease.js';
+import { isMigrated } from '../store/migrations/list.js';
 import { lastRevocationMs } from '../store/node-keys.js';
-
+import type { Store } from '../store/store.js';
 import { type Office, startOffice } from './office.js';
 import { beginTerm, type TermDeps } from './term.js';
 
@@ -40,6 +42,7 @@ export async function startShared({
   office = await startOffice({
     ...{ lease, clock: deps.clock, log },
     async begin({ fence, holds }) {
+      await refuseOtherShape(store);
       const end = await beginTerm({ ...deps, store: store.inTerm(fence), ready: 'leader', holds });
       return async () => {
         front.show(standby);
@@ -58,6 +61,12 @@ export async function startShared({
       await office?.stop();
     },
   };
+}
+
+/** A newer release may have come and gone since this one started. @throws {MusterError} storage_failed */
+async function refuseOtherShape({ read }: Store): Promise<void> {
+  if (await isMigrated(read)) return;
+  throw new MusterError('storage_failed', 'The database has the shape of another release: this one cannot lead on it');
 }
 
 /** Where it listens; a name of this machine when that is everywhere. */

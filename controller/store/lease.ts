@@ -1,5 +1,6 @@
 import pg from 'pg';
-import { clientConfig, fail } from './postgres-connections.js';
+import { clientConfig } from './postgres-connections.js';
+import { fail } from './postgres-failures.js';
 import { WRITE_LOCK } from './write-lock.js';
 
 /** Who leads: this controller in a term of this number, or another one at this address. */
@@ -9,10 +10,15 @@ export type Claim =
 
 /** The right to lead, of which there is one in a database. */
 export type Lease = Readonly<{
-  /** Renews it when it is ours, and takes it when nobody holds it. @throws {MusterError} storage_failed */
-  claim: () => Promise<Claim>;
+  /**
+   * Renews it when it is ours, and takes it when nobody holds it; with `lookOnly` it says who holds it and takes nothing.
+   * @throws {MusterError} storage_failed
+   */
+  claim: (options?: Readonly<{ lookOnly?: boolean }>) => Promise<Claim>;
   /** The next claim begins a new term. */
   forget: () => void;
+  /** Gives it back, so that another controller takes it at once. */
+  release: () => Promise<void>;
   /** Gives it back, so that another controller takes it at once, and closes the connection. */
   stop: () => Promise<void>;
 }>;
@@ -30,6 +36,8 @@ const IS_HELD = `(expires_at > ${NOW}
   and exists (select from pg_stat_activity where ${SESSION_NAME} = lease.session))`;
 
 const RENEW = `update lease set expires_at = ${NOW} + ${LEASE_MS} where holder = $1 and fence = $2`;
+/** Whether any controller leads. */
+export const IS_LED = `select ${IS_HELD} as is_led from lease`;
 const LOOK = `select address, ${IS_HELD} and holder <> $1 as is_taken from lease`;
 const TAKE = `update lease set fence = fence + 1, holder = $1, address = $2, session = ${SESSION},
   expires_at = ${NOW} + ${LEASE_MS} where not (${IS_HELD} and holder <> $1) returning fence`;
@@ -81,22 +89,32 @@ export function createLease(options: { url: string; holder: string; address: str
     }
   }
 
-  async function claim(): Promise<Claim> {
+  async function claim(lookOnly: boolean): Promise<Claim> {
     const session = await connect();
-    if (fence !== undefined) {
-      const { rowCount } = await session.query(RENEW, [holder, fence]);
-      if (rowCount === 1) return { kind: 'leader', fence };
+    const own = fence;
+    if (own !== undefined) {
+      const { rowCount } = await session.query(RENEW, [holder, own]);
+      const isForgotten = fence !== own; // while the answer was on its way
+      if (rowCount === 1 && !isForgotten) return { kind: 'leader', fence: own };
       fence = undefined;
     }
     const { rows } = await session.query(LOOK, [holder]);
     if (rows[0]?.is_taken === true) return { kind: 'standby', address: rows[0].address };
+    if (lookOnly) return { kind: 'standby', address: undefined };
     fence = await take(session);
     return fence === undefined ? { kind: 'standby', address: undefined } : { kind: 'leader', fence };
   }
 
+  async function release(): Promise<void> {
+    const own = fence;
+    fence = undefined;
+    if (own !== undefined) await client?.query(RELEASE, [holder, own]).catch(() => undefined);
+  }
+
   return {
-    claim: () =>
-      claim().catch((error: unknown) => {
+    release,
+    claim: ({ lookOnly = false } = {}) =>
+      claim(lookOnly).catch((error: unknown) => {
         if (client !== undefined && !(error instanceof pg.DatabaseError)) drop(client);
         return fail(error);
       }),
@@ -104,11 +122,10 @@ export function createLease(options: { url: string; holder: string; address: str
       fence = undefined;
     },
     async stop() {
+      await release();
       const session = client;
       client = undefined;
-      if (session === undefined) return;
-      if (fence !== undefined) await session.query(RELEASE, [holder, fence]).catch(() => undefined);
-      await session.end().catch(() => undefined);
+      await session?.end().catch(() => undefined);
     },
   };
 }

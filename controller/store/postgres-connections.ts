@@ -12,6 +12,7 @@ import {
 import pg from 'pg';
 import { MusterError } from '../../protocol/errors.js';
 import type { Queries } from './database.js';
+import { fail } from './postgres-failures.js';
 import type { Tables } from './schema.js';
 
 /** How many connections at most, and how long a statement may take; 0 is without a limit. */
@@ -35,9 +36,6 @@ const IDLE_IN_TRANSACTION_MS = 8_000;
 const QUERY_MARGIN_MS = 3_000;
 const INT8_OID = 20;
 
-/** SQLSTATE classes of queries that are wrong in themselves: bugs of ours, and no state of the server. */
-const BUG_CLASSES = /^(0A|21|22|23|2B|34|42|44)/;
-
 /** Queries over a pool of connections, which are made when they are needed and again when they broke. */
 export function connectPostgres(url: string, limits: PostgresLimits): Queries {
   const dialect: Dialect = {
@@ -47,6 +45,19 @@ export function connectPostgres(url: string, limits: PostgresLimits): Queries {
     createQueryCompiler: () => new PostgresQueryCompiler(),
   };
   return new Kysely<Tables>({ dialect });
+}
+
+/**
+ * The URL can be read, and so can the files that it names. What is wrong is told without the URL, which holds a password.
+ * @throws {MusterError} config_invalid
+ */
+export function checkUrl(url: string): void {
+  try {
+    new pg.Client(clientConfig(url, 0));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new MusterError('config_invalid', `controller.store_url cannot be used: ${why}`);
+  }
 }
 
 /** What every connection of ours is opened with. */
@@ -128,12 +139,4 @@ function hold(client: pg.PoolClient): Held {
 /** PostgreSQL's text has no NUL, and what nodes say may: it becomes the character that stands for what cannot be read. */
 function toValue(value: unknown): unknown {
   return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\uFFFD') : value;
-}
-
-/** What becomes of the server or the way to it is foreseen; what a query of ours got wrong stays. @throws {MusterError} storage_failed */
-export function fail(error: unknown): never {
-  const code = error instanceof pg.DatabaseError ? error.code : undefined;
-  if (code !== undefined && BUG_CLASSES.test(code)) throw error;
-  const why = code ?? (error instanceof Error ? error.message : String(error));
-  throw new MusterError('storage_failed', `PostgreSQL did not do it (${why})`, { cause: error });
 }

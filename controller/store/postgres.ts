@@ -2,8 +2,10 @@ import { sql } from 'kysely';
 import { MusterError } from '../../protocol/errors.js';
 import { useByteOrder } from './collation.js';
 import type { Database, Queries } from './database.js';
-import { migrate } from './migrations/list.js';
-import { connectPostgres } from './postgres-connections.js';
+import { IS_LED } from './lease.js';
+import { isMigrated, migrate } from './migrations/list.js';
+import { checkUrl, connectPostgres } from './postgres-connections.js';
+import { toStartFailure } from './postgres-failures.js';
 import { lockWriting } from './write-lock.js';
 
 /** Long enough to wait for a transaction of a process that froze in its middle. */
@@ -13,7 +15,7 @@ const READERS = 8;
 /**
  * Opens the database of this URL and brings it to this release's shape; several controllers may do so at once. A server
  * that would lose what it has acknowledged is refused. `onDoubt` is told of a commit whose answer was lost.
- * @throws {MusterError} storage_failed
+ * @throws {MusterError} storage_failed, config_invalid (the URL, or who it lets in)
  */
 export async function openPostgres(url: string, onDoubt?: () => void): Promise<Database> {
   await prepare(url);
@@ -34,11 +36,15 @@ export async function openPostgres(url: string, onDoubt?: () => void): Promise<D
 }
 
 async function prepare(url: string): Promise<void> {
+  checkUrl(url);
   const queries = connectPostgres(url, { connections: 1, statementMs: 0 });
   try {
     await refuseUnsafe(queries);
+    if (!(await isMigrated(queries))) await refuseWhileLed(queries);
     await migrate(queries);
     await useByteOrder(queries);
+  } catch (error) {
+    throw toStartFailure(error);
   } finally {
     await queries.destroy();
   }
@@ -55,4 +61,16 @@ async function refuseUnsafe(queries: Queries): Promise<void> {
   if (encoding !== 'UTF8') {
     throw new MusterError('storage_failed', `The database has the encoding ${encoding}, not UTF8`);
   }
+}
+
+/** The tables do not change under a controller of another release. @throws {MusterError} storage_failed */
+async function refuseWhileLed(queries: Queries): Promise<void> {
+  const tables = await queries.introspection.getTables();
+  if (!tables.some(({ name }) => name === 'lease')) return;
+  const { rows } = await sql.raw<{ is_led: boolean }>(IS_LED).execute(queries);
+  if (rows[0]?.is_led !== true) return;
+  throw new MusterError(
+    'storage_failed',
+    'Controllers of another release run on this database: stop all of them, then start this one',
+  );
 }

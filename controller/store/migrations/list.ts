@@ -1,5 +1,5 @@
 import { type Migration, Migrator } from 'kysely';
-import { MusterError } from '../../../protocol/errors.js';
+import { isMusterError, MusterError } from '../../../protocol/errors.js';
 import type { Queries } from '../database.js';
 import { INITIAL } from './0001-initial.js';
 import { LOCAL_ORIGIN } from './0002-local-origin.js';
@@ -41,6 +41,7 @@ export async function migrate(queries: Queries): Promise<void> {
   await refuseNewer(queries);
   const { error } = await migrator.migrateToLatest();
   if (error === undefined) return;
+  if (isMusterError(error)) throw error; // it says what the database did not do
   throw new MusterError('storage_failed', 'The database could not be brought to the shape of this release', {
     cause: error,
   });

@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import { createLease, type Lease } from '../../../controller/store/lease.js';
 import { openStore } from '../../../controller/store/store.js';
-import { createDatabase, runStatement, startPostgres } from '../../support/postgres.js';
+import { createDatabase, runStatement, startPostgres, type TestPostgres } from '../../support/postgres.js';
 import { until } from '../../support/until.js';
+
+let server: TestPostgres | undefined;
+const ends: (() => unknown)[] = [];
+
+before(async () => {
+  server = await startPostgres({ after: (end) => void ends.unshift(end) });
+});
+
+after(async () => {
+  for (const end of ends) await end();
+});
 
 test('of several controllers one holds the lease, and each change of hands has a higher number', async (t) => {
   const url = await database(t);
@@ -20,6 +31,33 @@ test('of several controllers one holds the lease, and each change of hands has a
 
   two.forget(); // a new term of the same controller
   assert.deepEqual(await two.claim(), { kind: 'leader', fence: 3 });
+});
+
+test('a claim whose answer was on its way when the term ended begins a new one', async (t) => {
+  const url = await database(t);
+  if (url === undefined) return t.skip('PostgreSQL is not installed');
+  const one = lease(t, url, 'one');
+  await one.claim();
+
+  const claiming = one.claim();
+  await new Promise((later) => setImmediate(later)); // the question has left
+  one.forget();
+
+  assert.deepEqual(await claiming, { kind: 'leader', fence: 2 });
+});
+
+test('whoever only looks takes nothing, and what is given back is free at once', async (t) => {
+  const url = await database(t);
+  if (url === undefined) return t.skip('PostgreSQL is not installed');
+  const one = lease(t, url, 'one');
+  const two = lease(t, url, 'two');
+
+  assert.deepEqual(await one.claim({ lookOnly: true }), { kind: 'standby', address: undefined });
+  await one.claim();
+  await one.release();
+
+  assert.deepEqual(await two.claim(), { kind: 'leader', fence: 2 });
+  assert.deepEqual(await one.claim({ lookOnly: true }), { kind: 'standby', address: 'http://two.example' });
 });
 
 test('a lease that is not renewed is taken, and its former holder stands by', async (t) => {
@@ -65,7 +103,6 @@ test('ten controllers that claim at once have one leader', async (t) => {
 
 /** The URL of a database that has our tables; undefined where there is no PostgreSQL. */
 async function database(t: TestContext): Promise<string | undefined> {
-  const server = await startPostgres(t);
   if (server === undefined) return undefined;
   const url = await createDatabase(t, server.url);
   await (await openStore(url)).close();
