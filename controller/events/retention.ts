@@ -29,7 +29,9 @@ export function createEventRetention({
     const upToId = (await findEventHead(store.read)) - kept;
     const monotonicMs = clock.monotonicMs();
     if (upToId - forgottenUpTo < slack && monotonicMs - ageCheckedMs < AGE_CHECK_MS) return;
-    await store.write((tx) => deleteOldEvents(tx, { upToId, beforeMs: clock.nowMs() - keptMs }));
+    const limits = { upToId, beforeMs: clock.nowMs() - keptMs };
+    let isMore = true;
+    while (isMore) isMore = await store.write((tx) => deleteOldEvents(tx, limits)); // others write in between
     forgottenUpTo = Math.max(upToId, 0);
     ageCheckedMs = monotonicMs;
   };

@@ -3,6 +3,7 @@ import { readCursor, toPage } from '../paging.js';
 import type { InvocationService } from '../services.js';
 import type { Queries } from '../store/database.js';
 import type { ExecutionRow } from '../store/executions.js';
+import { findInvocations } from '../store/invocation-lists.js';
 import { countExecutions, findInvocationStatus, type InvocationRow, noExecutions } from '../store/invocations.js';
 import { listResults } from '../store/results.js';
 import { groupExecutions } from './groups.js';
@@ -15,13 +16,8 @@ export function createLists({
   const { read } = store;
   return {
     async list(org, { limit, cursor, ...narrow }) {
-      const after = readCursor(cursor, UUID_PATTERN);
-      let query = narrowed(read, narrow).where('invocations.org', '=', org);
-      if (after !== undefined) query = query.where('invocations.id', '<', after);
-      const rows = await query
-        .orderBy('invocations.id', 'desc')
-        .limit(limit + 1)
-        .execute();
+      const before = readCursor(cursor, UUID_PATTERN);
+      const rows = await findInvocations(read, { org, before, limit: limit + 1, ...narrow });
       const ids = rows.map(({ id }) => id);
       const counts = await countExecutions(read, ids);
       const toItem = (row: InvocationRow) => toInvocationView(row, counts.get(row.id) ?? noExecutions());
@@ -45,17 +41,4 @@ export function createLists({
       return groupExecutions(read, id, query);
     },
   };
-}
-
-function narrowed(
-  read: Queries,
-  { status, action, node, since }: Omit<Parameters<InvocationService['list']>[1], 'limit' | 'cursor'>,
-) {
-  let query = read.selectFrom('invocations').selectAll('invocations');
-  if (status !== undefined) query = query.where('invocations.status', 'in', status);
-  if (action !== undefined) query = query.where('invocations.action', '=', action);
-  if (since !== undefined) query = query.where('invocations.created_at', '>=', Date.parse(since));
-  if (node === undefined) return query;
-  const onNode = read.selectFrom('executions').select('invocation_id').where('node', '=', node);
-  return query.where('invocations.id', 'in', onNode);
 }

@@ -1,7 +1,12 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Queries } from '../store/database.js';
+import { idOfTime } from '../store/invocation-lists.js';
 
 /** What may be let go of the records of one org. Times are milliseconds, counts are of invocations. */
 export type RetentionLimits = Readonly<{ ageMs: number; count: number }>;
+
+/** Where the limits lie at this moment: what completed before the time, and every id up to that of the surplus. */
+export type RetentionCutoff = Readonly<{ org: string; nowMs: number; cutoffMs: number; surplusId: string }>;
 
 /** One that may go: its executions share few ids, mostly one. */
 export type Removable = Readonly<{ id: string; total: number; digest: string; executionIds: readonly string[] }>;
@@ -12,7 +17,17 @@ const AFTER_EXPIRY_MS = DAY_MS;
 /** Nodes keep results that nobody has receipted for 30 days. */
 const UNRECEIPTED_MS = 31 * DAY_MS;
 const CANDIDATES = 100;
+/** So many ids are counted before others get a turn: the store answers without leaving the event loop. */
+const COUNTED_AT_ONCE = 20_000;
 const ENDED = ['completed', 'failed', 'denied', 'expired', 'cancelled'];
+
+/** Where the limits lie now; looked up once for everything that is to go. */
+export async function findCutoff(
+  read: Queries,
+  { org, nowMs, limits }: { org: string; nowMs: number; limits: RetentionLimits },
+): Promise<RetentionCutoff> {
+  return { org, nowMs, cutoffMs: nowMs - limits.ageMs, surplusId: await findSurplusId(read, org, limits.count) };
+}
 
 /**
  * The oldest invocations after `afterId` that are past the limits and done with: ended, a day past the end of their
@@ -20,10 +35,9 @@ const ENDED = ['completed', 'failed', 'denied', 'expired', 'cancelled'];
  */
 export async function findRemovable(
   read: Queries,
-  { org, afterId, nowMs, limits }: { org: string; afterId: string; nowMs: number; limits: RetentionLimits },
+  { org, nowMs, cutoffMs, surplusId }: RetentionCutoff,
+  afterId: string,
 ): Promise<Readonly<{ removable: Removable[]; nextId: string | undefined }>> {
-  const cutoffMs = nowMs - limits.ageMs;
-  const surplusId = await findSurplusId(read, org, limits.count);
   const throughId = [idOfTime(cutoffMs), surplusId].reduce((a, b) => (a > b ? a : b));
   const rows = await read
     .selectFrom('invocations')
@@ -34,6 +48,7 @@ export async function findRemovable(
     .where(({ eb, or }) => or([eb('completed_at', '<', cutoffMs), eb('id', '<=', surplusId)]))
     .where('status', 'in', ENDED)
     .where('expires_at', '<', nowMs - AFTER_EXPIRY_MS)
+    .orderBy('org')
     .orderBy('id')
     .limit(CANDIDATES)
     .execute();
@@ -50,21 +65,22 @@ export async function findRemovable(
 
 /** The newest invocation that is one too many; empty when there are not so many. */
 async function findSurplusId(read: Queries, org: string, count: number): Promise<string> {
-  const row = await read
-    .selectFrom('invocations')
-    .select('id')
-    .where('org', '=', org)
-    .orderBy('id', 'desc')
-    .offset(count)
-    .limit(1)
-    .executeTakeFirst();
-  return row?.id ?? '';
+  let before: string | undefined;
+  for (let left = count; left > COUNTED_AT_ONCE; left -= COUNTED_AT_ONCE) {
+    before = await findNthId(read, { org, before, skip: COUNTED_AT_ONCE - 1 });
+    if (before === undefined) return '';
+    await setImmediate();
+  }
+  return (await findNthId(read, { org, before, skip: count % COUNTED_AT_ONCE || COUNTED_AT_ONCE })) ?? '';
 }
 
-/** Invocation ids are UUIDv7: this sorts before every id that was made at this time or later. */
-function idOfTime(ms: number): string {
-  const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+async function findNthId(
+  read: Queries,
+  { org, before, skip }: { org: string; before: string | undefined; skip: number },
+): Promise<string | undefined> {
+  let query = read.selectFrom('invocations').select('id').where('org', '=', org).orderBy('id', 'desc');
+  if (before !== undefined) query = query.where('id', '<', before);
+  return (await query.offset(skip).limit(1).executeTakeFirst())?.id;
 }
 
 /** Those of which a node may still have a result or output that it has no receipt for. */

@@ -8,19 +8,23 @@ const EXECUTIONS_PER_WRITE = 1_000;
 /** Output is large: that of so many nodes goes in one transaction, before the rest. */
 const OUTPUTS_PER_WRITE = 50;
 
-/** Lets go of these invocations with all that hangs on them, and says so in the audit trail; other writes come between. */
+/**
+ * Lets go of these invocations with all that hangs on them, and says so in the audit trail; other writes come between.
+ * One that has been opened again since it was looked at stays. Gives how many went.
+ */
 export async function removeRecords(
   store: Store,
   removable: readonly Removable[],
   { org, nowMs }: { org: string; nowMs: number },
-): Promise<void> {
+): Promise<number> {
   let batch: Removable[] = [];
   let executions = 0;
+  let removed = 0;
   const flush = async (): Promise<void> => {
     const going = batch;
     batch = [];
     executions = 0;
-    if (going.length > 0) await store.write((tx) => removeBatch(tx, going, { org, nowMs }));
+    if (going.length > 0) removed += await store.write((tx) => removeBatch(tx, going, { org, nowMs }));
   };
   for (const each of removable) {
     for (const executionId of each.executionIds) await removeOutputs(store, executionId);
@@ -29,6 +33,7 @@ export async function removeRecords(
     executions += each.total;
   }
   await flush();
+  return removed;
 }
 
 async function removeOutputs(store: Store, executionId: string): Promise<void> {
@@ -51,9 +56,12 @@ async function removeOutputs(store: Store, executionId: string): Promise<void> {
 
 async function removeBatch(
   tx: Queries,
-  batch: readonly Removable[],
+  candidates: readonly Removable[],
   { org, nowMs }: { org: string; nowMs: number },
-): Promise<void> {
+): Promise<number> {
+  const reopened = await findOpen(tx, candidates);
+  const batch = candidates.filter(({ id }) => !reopened.has(id));
+  if (batch.length === 0) return 0;
   const ids = batch.map(({ id }) => id);
   const executionIds = batch.flatMap((each) => each.executionIds);
   if (executionIds.length > 0) {
@@ -69,6 +77,20 @@ async function removeBatch(
     tx,
     batch.flatMap((each) => entriesOf(each, { org, nowMs })),
   );
+  return batch.length;
+}
+
+/** A node that was thought lost may have said meanwhile that it has begun. */
+async function findOpen(tx: Queries, candidates: readonly Removable[]): Promise<ReadonlySet<string>> {
+  const ids = candidates.map(({ id }) => id);
+  const rows = await tx
+    .selectFrom('executions')
+    .select('invocation_id')
+    .distinct()
+    .where('invocation_id', 'in', ids)
+    .where('open', '=', 1)
+    .execute();
+  return new Set(rows.map(({ invocation_id }) => invocation_id));
 }
 
 /** One row for each execution id, by which the trail explains that its results are gone. */

@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { Store } from '../store/store.js';
 import { cutAudit } from './cut-audit.js';
-import { findRemovable, type RetentionLimits } from './removable.js';
+import { findCutoff, findRemovable, type RetentionLimits } from './removable.js';
 import { removeRecords } from './remove-records.js';
 
 export type RetentionDeps = Readonly<{
@@ -26,11 +26,11 @@ export async function runRetention(deps: RetentionDeps): Promise<void> {
 async function removeOld({ store, clock, log, org, limits }: RetentionDeps): Promise<void> {
   const nowMs = clock.nowMs();
   let removed = 0;
+  const cutoff = await findCutoff(store.read, { org, nowMs, limits });
   let afterId: string | undefined = '';
   while (afterId !== undefined) {
-    const { removable, nextId } = await findRemovable(store.read, { org, afterId, nowMs, limits });
-    await removeRecords(store, removable, { org, nowMs });
-    removed += removable.length;
+    const { removable, nextId } = await findRemovable(store.read, cutoff, afterId);
+    removed += await removeRecords(store, removable, { org, nowMs });
     afterId = nextId;
   }
   const cut = await cutAudit(store, { org, cutoffMs: nowMs - limits.auditAgeMs, nowMs });

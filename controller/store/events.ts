@@ -11,6 +11,7 @@ const EVENTS_PER_ROW = 500;
 /** Where a row is ended early, in characters of JSON. */
 const CHARACTERS_PER_ROW = 128 * 1024;
 const ROWS_PER_READ = 20;
+const ROWS_PER_DELETE = 1_000;
 const IDS_PER_QUERY = 500;
 
 /**
@@ -101,13 +102,23 @@ export async function readEvents(read: Queries, afterId: number): Promise<EventR
   }));
 }
 
-/** Forgets events up to this id, and those from before this time. */
+/**
+ * Forgets the oldest events, up to this id and those from before this time, a part of them at a time: true when there
+ * may be more. It ends at the first that is kept, so that what is left has no gap.
+ */
 export async function deleteOldEvents(
   tx: Queries,
   { upToId, beforeMs }: { upToId: number; beforeMs: number },
-): Promise<void> {
-  await tx
-    .deleteFrom('events')
-    .where(({ eb, or }) => or([eb('last_id', '<=', upToId), eb('at', '<', beforeMs)]))
+): Promise<boolean> {
+  const rows = await tx
+    .selectFrom('events')
+    .select(['last_id', 'at'])
+    .orderBy('last_id')
+    .limit(ROWS_PER_DELETE)
     .execute();
+  const kept = rows.findIndex(({ last_id, at }) => Number(last_id) > upToId && Number(at) >= beforeMs);
+  const last = (kept === -1 ? rows : rows.slice(0, kept)).at(-1);
+  if (last === undefined) return false;
+  await tx.deleteFrom('events').where('last_id', '<=', last.last_id).execute();
+  return kept === -1 && rows.length === ROWS_PER_DELETE;
 }

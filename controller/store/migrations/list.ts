@@ -14,6 +14,7 @@ import { RESULT_GROUPS } from './0009-result-groups.js';
 import { LEASE } from './0010-lease.js';
 import { NODE_KEYS } from './0011-node-keys.js';
 import { POLLING } from './0013-polling.js';
+import { INVOCATION_LISTS } from './0014-invocation-lists.js';
 
 /** Every migration by its name, forward only; the names sort in the order in which they run. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -30,6 +31,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0010-lease': LEASE,
   '0011-node-keys': NODE_KEYS,
   '0013-polling': POLLING,
+  '0014-invocation-lists': INVOCATION_LISTS,
 };
 
 /**
