@@ -20,7 +20,7 @@ const BUSY_TIMEOUT_MS = 5_000;
 export async function openSqlite(file: string): Promise<Database> {
   const forWriting = openConnection(file);
   try {
-    await migrate(forWriting.queries);
+    await transact(forWriting, migrate); // Kysely by itself would leave half of one behind a power cut
   } catch (error) {
     await forWriting.close();
     throw error;

@@ -64,6 +64,23 @@ test('a store that a newer release wrote is refused', async (t) => {
   await assertRejectsCode(openStore(directory), 'storage_failed');
 });
 
+test('a step to a newer shape that fails in its middle leaves nothing behind, and is made at the next start', async (t) => {
+  const directory = temporaryDirectory(t);
+  await (await openStore(directory)).close();
+  const file = join(directory, DATABASE_FILE);
+  const before = openConnection(file);
+  before.exec('drop index invocations_by_org; drop index invocations_by_action');
+  before.exec(`delete from kysely_migration where name = '0014-invocation-lists'`);
+  await before.close();
+
+  await assertRejectsCode(openStore(directory), 'storage_failed'); // its second statement misses an index
+
+  const after = openConnection(file);
+  after.exec('create index invocations_by_action on invocations (org, action, id)');
+  await after.close();
+  await (await openStore(directory)).close();
+});
+
 test('a file that is no database is refused', async (t) => {
   const directory = temporaryDirectory(t);
   writeFileSync(join(directory, DATABASE_FILE), 'not a database, but long enough to look like one'.repeat(100));
