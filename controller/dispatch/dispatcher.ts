@@ -6,12 +6,13 @@ import type { Logger } from '../../runtime/logger.js';
 import type { BrokerLink } from '../broker-link.js';
 import type { Keyring } from '../identity/keyring.js';
 import type { Presence } from '../nodes/presence.js';
-import { findRequestPayload } from '../store/executions.js';
 import type { Store } from '../store/store.js';
 import { fixOctets } from './fix-octets.js';
 import { createLane, type Lane, OFFER_BACKOFF } from './lane.js';
 import type { Marks } from './marks.js';
 import type { OpenExecution, OpenExecutions } from './open-executions.js';
+import { createSignedRequests } from './signed-requests.js';
+import { createWaves } from './waves.js';
 
 export type DispatchDeps = Readonly<{
   store: Store;
@@ -51,6 +52,8 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
   /** Payloads that were committed a moment ago, so that the first offer needs no query. */
   const fresh = new WeakMap<OpenExecution, string>();
   const pumping = new Map<string, { again: boolean }>();
+  const signed = createSignedRequests(deps);
+  const waves = createWaves();
 
   function laneOf(node: string): Lane {
     const lane = lanes.get(node) ?? createLane(random);
@@ -83,8 +86,11 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     const nowMs = clock.nowMs();
     const { sent, queued } = open.of(node);
     const due: OpenExecution[] = [];
-    const mayGo = ({ cancelling, notBeforeMs, expiresAtMs }: OpenExecution): boolean =>
-      !cancelling && notBeforeMs <= monotonicMs && expiresAtMs > nowMs;
+    const mayGo = (each: OpenExecution): boolean =>
+      !each.cancelling &&
+      each.notBeforeMs <= monotonicMs &&
+      each.expiresAtMs > nowMs &&
+      !waves.isRolling(each, monotonicMs);
     for (const each of sent.values()) if (mayGo(each)) due.push(each);
     let room = laneOf(node).room(sent.size, monotonicMs);
     // One action of the node may be full while others are not: what was refused for that lets the others pass.
@@ -108,11 +114,12 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
   async function offer(execution: OpenExecution): Promise<void> {
     const { executionId, node, requestSha256 } = execution;
     if (requestSha256 === null) return;
-    const payload = fresh.get(execution) ?? (await findRequestPayload(deps.store.read, executionId, requestSha256));
+    const payload = fresh.get(execution);
     fresh.delete(execution);
+    const envelope = payload === undefined ? await signed.find(executionId, requestSha256) : sign(payload);
     if (open.get(executionId, node) !== execution || execution.state === 'accepted' || execution.cancelling) return;
     noteOffered(execution);
-    publish('node_request', { node }, payload);
+    publish('node_request', { node }, envelope);
   }
 
   function noteOffered(execution: OpenExecution): void {
@@ -129,12 +136,16 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     execution.unansweredSinceMs ??= monotonicMs;
   }
 
+  function sign(payload: string): string {
+    return keyring.sign('muster-request', payload);
+  }
+
   function publish<K extends 'node_request' | 'group_request' | 'fleet_request'>(
     kind: K,
     params: Parameters<typeof link.publish<K>>[1],
-    payload: string,
+    envelope: string,
   ): void {
-    link.publish(kind, params, keyring.sign('muster-request', payload)).catch((err: unknown) => {
+    link.publish(kind, params, envelope).catch((err: unknown) => {
       log.debug({ err }, 'offer not published, repeated later');
     });
   }
@@ -145,28 +156,32 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
       pump(execution.node);
     },
     broadcast(executions, to, payload) {
-      for (const execution of executions) {
-        execution.offered = true;
-        if (presence.isConnected(execution.node)) noteOffered(execution);
-      }
-      if ('fleet' in to) publish('fleet_request', {}, payload);
-      else publish('group_request', { group: to.group }, payload);
+      for (const execution of executions) execution.offered = true;
+      const here = executions.filter(({ node }) => presence.isConnected(node));
+      for (const execution of here) noteOffered(execution);
+      waves.begin(here, clock.monotonicMs());
+      if ('fleet' in to) publish('fleet_request', {}, sign(payload));
+      else publish('group_request', { group: to.group }, sign(payload));
     },
     welcomed(node) {
       lanes.delete(node);
       const { sent, queued } = open.of(node);
       for (const execution of [...sent.values()]) open.move(execution, 'queued');
       for (const execution of queued.values()) {
+        waves.leave(execution);
         execution.attempts = 0;
         execution.notBeforeMs = 0;
       }
       pump(node);
     },
     accepted(execution) {
+      waves.answered(execution, clock.monotonicMs());
       laneOf(execution.node).accepted();
       pump(execution.node);
     },
     refused(execution, reason) {
+      waves.answered(execution, clock.monotonicMs());
+      waves.leave(execution);
       laneOf(execution.node).refused(clock.monotonicMs());
       execution.attempts = 0;
       execution.notBeforeMs = 0;

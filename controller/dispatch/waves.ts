@@ -1,0 +1,45 @@
+import type { OpenExecution } from './open-executions.js';
+
+/**
+ * Broadcasts whose answers still come in. Thousands of nodes answer for longer than the first back-off lasts: an offer to
+ * one that has not had its turn would be work for everybody, and would be answered with a rejection.
+ */
+export type Waves = Readonly<{
+  /** These were offered by one publish. Times are monotonic milliseconds. */
+  begin: (executions: readonly OpenExecution[], nowMs: number) => void;
+  /** A node has answered. */
+  answered: (execution: OpenExecution, nowMs: number) => void;
+  /** The node said hello since: it is offered what it lacks without regard to the others. */
+  leave: (execution: OpenExecution) => void;
+  /** True while others of its broadcast answer, so that its own answer may be on its way. */
+  isRolling: (execution: OpenExecution, nowMs: number) => boolean;
+}>;
+
+type Wave = { readonly begunMs: number; answeredMs: number };
+
+/** When nobody has answered for so long, who has not answered did not hear it. */
+const SILENCE_MS = 2_000;
+/** The longest back-off: answers of others delay an offer no longer. */
+const MAX_ROLLING_MS = 30_000;
+
+export function createWaves(): Waves {
+  const waves = new WeakMap<OpenExecution, Wave>();
+  return {
+    begin(executions, nowMs) {
+      const wave = { begunMs: nowMs, answeredMs: nowMs };
+      for (const execution of executions) waves.set(execution, wave);
+    },
+    answered(execution, nowMs) {
+      const wave = waves.get(execution);
+      if (wave !== undefined) wave.answeredMs = nowMs;
+    },
+    leave(execution) {
+      waves.delete(execution);
+    },
+    isRolling(execution, nowMs) {
+      const wave = waves.get(execution);
+      if (wave === undefined || nowMs - wave.begunMs >= MAX_ROLLING_MS) return false;
+      return nowMs - wave.answeredMs < SILENCE_MS;
+    },
+  };
+}
