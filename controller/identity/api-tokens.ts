@@ -13,7 +13,7 @@ import { isPassword } from './passwords.js';
 import { lesser, reaches } from './roles.js';
 import { isSecret } from './secrets.js';
 import { deleteTokens, findToken, insertToken, LOGIN, makeToken, type TokenRow } from './token-rows.js';
-import { findUser, insertOwner } from './users.js';
+import { findUser, insertOwner, type UserRow } from './users.js';
 
 const API_TOKEN = /^mst_([a-z0-9]{8,32})_([A-Za-z0-9]{16,64})$/;
 /** Compared against when no token has the id, so that an unknown id takes as long as a wrong secret. */
@@ -116,8 +116,15 @@ export function createTokens({
       const { org, id: createdBy, token: through } = principal;
       const expiresMs = Math.min(nowMs + lifeMs, through?.expiresMs ?? Number.POSITIVE_INFINITY);
       const made = makeToken({ ...{ org, user, name, role, createdBy, expiresMs, nowMs }, parent: through?.id });
-      const isMade = await store.write((tx) => insertToken(tx, made.row));
-      if (!isMade) throw new MusterError('unauthenticated', 'The token that came with the request has ended');
+      const outcome = await store.write(async (tx) => {
+        // A row for nobody would speak for whoever gets the name next.
+        if ((await findUser(tx, org, user)) === undefined) return 'nobody';
+        return (await insertToken(tx, made.row)) ? 'made' : 'ended';
+      });
+      if (outcome === 'nobody') throw new MusterError('not_found', `There is no user ${user}`);
+      if (outcome === 'ended') {
+        throw new MusterError('unauthenticated', 'The token that came with the request has ended');
+      }
       return { ...toView(made.row), token: made.token };
     },
     async list({ org, id, role }, { limit, cursor }) {
@@ -145,19 +152,9 @@ export function createTokens({
         const found = await findUser(store.read, org, user);
         return { row: found, isRight: await isPassword(password, found?.password_hash ?? null) };
       });
-      if (row === undefined || !isRight || row.disabled_at !== null) {
-        throw new MusterError('unauthenticated', 'The name or the password is wrong');
-      }
+      const made = row === undefined || !isRight ? undefined : await insertLogin(store, row, clock.nowMs());
+      if (made === undefined) throw new MusterError('unauthenticated', 'The name or the password is wrong');
       attempts.succeeded(key);
-      const nowMs = clock.nowMs();
-      const role = Role.parse(row.role);
-      const made = makeToken({
-        ...{ org, user, name: LOGIN, role, createdBy: user, expiresMs: nowMs + LOGIN_LIFE_MS, nowMs },
-      });
-      await store.write(async (tx) => {
-        await insertToken(tx, made.row);
-        tx.tell({ org, event: { type: 'login', user, token_id: made.row.id } });
-      });
       return { ...toView(made.row), token: made.token };
     },
     async logout(principal, bearer) {
@@ -165,6 +162,19 @@ export function createTokens({
       if (id !== undefined) await removeToken(store, principal, { id, nowMs: clock.nowMs() });
     },
   };
+}
+
+/** A token for whoever gave the password of this row; undefined when the user is not let in, or has another by now. */
+function insertLogin(store: Store, { org, id: user, password_hash }: UserRow, nowMs: number) {
+  return store.write(async (tx) => {
+    const now = await findUser(tx, org, user);
+    if (now === undefined || now.disabled_at !== null || now.password_hash !== password_hash) return undefined;
+    const of = { org, user, name: LOGIN, role: Role.parse(now.role), createdBy: user } as const;
+    const made = makeToken({ ...of, expiresMs: nowMs + LOGIN_LIFE_MS, nowMs });
+    await insertToken(tx, made.row);
+    tx.tell({ org, event: { type: 'login', user, token_id: made.row.id } });
+    return made;
+  });
 }
 
 /** Forgets tokens that have run out; their making stays in the audit log. */

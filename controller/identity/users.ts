@@ -71,6 +71,7 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
         };
         const refusal = await refusalOf(tx, principal, { row, next });
         if (refusal !== undefined) return refusal;
+        if (hash === undefined && next.role === row.role && next.disabled_at === row.disabled_at) return row;
         await tx.updateTable('users').set(next).where('org', '=', row.org).where('id', '=', id).execute();
         if (hash !== undefined) await deleteTokens(tx, { user: id, name: LOGIN }, { by: principal, nowMs });
         const details = { role: next.role, disabled: next.disabled_at !== null, password: hash !== undefined };
@@ -98,29 +99,35 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
     },
     async changePassword(principal, { current, password }) {
       const key = `${principal.org}/${principal.id}`;
-      const hash = await gate.run(async () => {
+      const hashes = await gate.run(async () => {
         attempts.begin(key);
         const row = await findUser(store.read, principal.org, principal.id);
-        if (!(await isPassword(current, row?.password_hash ?? null))) {
-          throw new MusterError('unauthenticated', 'That is not the current password');
-        }
+        if (!(await isPassword(current, row?.password_hash ?? null))) throw notCurrent();
         attempts.succeeded(key);
-        return hashPassword(password);
+        return { before: row?.password_hash ?? null, after: await hashPassword(password) };
       });
       const nowMs = clock.nowMs();
-      await store.write(async (tx) => {
+      const isChanged = await store.write(async (tx) => {
         const { org, id } = principal;
-        await tx
+        const { numUpdatedRows } = await tx
           .updateTable('users')
-          .set({ password_hash: hash })
+          .set({ password_hash: hashes.after })
           .where('org', '=', org)
           .where('id', '=', id)
-          .execute();
+          .where('password_hash', '=', hashes.before)
+          .executeTakeFirst();
+        if (Number(numUpdatedRows) === 0) return false;
         await deleteTokens(tx, { user: id, name: LOGIN }, { by: principal, nowMs });
         await audit(tx, principal, { event: 'password_changed', id, nowMs });
+        return true;
       });
+      if (!isChanged) throw notCurrent(); // somebody else has set another one meanwhile
     },
   };
+}
+
+function notCurrent(): MusterError {
+  return new MusterError('unauthenticated', 'That is not the current password');
 }
 
 /** One user; undefined when there is none of this name. */

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createTokens, ensureOwnerToken, principalOf } from '../../../controller/identity/api-tokens.js';
 import { createAttempts } from '../../../controller/identity/attempts.js';
-import { createGate } from '../../../controller/identity/gate.js';
+import { createGate, type Gate } from '../../../controller/identity/gate.js';
 import { createUsers } from '../../../controller/identity/users.js';
-import type { Principal } from '../../../controller/services.js';
+import type { PeopleService, Principal } from '../../../controller/services.js';
 import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
 import { openStore, type Store } from '../../../controller/store/store.js';
 import { isMusterError } from '../../../protocol/errors.js';
@@ -141,6 +141,56 @@ test('a new password ends what was logged in with the old one, and no other toke
   assert.notEqual(await speaks(program.token), undefined);
 });
 
+for (const [what, change] of [
+  ['the password is changed', (people) => people.changeUser(OWNER, 'ann', { password: 'another long password' })],
+  ['the user is disabled', (people) => people.changeUser(OWNER, 'ann', { disabled: true })],
+  ['the user is deleted', (people) => people.deleteUser(OWNER, 'ann')],
+] satisfies readonly [string, (people: PeopleService) => Promise<unknown>][]) {
+  test(`promise 20: ${what} while somebody logs in with the password from before: they are not let in`, async (t) => {
+    const { store, clock, people } = await startPeople(t);
+    await people.createUser(OWNER, { id: 'ann', role: 'operator', password: PASSWORD });
+    const gate = thenDo(() => change(people));
+    const tokens = createTokens({ store, clock, attempts: createAttempts(clock), gate });
+
+    await assertRejectsCode(tokens.login('default', { user: 'ann', password: PASSWORD }), 'unauthenticated');
+    await people.deleteUser(OWNER, 'ann');
+    await people.createUser(OWNER, { id: 'ann', role: 'operator' });
+
+    assert.deepEqual(
+      (await tokens.list(OWNER, { limit: 50 })).items.map(({ user }) => user),
+      ['owner'],
+    );
+  });
+}
+
+test('a password that an admin sets while its owner changes it stays', async (t) => {
+  const { store, clock, people, tokens } = await startPeople(t);
+  await people.createUser(OWNER, { id: 'ann', role: 'operator', password: PASSWORD });
+  const gate = thenDo(() => people.changeUser(OWNER, 'ann', { password: 'as the admin said' }));
+  const own = createUsers({ store, clock, attempts: createAttempts(clock), gate });
+  const ann: Principal = { id: 'ann', org: 'default', role: 'operator' };
+
+  const change = own.changePassword(ann, { current: PASSWORD, password: 'as ann would have it' });
+
+  await assertRejectsCode(change, 'unauthenticated');
+  assert.equal((await tokens.login('default', { user: 'ann', password: 'as the admin said' })).user, 'ann');
+});
+
+test('a change of a user that changes nothing is not audited as one', async (t) => {
+  const { store, people } = await startPeople(t);
+  await people.createUser(OWNER, { id: 'ann', role: 'operator' });
+
+  for (const same of [{}, { role: 'operator' as const }, { disabled: false }]) {
+    assert.equal((await people.changeUser(OWNER, 'ann', same))?.role, 'operator');
+  }
+
+  const rows = await store.read.selectFrom('audit').select('event').where('subject', '=', 'user:ann').execute();
+  assert.deepEqual(
+    rows.map(({ event }) => event),
+    ['user_created'],
+  );
+});
+
 test('a flood of logins is refused beyond a short queue, counts no try, and leaves other work with passwords alone', async (t) => {
   const { people, tokens } = await startPeople(t);
   await people.createUser(OWNER, { id: 'ann', role: 'viewer', password: PASSWORD });
@@ -252,6 +302,17 @@ test('every change of people and tokens is audited, without a password or a secr
   assert.ok(!text.includes(PASSWORD) && !text.includes(token.split('_')[2] ?? ''));
   assert.equal(await firstBrokenAuditRow(store.read), undefined);
 });
+
+/** A gate after whose work something else comes in between. */
+function thenDo(other: () => Promise<unknown>): Gate {
+  return {
+    async run(work) {
+      const done = await work();
+      await other();
+      return done;
+    },
+  };
+}
 
 async function startPeople(t: TestScope) {
   const store: Store = await openStore(await storePlace(t));
