@@ -11,6 +11,12 @@ const BrokerUrl = z.url({ protocol: /^(mqtts?|wss?)$/ }).max(512);
 export const ControllerConfig = z.strictObject({
   host: z.string().max(255).default('127.0.0.1').describe('Address that the REST API listens on'),
   port: z.int().min(0).max(65_535).default(8080).describe('Port of the REST API; 0 takes a free one'),
+  max_http_connections: z
+    .int()
+    .min(10)
+    .max(1_000_000)
+    .default(10_000)
+    .describe('Open connections to the REST API; further clients are cut off'),
   data_dir: z
     .string()
     .min(1)

@@ -162,17 +162,19 @@ export const ERROR_CODES = {
 
   // What the REST API answers (RFC 9457, member code).
   malformed_json: api(400, 'the body is not JSON', 'send a JSON object'),
+  request_timeout: api(408, 'the request did not arrive in time', 'send it whole within 30 s', true),
+  headers_too_large: api(431, 'the head of the request is too large', 'send fewer or shorter headers'),
   body_too_large: api(413, 'the body is larger than 256 KiB', 'send less'),
   unsupported_media_type: api(415, 'the body is not application/json', 'set Content-Type: application/json'),
   invalid_request: api(
     400,
     'a field is unknown, missing or out of bounds',
-    'read errors[] and correct the fields it names',
+    'correct what is named; errors[] of the answer points to each field',
   ),
   unauthenticated: api(
     401,
     'no valid token came with the request',
-    'send Authorization: Bearer TOKEN; muster up prints one',
+    'log in with: muster login, or send a token that muster token create has made',
   ),
   forbidden: api(403, 'the caller may not do this', 'ask somebody with the role that it needs'),
   denied_by_policy: api(

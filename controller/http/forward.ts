@@ -1,9 +1,9 @@
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { type Duplex, pipeline } from 'node:stream';
+import { pipeline } from 'node:stream';
 import type { Logger } from '../../runtime/logger.js';
 import type { Face } from './front.js';
-import { sendUnavailable } from './transport.js';
+import { endUnavailable, sendUnavailable } from './transport.js';
 
 /** The controller that leads, as long as it does: the signal fires when it does no longer. */
 export type Leader = Readonly<{ address: string; signal: AbortSignal }>;
@@ -56,12 +56,12 @@ export function createForwarder({ leader, log }: { leader: () => Leader | undefi
       const { connection = 'upgrade', upgrade = '' } = request.headers;
       const onward = begin(request, { ...withoutConnection(request.headers), connection, upgrade });
       socket.on('error', () => onward?.destroy());
-      if (onward === undefined) return refuse(socket);
+      if (onward === undefined) return endUnavailable(socket);
       onward.once('response', (answer) => {
         socket.write(`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\nConnection: close\r\n\r\n`);
         pipeline(answer, socket, () => undefined);
       });
-      onward.on('error', () => refuse(socket));
+      onward.on('error', () => endUnavailable(socket));
       onward.once('upgrade', (answer, other, rest) => {
         socket.write(headOf(answer));
         socket.write(rest);
@@ -77,10 +77,6 @@ export function createForwarder({ leader, log }: { leader: () => Leader | undefi
 
 function withoutConnection(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !OF_CONNECTION.includes(name)));
-}
-
-function refuse(socket: Duplex): void {
-  socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n');
 }
 
 /** The head of an answer as it came. */

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { MusterError } from '../../protocol/errors.js';
@@ -7,7 +7,7 @@ import { errnoOf } from '../../runtime/errno.js';
 import type { Logger } from '../../runtime/logger.js';
 import { httpUrl } from '../../runtime/metrics-server.js';
 import type { ControllerConfig } from '../config.js';
-import { refuseUnreadable, sendUnavailable } from './transport.js';
+import { refuseUnreadable, sendProblem, sendUnavailable } from './transport.js';
 import { answerWithoutUpgrade } from './upgrade.js';
 import { asksForWebSocket } from './websocket.js';
 
@@ -31,20 +31,41 @@ export type Front = Readonly<{
 /** A client has this long to send its request, so that one that dribbles does not hold a connection. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const HEADERS_TIMEOUT_MS = 15_000;
+/** How often is looked for such clients. */
+const CHECK_MS = 5_000;
 const KEEP_ALIVE_MS = 72_000;
+/** A client that takes nothing of its answer for so long is gone; the longest wait for an answer is that of `verify`. */
+const STALL_MS = 600_000;
+/** Between two log lines about clients that find no place. */
+const DROP_LOG_MS = 60_000;
 /** Answers under way have this long to be read once the controller stops. */
 const CLOSE_TIMEOUT_MS = 3_000;
 
+/** The settings of the address. */
+export type FrontConfig = Pick<ControllerConfig, 'host' | 'port' | 'max_http_connections'>;
+
 /** @throws {MusterError} port_in_use, config_invalid (the address cannot be listened on) */
-export async function startFront({ host, port }: Pick<ControllerConfig, 'host' | 'port'>, log: Logger): Promise<Front> {
+export async function startFront(
+  { host, port, max_http_connections: maxConnections }: FrontConfig,
+  log: Logger,
+): Promise<Front> {
   let face: Face | undefined;
-  const server = createServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
-    (request, response) => {
-      if (face === undefined) sendUnavailable(response);
-      else face.request(request, response);
-    },
-  );
+  /** The newest answer on each connection. */
+  const answers = new WeakMap<Duplex, ServerResponse>();
+  const server = createServer({
+    ...{ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
+    ...{ connectionsCheckingInterval: CHECK_MS, requireHostHeader: false },
+  });
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    answers.set(request.socket, response);
+    if (request.headers.host === undefined && request.httpVersion === '1.1') sendProblem(response, withoutHost());
+    else if (face === undefined) sendUnavailable(response);
+    else face.request(request, response);
+  };
+  server.on('request', onRequest);
+  server.on('checkExpectation', onRequest); // what a client expects beyond 100-continue changes no answer
+  server.setTimeout(STALL_MS);
+  limitConnections(server, maxConnections, log);
   const onUpgrade: NonNullable<Face['upgrade']> = (request, socket, head) => {
     if (asksForWebSocket(request)) face?.upgrade?.(request, socket, head);
     else answerWithoutUpgrade(server, request, [socket, head]);
@@ -54,7 +75,9 @@ export async function startFront({ host, port }: Pick<ControllerConfig, 'host' |
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  server.on('clientError', (error, socket) => refuseUnreadable(error, socket));
+  server.on('clientError', (error, socket) => {
+    refuseUnreadable(error, socket, answers.get(socket)?.writableFinished === false);
+  });
   await new Promise<void>((listening, failed) => {
     server.once('error', (cause) => failed(refusalToListen(cause, { host, port })));
     server.listen(port, host, listening);
@@ -80,6 +103,22 @@ export async function startFront({ host, port }: Pick<ControllerConfig, 'host' |
       await closed;
     },
   };
+}
+
+/** Beyond these a client is cut off at once, so that there are descriptors left for the store and the broker. */
+function limitConnections(server: Server, maxConnections: number, log: Logger): void {
+  let quietUntilMs = Number.NEGATIVE_INFINITY;
+  server.maxConnections = maxConnections;
+  server.on('drop', () => {
+    if (performance.now() < quietUntilMs) return;
+    quietUntilMs = performance.now() + DROP_LOG_MS;
+    log.warn({ maxConnections }, 'too many connections, clients are cut off');
+  });
+}
+
+/** RFC 9112, section 3.2. */
+function withoutHost(): MusterError {
+  return new MusterError('invalid_request', 'The request has no Host header');
 }
 
 function refusalToListen(cause: unknown, { host, port }: Pick<ControllerConfig, 'host' | 'port'>): MusterError {

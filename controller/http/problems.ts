@@ -14,7 +14,8 @@ const RETRY_AFTER_SECONDS: ReadonlyMap<string, number> = new Map<ErrorCode, numb
   ['too_many_open', 5],
   ['too_many_pending', 60],
   ['storage_failed', 5],
-  ['unavailable', 5],
+  ['unavailable', 1],
+  ['request_timeout', 1],
   ['node_offline', 30],
 ]);
 

@@ -1,11 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
-import type { ControllerConfig } from '../config.js';
 import type { Services } from '../services.js';
 import { createApp } from './app.js';
 import type { StreamLimits } from './event-streams.js';
-import { type Face, startFront } from './front.js';
+import { type Face, type FrontConfig, startFront } from './front.js';
 
 /** The REST API as it listens. `stop` answers those who wait and closes every connection. */
 export type RunningHttp = Readonly<{ port: number; url: string; stop: () => Promise<void> }>;
@@ -41,10 +40,7 @@ export async function createFace(deps: Deps): Promise<{ face: Face; stop: () => 
  * The REST API at an address of its own.
  * @throws {MusterError} port_in_use, config_invalid (the address cannot be listened on), forbidden (a route without a rule)
  */
-export async function startHttp({
-  config,
-  ...deps
-}: Deps & Readonly<{ config: Pick<ControllerConfig, 'host' | 'port'> }>): Promise<RunningHttp> {
+export async function startHttp({ config, ...deps }: Deps & Readonly<{ config: FrontConfig }>): Promise<RunningHttp> {
   const log = deps.log.child({ component: 'http' });
   const { face, stop } = await createFace({ ...deps, log });
   const front = await startFront(config, log).catch(async (error: unknown) => {

@@ -4,11 +4,14 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { MusterError } from '../../protocol/errors.js';
 import type { Sink } from './event-pump.js';
 import type { EndCode } from './event-streams.js';
+import { endSoon, endWithProblem } from './transport.js';
 
 /** Nothing is read from clients: this is room for what is refused. */
 const MAX_MESSAGE_BYTES = 1024;
 /** How long a client has to answer our close. */
 const CLOSE_MS = 1_000;
+/** How long a client may take over an answer that is no WebSocket; none is held back for longer than 60 s. */
+const ANSWER_MS = 90_000;
 const CHARACTERS_PER_TURN = 32 * 1024;
 
 /** Close codes of RFC 6455, section 7.4.1. */
@@ -17,7 +20,7 @@ const NOT_TAKEN = 1003;
 const POLICY = 1008;
 
 /** A request that asked for WebSocket, with its connection. `response` is where a refusal is written. */
-export type Upgrade = Readonly<{ socket: Duplex; head: Buffer; response: ServerResponse }>;
+export type Upgrade = Readonly<{ socket: Duplex; head: Buffer; response: ServerResponse; timer: NodeJS.Timeout }>;
 
 /** Makes WebSockets of requests that asked for it. */
 export type WebSockets = Readonly<{
@@ -31,19 +34,26 @@ export type WebSockets = Readonly<{
 
 export function createWebSockets(): WebSockets {
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
+  server.on('wsClientError', (error, socket) => {
+    endWithProblem(socket, new MusterError('invalid_request', `That is no WebSocket handshake: ${error.message}`));
+  });
   const upgrades = new WeakMap<IncomingMessage, Upgrade>();
   return {
     prepare(request, socket, head) {
       const response = new ServerResponse(request);
       response.shouldKeepAlive = false;
-      upgrades.set(request, { socket, head, response });
+      // The time-outs of the server do not cover a connection that left it: a client that neither reads nor closes stays.
+      const timer = setTimeout(() => socket.destroy(), ANSWER_MS);
+      socket.once('close', () => clearTimeout(timer));
+      upgrades.set(request, { socket, head, response, timer });
       socket.once('error', () => socket.destroy());
-      response.once('finish', () => socket.end());
+      response.once('finish', () => endSoon(socket));
       Reflect.apply(response.assignSocket, response, [socket]); // typed for sockets alone, and works with any stream
       return response;
     },
     of: (request) => upgrades.get(request),
-    accept(request, { socket, head, response }) {
+    accept(request, { socket, head, response, timer }) {
+      clearTimeout(timer);
       Reflect.apply(response.detachSocket, response, [socket]);
       return new Promise((resolve, reject) => {
         const fail = (): void => reject(new MusterError('not_connected', 'The client has gone'));

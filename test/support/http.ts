@@ -13,9 +13,9 @@ export async function startTestHttp(
   t: TestScope,
   services: Services,
   log: Logger = createLogger('controller', { level: 'silent' }),
-  streamLimits: Partial<StreamLimits> = {},
+  { maxConnections = 10_000, ...streamLimits }: Partial<StreamLimits> & { maxConnections?: number } = {},
 ): Promise<RunningHttp> {
-  const config = { host: '127.0.0.1', port: 0 };
+  const config = { host: '127.0.0.1', port: 0, max_http_connections: maxConnections };
   const http = await startHttp({ services, config, streamLimits, log, clock: SYSTEM_CLOCK });
   t.after(http.stop);
   return http;

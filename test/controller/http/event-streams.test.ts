@@ -131,7 +131,12 @@ test('one user has a part of the streams, and all together have no more than the
 test('a controller that stops says so to its streams, and waits for none of them', async (t) => {
   const { services } = createScriptedServices();
   const log = createLogger('controller', { level: 'silent' });
-  const http = await startHttp({ services, config: { host: '127.0.0.1', port: 0 }, log, clock: SYSTEM_CLOCK });
+  const http = await startHttp({
+    services,
+    config: { host: '127.0.0.1', port: 0, max_http_connections: 100 },
+    log,
+    clock: SYSTEM_CLOCK,
+  });
   const to = { url: http.url, token: tokenOf('viewer') };
   const streams = [await openEvents(t, to), await openWebSocket(t, to)];
 

@@ -72,7 +72,7 @@ test('a port that is taken, and an address that is not ours, are refused with a 
   const log = createLogger('controller', { level: 'silent' });
 
   const start = (host: string, on: number): Promise<unknown> =>
-    startHttp({ services, config: { host, port: on }, log, clock: SYSTEM_CLOCK });
+    startHttp({ services, config: { host, port: on, max_http_connections: 100 }, log, clock: SYSTEM_CLOCK });
 
   await assertRejectsCode(start('127.0.0.1', port), 'port_in_use');
   await assertRejectsCode(start('192.0.2.1', 0), 'config_invalid');
