@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { uuidv7 } from 'uuidv7';
 import { createInvocationEvents } from '../../../controller/events/invocation-events.js';
-import { expirePending } from '../../../controller/invocations/approvals.js';
+import { expirePending } from '../../../controller/invocations/expire-pending.js';
 import { settleInvocations } from '../../../controller/store/invocations.js';
 import { openStore } from '../../../controller/store/store.js';
 import { createLogger } from '../../../runtime/logger.js';

@@ -1,0 +1,113 @@
+import { MusterError } from '../../protocol/errors.js';
+import type { InvocationEvents } from '../events/invocation-events.js';
+import { CreateInvocation } from '../http/schemas.js';
+import { decideApproval, type Question, revalidate } from '../policy/decide.js';
+import type { PolicyInForce } from '../policy/policies.js';
+import type { Principal } from '../services.js';
+import type { Tx } from '../store/database.js';
+import type { InvocationRow } from '../store/invocations.js';
+import { askerGone, findAsker } from './asker.js';
+import { type CreateDeps, dispatchDraft, takePlaces } from './create.js';
+import { decideOnce, type Refusal } from './decide-once.js';
+import { type Draft, draftApproved } from './draft.js';
+import { type Plan, planInvocation, questionOf } from './plan.js';
+import { insertDraft } from './store-draft.js';
+
+export type ApprovalDeps = CreateDeps & Readonly<{ events: InvocationEvents }>;
+
+/** What came of an approval, when it was not done. */
+type NotApproved =
+  | Readonly<{ kind: 'refused'; refusal: Refusal }>
+  /** The policy of now would not have let it wait: it is denied. */
+  | Readonly<{ kind: 'denied'; why: string }>
+  /** The policy is another than the one that was looked at: it is to be looked at anew. */
+  | Readonly<{ kind: 'policy_changed' }>;
+
+/** An approval as it is about to be made. */
+type Approval = Readonly<{ principal: Principal; policy: PolicyInForce; question: Question; draft: Draft }>;
+
+/** What the error of an invocation begins with that a policy ended which came after the ask (S-A-22). */
+const REVALIDATED_DENY = 'policy_revalidated_deny';
+
+/**
+ * Plans what waits anew, holds it against the policy of now, and offers it. `policy_changed`: it is to be done anew.
+ * @throws {MusterError} conflict, expired, forbidden, too_many_open, and what planning throws
+ */
+export async function approveNow(
+  deps: ApprovalDeps,
+  principal: Principal,
+  row: InvocationRow,
+): Promise<InvocationRow | 'policy_changed'> {
+  const { store, policies, presence, clock, events } = deps;
+  const nowMs = clock.nowMs();
+  const policy = await policies.current(row.org);
+  const ask = CreateInvocation.parse(JSON.parse(row.ask ?? '{}'));
+  const plan = planAgain(deps, { row, ask, policy });
+  const release = takePlaces(deps, { plan, policy });
+  try {
+    const by = principal.id;
+    const draft = draftApproved({ row, ask, plan, policy, by, isConnected: presence.isConnected, nowMs });
+    const approval = { principal, policy, question: questionOf(plan, ask), draft };
+    const other = await store.write((tx) => storeApproval(tx, deps.policies, approval));
+    if (other?.kind === 'policy_changed') return other.kind;
+    if (other?.kind === 'refused') throw new MusterError(other.refusal.code, other.refusal.detail);
+    if (other?.kind === 'denied') {
+      events.ended([row.id]);
+      throw new MusterError('conflict', `The policy has changed since it was asked, and denies it: ${other.why}`);
+    }
+    dispatchDraft(deps, draft, plan);
+    return draft.row;
+  } finally {
+    release();
+  }
+}
+
+/** @throws {MusterError} conflict: it would be something else by now */
+function planAgain(
+  { registry, defaultExpiresInMs }: ApprovalDeps,
+  { row, ask, policy }: Readonly<{ row: InvocationRow; ask: CreateInvocation; policy: PolicyInForce }>,
+): Plan {
+  const plan = planInvocation(registry, { org: row.org, ask, policy: policy.document, defaultExpiresInMs });
+  if (plan.digest === row.digest) return plan;
+  throw new MusterError('conflict', 'Its nodes or a hook have changed since it was asked: ask again');
+}
+
+async function storeApproval(
+  tx: Tx,
+  policies: ApprovalDeps['policies'],
+  approval: Approval,
+): Promise<NotApproved | undefined> {
+  const { principal, policy, question, draft } = approval;
+  const { row } = draft;
+  if (!(await policies.isCurrent(tx, row.org, policy))) return { kind: 'policy_changed' };
+  const asker = await findAsker(tx, row);
+  if (asker === undefined) return { kind: 'refused', refusal: { code: 'conflict', detail: askerGone(row) } };
+  const why = revalidate(policy.document, asker, question);
+  if (why !== undefined) return denyByPolicy(tx, approval, why);
+  const refusal =
+    decideApproval(policy.document, principal, { matter: question, askedBy: row.created_by }) ??
+    (await decideOnce(tx, {
+      row,
+      change: {
+        ...{ status: row.status, approved_by: row.approved_by, approved_at: row.approved_at },
+        ...{ expires_at: row.expires_at, total: row.total, batches_begun: row.batches_begun },
+        ...{ risk: row.risk, ask: null },
+      },
+      nowMs: row.approved_at ?? 0,
+      entry: { event: 'invocation_approved', actor: principal.id, details: { policy: policy.version } },
+    }));
+  if (refusal !== undefined) return { kind: 'refused', refusal };
+  await insertDraft(tx, draft);
+  return undefined;
+}
+
+/** Ends what the policy of now would have denied or refused when it was asked for. */
+async function denyByPolicy(tx: Tx, { policy, draft }: Approval, why: string): Promise<NotApproved> {
+  const { row } = draft;
+  const nowMs = row.approved_at ?? 0;
+  const change = { status: 'denied', completed_at: nowMs, error: `${REVALIDATED_DENY}: ${why}`, ask: null };
+  const details = { reason: REVALIDATED_DENY, policy: policy.version };
+  const entry = { event: 'invocation_denied', actor: 'policy', details };
+  const refusal = await decideOnce(tx, { row, change, nowMs, entry });
+  return refusal === undefined ? { kind: 'denied', why } : { kind: 'refused', refusal };
+}
