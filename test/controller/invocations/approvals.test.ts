@@ -184,6 +184,8 @@ test('nobody approves after five minutes, and the sweeper says so (A-37, A-50, A
   const expired = await waited;
   assert.equal(expired?.status, 'expired');
   assert.notEqual(expired.completed_at, null);
+  const kept = await muster.store.read.selectFrom('invocations').select('ask').where('id', '=', id).execute();
+  assert.deepEqual(kept, [{ ask: null }], 'what was asked is kept no longer than it may be approved');
   await assertRejectsCode(invocations.approve(ADA, id, { digest }), 'expired');
   assert.equal(await invocations.approve(ADA, '0197f0c2-9f5c-7b31-8e4a-6a0d5f1c2b3d', { digest }), undefined);
   assert.equal(await invocations.deny({ ...ADA, org: 'other' }, id, {}), undefined);
