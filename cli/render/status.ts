@@ -4,6 +4,7 @@ import {
   type ExecutionView,
   type InvocationStatus,
 } from '../../controller/http/schemas.js';
+import { STOP_REASONS } from '../../controller/invocations/completion.js';
 import type { Cell } from './table.js';
 
 const OPEN: ReadonlySet<ExecutionStatus> = new Set(['held', 'queued', 'sent', 'accepted']);
@@ -18,11 +19,15 @@ export function executionCell(status: ExecutionStatus): Cell {
   return { text: status, tone: status === 'success' ? 'good' : 'bad' };
 }
 
+function isStop(reason: string | null): boolean {
+  return STOP_REASONS.some((each) => each === reason);
+}
+
 /** What there is to say of an execution beside its status and exit code; empty when there is nothing. */
 export function noteOf(execution: ExecutionView): string {
   const { status, reason, error_code, error, launched, provisional, unreachable, cancelling } = execution;
   const parts = [
-    status === 'rejected' || reason === 'batch_stopped' ? reason : null,
+    status === 'rejected' || isStop(reason) ? reason : null,
     error_code === null ? null : `${error_code}${error === null ? '' : `: ${error}`}`,
     launched === null ? null : `launched: ${launched}`,
     provisional ? 'concluded by the controller' : null,

@@ -3,6 +3,7 @@ import type { Logger } from '../../runtime/logger.js';
 import type { InvocationEvents } from '../events/invocation-events.js';
 import type { ControllerMetrics } from '../metrics.js';
 import type { Presence } from '../nodes/presence.js';
+import type { Registry } from '../nodes/registry.js';
 import type { ExecutionKey } from '../store/executions.js';
 import type { Store } from '../store/store.js';
 import { advanceRollout, type Step } from './advance-rollout.js';
@@ -18,6 +19,7 @@ export type Rollouts = Readonly<{
 
 export type RolloutDeps = Readonly<{
   store: Store;
+  registry: Registry;
   open: OpenExecutions;
   presence: Presence;
   dispatcher: Dispatcher;
@@ -39,7 +41,7 @@ const RETRY_MS = 1_000;
  * goes on where it was after any crash.
  */
 export function createRollouts(deps: RolloutDeps): Rollouts {
-  const { store, open, clock, log, org } = deps;
+  const { store, registry, open, clock, log, org } = deps;
   /** By invocation. */
   let looks = new Map<string, Look>();
   const busy = new Set<string>();
@@ -49,7 +51,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
     look.isPauseOver = false;
     look.dueMs = Number.POSITIVE_INFINITY;
     const nowMs = clock.nowMs();
-    const step = await store.write((tx) => advanceRollout(tx, { id, org, nowMs, isPauseOver }));
+    const step = await store.write((tx) => advanceRollout(tx, { id, org, registry, nowMs, isPauseOver }));
     if (step.kind === 'begun') await begin(deps, id, step);
     if (step.kind === 'stopped') stop(deps, id, step);
     if (step.kind === 'pausing') {
@@ -111,9 +113,9 @@ async function begin(
 function stop(
   { open, dispatcher, events, metrics, log }: RolloutDeps,
   invocationId: string,
-  { failed, executions, ended }: Extract<Step, { kind: 'stopped' }>,
+  { why, executions, ended }: Extract<Step, { kind: 'stopped' }>,
 ): void {
-  log.warn({ invocationId, failed, count: executions.length }, 'rollout stopped');
+  log.warn({ invocationId, why, count: executions.length }, 'rollout stopped');
   for (const execution of heldOf(open, executions)) {
     open.remove(execution);
     metrics.executionEnded('cancelled');

@@ -28,5 +28,5 @@ export type Batch = Readonly<z.infer<typeof Batch>>;
 export const BatchView = Batch.extend({
   count: z.int().describe('How many batches there are'),
   begun: z.int().describe('How many of them have begun'),
-  stopped_at: Time.nullable().describe('When too many had failed'),
+  stopped_at: Time.nullable().describe('When too many had failed, or the policy was against the next batch'),
 });

@@ -263,7 +263,12 @@ export const ExecutionView = z.object({
   node: Id,
   status: ExecutionStatus,
   batch: z.int().nullable().describe('Which batch it belongs to, from 1'),
-  reason: z.string().nullable().describe('Why it was rejected; batch_stopped when its batch never began'),
+  reason: z
+    .string()
+    .nullable()
+    .describe(
+      'Why it was rejected, or why its batch never began: batch_stopped (too many had failed), policy_revalidated_deny',
+    ),
   unreachable: z.boolean().describe('Offered for 30 s without an answer; provisional'),
   cancelling: z.boolean().describe('It is to end, and its node has not answered yet'),
   provisional: z.boolean().describe('The controller concluded it; a late signed result replaces it'),

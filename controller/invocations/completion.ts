@@ -4,8 +4,17 @@ import { type Counts, EXECUTION_STATUSES, type ExecutionStatus, type InvocationS
 /** The states of an execution that may still move by themselves. */
 export const OPEN_STATUSES = ['held', 'queued', 'sent', 'accepted'] as const satisfies readonly ExecutionStatus[];
 
-/** Why executions may have ended that never began: somebody wanted it, or too many had failed before them. */
-type Wishes = Readonly<{ isToEnd?: boolean; isStopped?: boolean }>;
+/** What stands in an execution that a stop between two batches ended: too many had failed, or the policy is against it. */
+export const STOP_REASONS = ['batch_stopped', 'policy_revalidated_deny'] as const;
+export type StopReason = (typeof STOP_REASONS)[number];
+
+/** Why executions may have ended that never began: somebody wanted it, or a rollout was stopped. */
+type Wishes = Readonly<{ isToEnd?: boolean; stopped?: StopReason | undefined }>;
+
+const STOPPED: Readonly<Record<StopReason, string>> = {
+  batch_stopped: 'too many had failed',
+  policy_revalidated_deny: 'the policy allows it no longer',
+};
 
 /**
  * What an approved invocation is, by the states of its executions: `completed` when all succeeded, `expired` when none
@@ -14,7 +23,7 @@ type Wishes = Readonly<{ isToEnd?: boolean; isStopped?: boolean }>;
  */
 export function statusOf(
   counts: Readonly<z.infer<typeof Counts>>,
-  { isToEnd = false, isStopped = false }: Wishes,
+  { isToEnd = false, stopped }: Wishes,
 ): {
   status: Extract<InvocationStatus, 'approved' | 'executing' | 'completed' | 'failed' | 'expired' | 'cancelled'>;
   error: string | null;
@@ -28,6 +37,6 @@ export function statusOf(
     .join(', ');
   const isCancelled = isToEnd && counts.cancelled + counts.expired > 0;
   const status = isCancelled ? 'cancelled' : counts.expired === counts.total ? 'expired' : 'failed';
-  const why = isStopped ? '; stopped, since too many had failed' : '';
+  const why = stopped === undefined ? '' : `; stopped, since ${STOPPED[stopped]}`;
   return { status, error: `of ${counts.total}: ${error}${why}` };
 }

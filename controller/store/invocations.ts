@@ -8,7 +8,7 @@ import {
   InvocationStatus,
   type InvocationStatus as Status,
 } from '../http/schemas.js';
-import { statusOf } from '../invocations/completion.js';
+import { type StopReason, statusOf } from '../invocations/completion.js';
 import type { Queries, Tx } from './database.js';
 import type { Tables } from './schema.js';
 import { TOLD_INVOCATION, tellApprovalRequest, tellInvocation } from './tell.js';
@@ -18,6 +18,8 @@ export type InvocationCounts = Readonly<z.infer<typeof Counts>>;
 
 /** SQLite takes 32,766 values in a statement, and as many invocations may end at one moment. */
 const IDS_PER_STATEMENT = 5_000;
+
+const DENIED = 'policy_revalidated_deny' satisfies StopReason;
 
 /** How many executions in each state, by invocation. An invocation without executions is absent. */
 export async function countExecutions(
@@ -94,22 +96,29 @@ async function settleSlice(tx: Tx, ids: readonly string[], nowMs: number): Promi
   return ended;
 }
 
-/** Those of the invocations that somebody wants to end, or that were stopped between two batches. */
+/** Those of the invocations that somebody wants to end, or that were stopped between two batches, and why. */
 async function findWishes(
   tx: Queries,
   ids: readonly string[],
-): Promise<ReadonlyMap<string, Readonly<{ isToEnd: boolean; isStopped: boolean }>>> {
+): Promise<ReadonlyMap<string, Readonly<{ isToEnd: boolean; stopped: StopReason | undefined }>>> {
   const rows = await tx
-    .selectFrom('invocations')
-    .select(['id', 'cancel_requested_at', 'batch_stopped_at'])
-    .where('id', 'in', ids)
-    .where(({ eb, or }) => or([eb('cancel_requested_at', 'is not', null), eb('batch_stopped_at', 'is not', null)]))
+    .selectFrom('invocations as i')
+    .select(['i.id', 'i.cancel_requested_at', 'i.batch_stopped_at'])
+    .select(({ selectFrom }) =>
+      selectFrom('executions as e')
+        .select(({ fn }) => fn.countAll<number>().as('n'))
+        .whereRef('e.invocation_id', '=', 'i.id')
+        .where('e.reason', '=', DENIED)
+        .as('denied'),
+    )
+    .where('i.id', 'in', ids)
+    .where(({ eb, or }) => or([eb('i.cancel_requested_at', 'is not', null), eb('i.batch_stopped_at', 'is not', null)]))
     .execute();
   return new Map(
-    rows.map(({ id, cancel_requested_at, batch_stopped_at }) => [
-      id,
-      { isToEnd: cancel_requested_at !== null, isStopped: batch_stopped_at !== null },
-    ]),
+    rows.map(({ id, cancel_requested_at, batch_stopped_at, denied }) => {
+      const why = Number(denied) > 0 ? DENIED : 'batch_stopped';
+      return [id, { isToEnd: cancel_requested_at !== null, stopped: batch_stopped_at === null ? undefined : why }];
+    }),
   );
 }
 

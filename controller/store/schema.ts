@@ -172,7 +172,7 @@ type InvocationTable = {
   batch: string | null;
   /** How many of its batches have begun; null without batches. */
   batches_begun: number | null;
-  /** When too many had failed for another batch to begin. */
+  /** When too many had failed for another batch to begin, or the policy was against it. */
   batch_stopped_at: number | null;
 };
 

@@ -40,7 +40,7 @@ async function readIds(read: Queries, after: string): Promise<string[]> {
 /** Invocations and how many executions in each state, in one statement: others may write meanwhile. */
 function readPage(read: Queries, ids: readonly string[]) {
   const columns = ['i.id', 'i.status', 'i.total', 'i.completed_at', 'i.ask'] as const;
-  const wishes = ['i.cancel_requested_at', 'i.batch_stopped_at'] as const;
+  const wishes = ['i.cancel_requested_at'] as const;
   return read
     .selectFrom('invocations as i')
     .leftJoin('executions as e', 'e.invocation_id', 'i.id')
@@ -68,8 +68,7 @@ function faultsOf(rows: readonly Row[]): string[] {
     return mayBeEmpty ? faults : [...faults, `it is ${status.data} without executions`];
   }
   if (counts.total !== row.total) faults.push(`it has ${counts.total} executions and says ${row.total}`);
-  const wishes = { isToEnd: row.cancel_requested_at !== null, isStopped: row.batch_stopped_at !== null };
-  const due = statusOf(counts, wishes).status;
+  const due = statusOf(counts, { isToEnd: row.cancel_requested_at !== null }).status;
   const isOpen = (each: InvocationStatus): boolean => each === 'approved' || each === 'executing';
   if (due !== status.data && !(isOpen(due) && isOpen(status.data))) {
     faults.push(`it is ${status.data}, and its executions come to ${due}`);

@@ -7,13 +7,16 @@ import type { Result } from '../../../protocol/messages/result.js';
 import { type Clock, SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { askFor, invoke } from '../../support/asks.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
+import { auditRows } from '../../support/audit-rows.js';
 import type { TestScope } from '../../support/broker.js';
 import { OWNER, startTestCore, type TestCore } from '../../support/core.js';
+import { setPolicy } from '../../support/policies.js';
 import { PING, type ScriptedAgent, startScriptedAgent } from '../../support/scripted-agent.js';
 import { until } from '../../support/until.js';
 
 const FLEET = { fleet: true } as const;
 const BODY = { bodySha256: '1'.repeat(64) };
+const ANN: Principal = { id: 'ann', org: 'default', role: 'operator' };
 const FAILED: Partial<Result> = { status: 'failed', exit_code: 1 };
 
 /** A wall clock and a monotonic one that a test moves apart. */
@@ -218,11 +221,10 @@ test('the first batch begins with the approval, of what was shown (promise 19)',
   const { muster, of } = await startFleet(t, ['a', 'b']);
   const [a, b] = [of('a'), of('b')];
   const { invocations } = muster.core.services;
-  const ann: Principal = { id: 'ann', org: 'default', role: 'operator' };
   await muster.core.services.people.createUser(OWNER, { id: 'ann', role: 'operator' });
   const batch = { size: 1, max_failed: 0 };
-  const { invocation } = await invocations.create(ann, askFor(FLEET, { action: 'prime', batch }), BODY);
-  const other = await invocations.preview(ann, askFor(FLEET, { action: 'prime' }));
+  const { invocation } = await invocations.create(ANN, askFor(FLEET, { action: 'prime', batch }), BODY);
+  const other = await invocations.preview(ANN, askFor(FLEET, { action: 'prime' }));
 
   assert.deepEqual([invocation.status, invocation.batch?.begun, invocation.batch?.count], ['pending', 0, 2]);
   assert.notEqual(invocation.digest, other.digest);
@@ -231,6 +233,93 @@ test('the first batch begins with the approval, of what was shown (promise 19)',
 
   assert.equal((await read(muster, invocation.id)).batch?.begun, 1);
   assert.equal(b.offers.length, 0);
+});
+
+const AGAINST: readonly Readonly<{
+  what: string;
+  asker: Principal;
+  action: string;
+  change: (muster: TestCore) => Promise<unknown>;
+  why: RegExp;
+}>[] = [
+  {
+    what: 'an action that has become danger',
+    asker: OWNER,
+    action: 'prime',
+    change: (muster) => setPolicy(muster, { risks: [{ actions: ['prime'], risk: 'danger' }] }),
+    why: /denies actions of risk danger/,
+  },
+  {
+    what: 'an action that would wait for a person now, and that nobody has approved',
+    asker: ANN,
+    action: 'ping',
+    change: (muster) => setPolicy(muster, { risks: [{ actions: ['ping'], risk: 'write' }] }),
+    why: /needs an approval/,
+  },
+  {
+    what: 'an asker who may not ask for it any more',
+    asker: ANN,
+    action: 'ping',
+    change: (muster) => setPolicy(muster, { access: [{ ask: { role: 'admin' } }] }),
+    why: /names others who may ask/,
+  },
+  {
+    what: 'an asker who was shut out',
+    asker: ANN,
+    action: 'ping',
+    change: ({ core }) => core.services.people.changeUser(OWNER, 'ann', { disabled: true }),
+    why: /ann, who asked for it, may not ask for actions any more/,
+  },
+  {
+    what: 'a node that has become protected, without a reason',
+    asker: OWNER,
+    action: 'prime',
+    change: async (muster) => {
+      await muster.core.services.nodes.change(OWNER, 'b', { labels: { site: 'north' } });
+      await setPolicy(muster, { protected: [{ labels: { site: 'north' } }] });
+    },
+    why: /gives no reason/,
+  },
+];
+
+for (const { what, asker, action, change, why } of AGAINST) {
+  test(`the policy is read again before each batch: ${what} stops the rollout`, async (t) => {
+    const { muster, of } = await startFleet(t, ['a', 'b']);
+    const { invocations, people } = muster.core.services;
+    await people.createUser(OWNER, { id: 'ann', role: 'operator' });
+    const ask = askFor(FLEET, { action, confirm: true, batch: { size: 1, max_failed: 0 } });
+    const { id } = (await invocations.create(asker, ask, BODY)).invocation;
+    await of('a').nextOffer();
+
+    await change(muster);
+    await succeed(of('a'));
+    const done = await invocations.whenDone('default', id, { ms: 5_000 });
+
+    const end = 'of 2: 1 cancelled; stopped, since the policy allows it no longer';
+    assert.deepEqual([done?.status, done?.error, done?.batch?.begun], ['failed', end, 1]);
+    const held = await invocations.execution('default', id, 'b');
+    assert.deepEqual([held?.status, held?.reason], ['cancelled', 'policy_revalidated_deny']);
+    const [stop] = await auditRows(muster.store, 'rollout_stopped');
+    assert.match(JSON.stringify(stop?.details), why);
+    assert.equal(of('b').offers.length, 0);
+    assert.ok((await muster.core.services.audit.verify({})).ok);
+  });
+}
+
+test('what another person has approved goes on under a policy that would let it wait', async (t) => {
+  const { muster, of } = await startFleet(t, ['a', 'b']);
+  const { invocations, people } = muster.core.services;
+  await people.createUser(OWNER, { id: 'ann', role: 'operator' });
+  const ask = askFor(FLEET, { action: 'prime', batch: { size: 1, max_failed: 0 } });
+  const { id, digest } = (await invocations.create(ANN, ask, BODY)).invocation;
+  await invocations.approve(OWNER, id, { digest });
+  await of('a').nextOffer();
+
+  await setPolicy(muster, { distinct_approver: true });
+  await succeed(of('a'));
+
+  await of('b').nextOffer();
+  assert.equal((await read(muster, id)).batch?.begun, 2);
 });
 
 test('pauses that cannot end before the ask expires are refused', async (t) => {
@@ -249,6 +338,7 @@ async function startFleet(
 ): Promise<{ muster: TestCore; of: (node: string) => ScriptedAgent }> {
   const muster = await startTestCore(t, { clock });
   const { services } = muster.core;
+  await services.people.createUser(OWNER, { id: OWNER.id, role: OWNER.role });
   const script = { groups: ['pumps'], actions: [PING, { ...PING, name: 'prime' }] };
   const start = (node: string): Promise<ScriptedAgent> =>
     startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node, script });

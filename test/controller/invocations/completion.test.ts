@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { EXECUTION_STATUSES } from '../../../controller/http/schemas.js';
-import { OPEN_STATUSES, statusOf } from '../../../controller/invocations/completion.js';
+import { OPEN_STATUSES, STOP_REASONS, statusOf } from '../../../controller/invocations/completion.js';
 import { noExecutions } from '../../../controller/store/invocations.js';
 
 const counts = fc
@@ -10,7 +10,7 @@ const counts = fc
   .map((each) => ({ ...noExecutions(), ...each, total: Object.values(each).reduce((a, b) => a + b, 0) }))
   .filter(({ total }) => total > 0);
 
-const wishes = fc.record({ isToEnd: fc.boolean(), isStopped: fc.boolean() });
+const wishes = fc.record({ isToEnd: fc.boolean(), stopped: fc.constantFrom(undefined, ...STOP_REASONS) });
 
 test('an invocation is at its end exactly when each of its executions is', () => {
   fc.assert(
