@@ -75,7 +75,7 @@ async function start(
   let office: Office | undefined;
   const store = await openStore(storeUrl ?? dataDir.path, {
     clock,
-    seal: createSeal(sealDeps(keyring, { clock, org })),
+    seal: createSeal(sealDeps(keyring, { clock, org, log })),
     onDoubt: () => office?.resign('a commit was not answered'),
   });
   closers.add(store.close);

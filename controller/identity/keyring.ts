@@ -41,9 +41,12 @@ export function startKeyring(options: { directory: string; org: string; clock: C
 }
 
 /** What the audit trail is signed with. */
-export function sealDeps(keyring: Pick<Keyring, 'keys'>, { clock, org }: { clock: Clock; org: string }): SealDeps {
+export function sealDeps(
+  keyring: Pick<Keyring, 'keys'>,
+  rest: Readonly<{ clock: Clock; org: string; log: Logger }>,
+): SealDeps {
   return {
-    ...{ clock, org },
+    ...rest,
     signing: () => keyring.keys.signing,
     keyOf: (kid) => keyring.keys.list.keys.get(kid),
   };

@@ -9,23 +9,35 @@ import {
 } from '../../protocol/envelope.js';
 import { isMusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
+import type { Logger } from '../../runtime/logger.js';
 import { appendAudit } from './audit.js';
 import type { Queries } from './database.js';
 
-/** Runs at the end of each transaction, before its commit. */
-export type Seal = (tx: Queries) => Promise<void>;
+/** What the writer does with the end of the audit trail in each of its transactions. */
+export type Seal = Readonly<{
+  /** Before anything is changed: the trail has to end where it was signed to end. */
+  begin: (tx: Queries) => Promise<void>;
+  /** After everything was changed: signs where it ends now. */
+  end: (tx: Queries) => Promise<void>;
+  /** The transaction is on disk. */
+  committed: () => void;
+}>;
 
 export type SealDeps = Readonly<{
   signing: () => SigningKey;
   keyOf: (kid: string) => KnownKey | undefined;
   clock: Clock;
   org: string;
+  /** Where damage is told of at once; the trail has it in any case. */
+  log?: Logger | undefined;
 }>;
 
 /** Why the end of the trail cannot be taken over as it was found. */
-type Doubt = 'unsigned' | 'bad_head' | 'rows_gone' | 'key_changed';
+type Doubt = 'unsigned' | 'bad_head' | 'rows_gone' | 'rows_added' | 'rolled_back' | 'key_changed';
 
 type Signed = Readonly<{ jws: string; head: AuditHead }>;
+type Last = Pick<AuditHead, 'seq' | 'hash'>;
+type Found = Readonly<{ head?: AuditHead; doubt?: Doubt }>;
 
 /** Its key in the table `meta`. */
 const HEAD = 'audit_head';
@@ -34,34 +46,64 @@ const ENVELOPE = { typ: 'muster-audit-head', maxBytes: 2 * 1024 } as const;
 /**
  * Signs the end of the audit trail in the transaction that moves it, so that rows cut off at the end, rows added behind
  * our back and a trail that was written anew from some row on are noticed. What is found to be wrong with the end that
- * was signed last is audited itself (`audit_damaged`): a new signature must not wash it away.
+ * was signed last is audited itself (`audit_damaged`), before the transaction adds anything: a new signature must not
+ * wash it away.
  */
 export function createSeal(deps: SealDeps): Seal {
-  /** What this process has read or signed last: it need not verify that again. */
+  /** What this process has read or signed last, and knows to be committed: it need not verify that again. */
   let known: Signed | undefined;
-  let wasEmpty = false;
+  /** What the transaction under way makes of it. */
+  let next: Signed | undefined;
+  /** Where the trail ended when it began, and what was wrong with that. */
+  let before: Last | undefined;
+  let damage: Doubt | undefined;
 
-  async function find(tx: Queries): Promise<Readonly<{ head?: AuditHead; doubt?: Doubt }>> {
+  async function find(tx: Queries, last: Last | undefined): Promise<Found> {
     const jws = await findJws(tx);
-    if (jws === undefined) return wasEmpty ? {} : { doubt: 'unsigned' };
+    if (jws === undefined) return (last ?? known) === undefined && !(await isUsed(tx)) ? {} : { doubt: 'unsigned' };
     if (known?.jws === jws) return { head: known.head };
     const found = judge(jws, deps.keyOf);
-    if (found.head !== undefined && found.doubt === undefined) known = { jws, head: found.head };
+    const { head, doubt } = found;
+    if (head === undefined || doubt !== undefined) return found;
+    if (known !== undefined && head.seq <= known.head.seq) return { head, doubt: 'rolled_back' };
+    next = { jws, head };
     return found;
   }
 
-  return async (tx) => {
-    const last = await findLast(tx);
-    if (last === undefined) wasEmpty = true;
-    const { head, doubt } = await find(tx);
-    if (last === undefined && head === undefined) return;
-    if (doubt === undefined && head !== undefined && head.hash === last?.hash) return;
-    const isHeld = head === undefined || (await hashOf(tx, head.seq)) === head.hash;
-    const reason = isHeld ? doubt : 'rows_gone';
-    if (reason !== undefined) await auditDamage(tx, deps, { reason, head });
-    known = await signLast(tx, deps);
-    wasEmpty = false;
+  return {
+    async begin(tx) {
+      next = undefined;
+      before = await findLast(tx);
+      const { head, doubt } = await find(tx, before);
+      damage = (await whatBecameOf(tx, head, before)) ?? doubt;
+      if (damage !== undefined) await auditDamage(tx, deps, { reason: damage, head });
+    },
+    async end(tx) {
+      const last = await findLast(tx);
+      if (last !== undefined && last.hash !== before?.hash) next = await sign(tx, deps, last);
+    },
+    committed() {
+      known = next ?? known;
+      if (damage !== undefined) deps.log?.error({ reason: damage }, 'audit trail does not end where it was signed to');
+    },
   };
+}
+
+/** Whether the rows are those that were signed, up to the last of them and no further. */
+async function whatBecameOf(
+  tx: Queries,
+  head: AuditHead | undefined,
+  last: Last | undefined,
+): Promise<Doubt | undefined> {
+  if (head === undefined || head.hash === last?.hash) return undefined;
+  return (await hashOf(tx, head.seq)) === head.hash ? 'rows_added' : 'rows_gone';
+}
+
+/** Whether anybody has worked with this store before. */
+async function isUsed(tx: Queries): Promise<boolean> {
+  const user = await tx.selectFrom('users').select('id').limit(1).executeTakeFirst();
+  const node = await tx.selectFrom('nodes').select('node').limit(1).executeTakeFirst();
+  return (user ?? node) !== undefined;
 }
 
 /**
@@ -77,19 +119,27 @@ function openHead(jws: string, keyOf: SealDeps['keyOf']): AuditHead {
   return parsePayload(AuditHead, openEnvelope(jws, { ...ENVELOPE, keyOf }).payload);
 }
 
-function judge(jws: string, keyOf: SealDeps['keyOf']): Readonly<{ head?: AuditHead; doubt?: Doubt }> {
+function judge(jws: string, keyOf: SealDeps['keyOf']): Found {
   try {
     return { head: openHead(jws, keyOf) };
   } catch (error) {
     if (!isMusterError(error)) throw error;
-    if (error.code !== 'unknown_key') return { doubt: 'bad_head' };
-    return { head: parsePayload(AuditHead, peekPayload(jws, ENVELOPE).payload), doubt: 'key_changed' };
+    const head = error.code === 'unknown_key' ? peekHead(jws) : undefined;
+    return head === undefined ? { doubt: 'bad_head' } : { head, doubt: 'key_changed' };
   }
 }
 
-async function signLast(tx: Queries, { signing, clock }: SealDeps): Promise<Signed | undefined> {
-  const last = await findLast(tx);
-  if (last === undefined) return undefined;
+/** What a head says that no key of ours vouches for; undefined when it is none. */
+function peekHead(jws: string): AuditHead | undefined {
+  try {
+    return parsePayload(AuditHead, peekPayload(jws, ENVELOPE).payload);
+  } catch (error) {
+    if (isMusterError(error)) return undefined;
+    throw error;
+  }
+}
+
+async function sign(tx: Queries, { signing, clock }: SealDeps, last: Last): Promise<Signed> {
   const head: AuditHead = { v: 1, ...last, at: toTime(clock.nowMs()) };
   const jws = signEnvelope('muster-audit-head', JSON.stringify(head), signing());
   await tx
@@ -109,7 +159,7 @@ function auditDamage(
   return appendAudit(tx, [{ ...entry, details: { reason, seq: head?.seq ?? null, hash: head?.hash ?? null } }]);
 }
 
-function findLast(tx: Queries): Promise<{ seq: number; hash: string } | undefined> {
+function findLast(tx: Queries): Promise<Last | undefined> {
   return tx.selectFrom('audit').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1).executeTakeFirst();
 }
 

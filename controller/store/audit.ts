@@ -84,13 +84,9 @@ export async function* walkAudit(
 ): AsyncGenerator<Readonly<{ rows: readonly AuditRow[]; faults: readonly ChainFault[] }>> {
   let previous: Pick<AuditRow, 'seq' | 'hash'> | undefined;
   for (;;) {
-    const rows = await read
-      .selectFrom('audit')
-      .selectAll()
-      .where('seq', '>', previous?.seq ?? 0)
-      .orderBy('seq')
-      .limit(ROWS_PER_PAGE)
-      .execute();
+    let query = read.selectFrom('audit').selectAll();
+    if (previous !== undefined) query = query.where('seq', '>', previous.seq); // the first may have any number
+    const rows = await query.orderBy('seq').limit(ROWS_PER_PAGE).execute();
     if (rows.length === 0) return;
     const faults: ChainFault[] = [];
     for (const row of rows) {

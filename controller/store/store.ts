@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.js';
 import type { Seal } from './audit-seal.js';
-import type { Queries } from './database.js';
+import type { Database, Queries } from './database.js';
 import { openPostgres } from './postgres.js';
 import { openSqlite } from './sqlite.js';
 import { createWriter, type WriteWork } from './writer.js';
@@ -25,7 +25,7 @@ export const POSTGRES_URL = /^postgres(ql)?:\/\//;
 
 /**
  * Opens or makes the store and brings it to this release's shape. `place` is a directory, for a SQLite file of its own,
- * or the URL of a PostgreSQL database. `seal` ends each transaction, and is run at once. `onDoubt` is told when a commit
+ * or the URL of a PostgreSQL database. `seal` surrounds each transaction, and looks at the trail at once. `onDoubt` is told when a commit
  * may or may not have happened, because the server went away with the answer.
  * @throws {MusterError} storage_failed
  */
@@ -37,7 +37,7 @@ export async function openStore(
     ? await openPostgres(place, onDoubt)
     : await openSqlite(join(place, DATABASE_FILE));
   try {
-    if (seal !== undefined) await database.transact(seal); // what was signed last is looked at before anything is added
+    if (seal !== undefined) await lookAtEnd(database, seal);
   } catch (error) {
     await database.close();
     throw error;
@@ -61,4 +61,13 @@ export async function openStore(
     },
   });
   return inTerm(undefined);
+}
+
+/** What was signed last is looked at before anybody works with the store. */
+async function lookAtEnd({ transact }: Database, seal: Seal): Promise<void> {
+  await transact(async (tx) => {
+    await seal.begin(tx);
+    await seal.end(tx);
+  });
+  seal.committed();
 }

@@ -81,13 +81,15 @@ export function createWriter(
       await transact(async (queries) => {
         const tx: Tx = Object.assign(queries, { tell: (event: NewEvent) => void told.push(event) });
         await refuseFormerTerms(tx, batch);
+        await seal?.begin(tx);
         for (const { run } of batch) await run(tx);
         await appendEvents(tx, told, clock.nowMs());
-        await seal?.(tx);
+        await seal?.end(tx);
       });
     } catch (cause) {
       return { cause };
     }
+    seal?.committed();
     for (const { settle } of batch) settle();
     if (told.length > 0) onEvents();
     return undefined;

@@ -66,7 +66,7 @@ export async function startTestCore(
 
   let running: { core: Core; store: Store; stopTimers: () => void } | undefined;
   const start = async (): Promise<void> => {
-    const seal = createSeal(sealDeps(keyring, { clock, org: 'default' }));
+    const seal = createSeal(sealDeps(keyring, { clock, org: 'default', log }));
     const store = await openStore(config.store_url ?? directory, { clock, seal });
     const core = await createCore({ store, keyring, config, brokerCa: undefined, clock, log });
     running = { core, store, stopTimers: startTimers(core, log) };

@@ -76,6 +76,18 @@ const HARMS: readonly Readonly<{
     found: /^audit_head audit:\d+: the trail was signed up to row \d+, and goes on without/m,
   },
   {
+    what: 'an audit row added before the first',
+    harm: async (tx) => {
+      const first = await tx.selectFrom('audit').selectAll().orderBy('seq').executeTakeFirstOrThrow();
+      const forged = { ...first, seq: -1 };
+      await tx
+        .insertInto('audit')
+        .values({ ...forged, hash: auditHash(forged) })
+        .execute();
+    },
+    found: /^audit_chain audit:1: row 0 is missing before it/m,
+  },
+  {
     what: 'a trail that was written anew from a row on, every hash fitting',
     harm: (tx) => rewrite(tx, 3),
     found: /^audit_head audit:\d+: it is not the row that was signed/m,
@@ -202,28 +214,102 @@ test('promise 21: verify finds what somebody did to the file, and names it', asy
   }
 });
 
-test('a controller that starts on a trail that was cut short says so in the trail, and goes on', async (t) => {
+/** What somebody does to the trail, and what the controller writes into it when it signs its end anew. */
+const DAMAGES: readonly Readonly<{
+  what: string;
+  harm: (tx: Queries, at: Site) => Promise<unknown>;
+  reason: string;
+}>[] = [
+  {
+    what: 'that was cut short',
+    harm: (tx, { last }) =>
+      tx
+        .deleteFrom('audit')
+        .where('seq', '>', last - 2)
+        .execute(),
+    reason: 'rows_gone',
+  },
+  {
+    what: 'to which somebody added a row with a hash that fits',
+    harm: (tx) => appendAudit(tx, [{ atMs: 1, org: 'default', actor: 'eve', event: 'tested', subject: 'x' }]),
+    reason: 'rows_added',
+  },
+  {
+    what: 'whose first rows are gone, with a row of their going that somebody added',
+    harm: async (tx) => {
+      const third = await tx.selectFrom('audit').selectAll().where('seq', '=', 3).executeTakeFirstOrThrow();
+      await tx.deleteFrom('audit').where('seq', '<=', 3).execute();
+      const details = { through: 3, hash: third.hash, rows: 3 };
+      const entry = { atMs: 1, org: 'default', actor: 'controller', event: 'audit_cut', subject: 'audit', details };
+      await appendAudit(tx, [entry]);
+    },
+    reason: 'rows_added',
+  },
+  {
+    what: 'of which nothing is left, not even its signature',
+    harm: async (tx) => {
+      await tx.deleteFrom('audit').execute();
+      await tx.deleteFrom('meta').where('key', '=', 'audit_head').execute();
+    },
+    reason: 'unsigned',
+  },
+];
+
+for (const { what, harm, reason } of DAMAGES) {
+  test(`promise 21: a controller that starts on a trail ${what} says so in it, and goes on`, async (t) => {
+    const site = await startSite(t);
+    const { muster } = site;
+    await muster.stop();
+    await harmed(site, harm);
+
+    await muster.start();
+    await muster.core.services.nodes.change(OWNER, 'pump-1', { groups: ['later'] });
+
+    await assertDamage(muster, reason);
+  });
+
+  test(`promise 21: a controller that works on a trail ${what} says so in it with its next change`, async (t) => {
+    const site = await startSite(t);
+    const { muster } = site;
+    await harmed(site, harm);
+
+    await muster.core.services.nodes.change(OWNER, 'pump-1', { groups: ['later'] });
+    await muster.core.services.nodes.change(OWNER, 'pump-1', { groups: ['again'] });
+
+    await assertDamage(muster, reason);
+  });
+}
+
+test('a controller under which the trail is put back to an older end notices, although that one was signed', async (t) => {
   const site = await startSite(t);
   const { muster, last } = site;
-  await muster.stop();
-  await harmed(site, (tx) =>
-    tx
-      .deleteFrom('audit')
-      .where('seq', '>', last - 2)
-      .execute(),
-  );
-
-  await muster.start();
+  const copy = await copyOf(muster.store.read);
   await muster.core.services.nodes.change(OWNER, 'pump-1', { groups: ['later'] });
+  const meta = copy.find(({ table }) => table === 'meta')?.rows ?? [];
+  await harmed(site, async (tx) => {
+    await tx.deleteFrom('audit').where('seq', '>', last).execute();
+    await tx.deleteFrom('meta').execute();
+    for (const row of meta) await tx.insertInto('meta').values(row).execute();
+  });
 
-  assert.equal((await auditRows(muster.store, 'audit_damaged')).length, 1);
-  const report = await muster.core.services.audit.verify({});
+  await muster.core.services.nodes.change(OWNER, 'pump-1', { groups: ['again'] });
+
+  await assertDamage(muster, 'rolled_back');
+});
+
+async function assertDamage({ store, core }: TestCore, reason: string): Promise<void> {
+  const rows = await auditRows(store, 'audit_damaged');
+  assert.deepEqual(
+    rows.map(({ details }) => Object(details).reason),
+    [reason],
+  );
+  const report = await core.services.audit.verify({});
   assert.equal(report.ok, false);
   assert.match(
     report.findings.map(({ detail }) => detail).join('\n'),
-    /did not find the end as it had signed it: .*rows_gone/,
+    new RegExp(`did not find the end as it had signed it: .*${reason}`),
   );
-});
+}
 
 test('a point of the trail that was kept elsewhere shows a store that was put back to an older copy', async (t) => {
   const site = await startSite(t);
