@@ -165,7 +165,12 @@ export async function createCore({
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
     people: createUsers({ store, clock, attempts, gate: createGate(PEOPLE_GATE) }),
     tokens: createTokens({ store, clock, attempts, gate: createGate(LOGIN_GATE) }),
-    containers: createContainerService({ ...shared, create: invocations.create, replay: createReplay(shared) }),
+    containers: createContainerService({
+      ...shared,
+      create: invocations.create,
+      whenDone: invocations.whenDone,
+      replay: createReplay(shared),
+    }),
     polling: createPolling({ ...shared, evidence, create: invocations.create }),
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),
     events: feed,

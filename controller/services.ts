@@ -230,6 +230,15 @@ export type ContainerService = Readonly<{
     ask: Readonly<{ container: string; verb: 'START' | 'STOP' | 'RESTART'; reason?: string | undefined }>,
     request: Readonly<{ idempotencyKey?: string | undefined; bodySha256: string }>,
   ) => Promise<InvocationView>;
+  /**
+   * As `InvocationService.whenDone`, for one that `ask` has made.
+   * @throws {MusterError} node_offline: the connection of its node dropped meanwhile; what it had begun goes on
+   */
+  whenDone: (
+    org: string,
+    invocation: InvocationView,
+    wait: Parameters<InvocationService['whenDone']>[2],
+  ) => Promise<InvocationView | undefined>;
 }>;
 
 /** A node that only polls, by its token. */

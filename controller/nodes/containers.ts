@@ -1,6 +1,7 @@
 import { sha256Hex } from '../../protocol/envelope.js';
 import { type ErrorCode, isMusterError, MusterError } from '../../protocol/errors.js';
 import type { Clock } from '../../runtime/clock.js';
+import { ENDED_STATUSES } from '../http/schemas.js';
 import type { Replay } from '../invocations/create.js';
 import type { ContainerService, InvocationService, Principal } from '../services.js';
 import { type AuditEntry, appendAudit } from '../store/audit.js';
@@ -39,8 +40,9 @@ export function createContainerService(deps: {
   clock: Clock;
   create: InvocationService['create'];
   replay: Replay;
+  whenDone: InvocationService['whenDone'];
 }): ContainerService {
-  const { store, registry, presence, clock, create, replay } = deps;
+  const { store, registry, presence, clock, create, replay, whenDone } = deps;
   return {
     async ask(principal, { container: reference, verb, reason = '' }, { idempotencyKey, bodySha256 }) {
       // The address names the container and the body does not: the key is of both.
@@ -65,6 +67,21 @@ export function createContainerService(deps: {
         const code = isMusterError(error) && !WITHOUT_ROW.has(error.code) ? error.code : undefined;
         if (code !== undefined) await store.write((tx) => appendAudit(tx, noted({ code })));
         throw error;
+      }
+    },
+    async whenDone(org, { id, status, target }, { ms, signal }) {
+      const [node = ''] = 'nodes' in target ? target.nodes : [];
+      const gone = new AbortController();
+      const release = presence.onGone(node, () => gone.abort());
+      if (!presence.isConnected(node)) gone.abort();
+      const signals = signal === undefined ? [gone.signal] : [gone.signal, signal];
+      try {
+        const latest = await whenDone(org, id, { ms, signal: AbortSignal.any(signals) });
+        const isOver = latest === undefined || ENDED_STATUSES.has(latest.status);
+        if (isOver || !gone.signal.aborted || status === 'pending') return latest;
+        throw new MusterError('node_offline', `The node ${node} went before it answered; ask what became of ${id}`);
+      } finally {
+        release();
       }
     },
   };

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import type { NodeState } from '../http/schemas.js';
 import type { NodeRecord } from './registry.js';
 
@@ -12,6 +13,8 @@ export type Presence = Readonly<{
   disconnected: (node: string) => void;
   /** The node was removed. */
   forget: (node: string) => void;
+  /** Calls `listener` when this node says or is said to be gone, until the returned function is called. */
+  onGone: (node: string, listener: () => void) => () => void;
   /** Our own link broke: nothing is known of anybody. */
   forgetAll: () => void;
   /** A verified message came. */
@@ -27,6 +30,7 @@ export function createPresence(): Presence {
   const connected = new Set<string>();
   const lastSeen = new Map<string, number>();
   let timesForgotten = 0;
+  const gone = new EventEmitter().setMaxListeners(0); // one for each caller that waits for a node
   return {
     isConnected: (node) => connected.has(node),
     connectedNodes: () => connected.values(),
@@ -34,12 +38,16 @@ export function createPresence(): Presence {
       connected.add(node);
       lastSeen.set(node, atMs);
     },
-    disconnected: (node) => {
-      connected.delete(node);
+    disconnected(node) {
+      if (connected.delete(node)) gone.emit(eventOf(node));
     },
     forget(node) {
-      connected.delete(node);
+      if (connected.delete(node)) gone.emit(eventOf(node));
       lastSeen.delete(node);
+    },
+    onGone(node, listener) {
+      gone.once(eventOf(node), listener);
+      return () => gone.off(eventOf(node), listener);
     },
     forgetAll() {
       timesForgotten += 1;
@@ -56,6 +64,11 @@ export function createPresence(): Presence {
       return timesForgotten;
     },
   };
+}
+
+/** No node is called so that its name would mean something to an emitter, such as `error`. */
+function eventOf(node: string): string {
+  return `node:${node}`;
 }
 
 /** Nodes that poll do so every 30 s: this one has missed one poll at most. */

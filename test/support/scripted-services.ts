@@ -126,7 +126,10 @@ export function createScriptedServices({
       login: async () => Promise.reject(new MusterError('unauthenticated', 'The name or the password is wrong')),
       logout: async () => undefined,
     },
-    containers: { ask: async () => Promise.reject(new MusterError('not_found', 'No node announces such a container')) },
+    containers: {
+      ask: async () => Promise.reject(new MusterError('not_found', 'No node announces such a container')),
+      whenDone: async () => undefined,
+    },
     polling: {
       createToken: async () => Promise.reject(new MusterError('node_id_taken', 'There is a node with a key')),
       listTokens: async () => EMPTY_PAGE,

@@ -28,7 +28,7 @@ export function containerActionRoutes(app: App, deps: RouteDeps): void {
     schema: {
       summary: 'Start, stop or restart a container',
       description:
-        'By id, by the first 12 or more characters of it, or by name. 200 with what the node answered; 202 when that takes longer than 15 s, or than `Prefer: wait=N`, or when a person has to approve it first. 503 at once when its node is not connected.',
+        'By id, by the first 12 or more characters of it, or by name. 200 with what the node answered; 202 when that takes longer than 15 s, or than `Prefer: wait=N`, or when a person has to approve it first. 503 at once when its node is not connected, or leaves before it has answered: what it had begun goes on, and the address in `Location` tells how it ended.',
       tags: ['invocations'],
       headers: AskHeaders,
       params: z.strictObject({ container_id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/) }),
@@ -46,7 +46,12 @@ export function containerActionRoutes(app: App, deps: RouteDeps): void {
       reply.header('location', `${API}/invocations/${invocation.id}`);
       const defaultSeconds = invocation.status === 'pending' ? 0 : DEFAULT_WAIT_SECONDS;
       const wait = { request, reply, stopping: deps.stopping, defaultSeconds };
-      const { invocation: latest, executions = [] } = await answerWhenDone(invocations, wait, invocation);
+      const service = {
+        executions: invocations.executions,
+        whenDone: (org: string, _: string, until: Parameters<typeof invocations.whenDone>[2]) =>
+          containers.whenDone(org, invocation, until),
+      };
+      const { invocation: latest, executions = [] } = await answerWhenDone(service, wait, invocation);
       const head = { type: 'action_result', action_id: latest.id } as const;
       if (!ENDED_STATUSES.has(latest.status)) return reply.code(202).send({ ...head, status: 'PENDING', error: '' });
       if (latest.status === 'completed') return reply.code(200).send({ ...head, status: 'SUCCESS', error: '' });

@@ -135,7 +135,7 @@ function cancelRoute(app: App, deps: RouteDeps): void {
 
 /** The invocation once it has ended or the client has waited as long as it prefers, with its executions while they are few. */
 export async function answerWhenDone(
-  invocations: Services['invocations'],
+  invocations: Pick<Services['invocations'], 'whenDone' | 'executions'>,
   {
     request,
     reply,

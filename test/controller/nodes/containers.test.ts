@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { PolicyDocument } from '../../../controller/policy/document.js';
 import type { Result } from '../../../protocol/messages/result.js';
 import { OWNER } from '../../support/core.js';
+import { setPolicy } from '../../support/policies.js';
 import { type PollingInstallation, startPollingInstallation } from '../../support/polling.js';
 import { type ScriptedAgent, startScriptedAgent } from '../../support/scripted-agent.js';
 import { until } from '../../support/until.js';
@@ -257,4 +258,76 @@ test('what an operator asks of a container waits for a person', async (t) => {
   const { status, body } = await installation.call('POST', '/api/containers/web/actions', ask);
 
   assert.deepEqual([status, Answered.parse(body).status], [202, 'PENDING']);
+});
+
+test('S-D-8: when the connection of the node drops the waiting call fails at once, and what it begins is told all the same', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { call, people, muster } = installation;
+  const agent = await startDocker(t, installation);
+  const headers = { prefer: 'wait=60' };
+  const asking = call('POST', '/api/containers/web/actions', {
+    token: people.admin,
+    body: { action: 'STOP' },
+    headers,
+  });
+  const offered = await agent.nextOffer();
+
+  await agent.goOffline();
+  const { status, body, headers: answered } = await asking;
+
+  assert.deepEqual([status, z.object({ code: z.string() }).parse(body).code], [503, 'node_offline']);
+  const id = answered.get('location')?.split('/').at(-1) ?? '';
+  await agent.hello();
+  await agent.result(offered);
+  const ended = await muster.core.services.invocations.whenDone('default', id, { ms: 10_000 });
+  assert.equal(ended?.status, 'completed');
+});
+
+test('S-D-10: the end of an earlier connection is not the end of the one that waits', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { call, people, muster } = installation;
+  const agent = await startDocker(t, installation);
+  const asking = call('POST', '/api/containers/web/actions', { token: people.admin, body: { action: 'STOP' } });
+  const offered = await agent.nextOffer();
+
+  const end = {
+    v: 1,
+    state: 'offline',
+    reason: 'connection_lost',
+    since: new Date().toISOString(),
+    agent_version: '0',
+  };
+  const earlier = { ...end, boot_id: agent.bootId, process_id: agent.processId, connection: 0 };
+  await agent.session.publish('status', { node: agent.node }, JSON.stringify(earlier));
+  await agent.result(offered);
+
+  assert.equal((await asking).status, 200);
+  assert.ok(muster.core.presence.isConnected(agent.node));
+});
+
+test('S-D-16: STOP and RESTART on a protected node need a reason, and STOP an admin: the server holds it, whoever calls', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { call, people, muster } = installation;
+  const agent = await startDocker(t, installation, { runs: true });
+  await muster.core.services.nodes.change(OWNER, agent.node, { labels: { protected: 'true' } });
+  const labels = { protected: 'true' };
+  await setPolicy(muster, {
+    protected: [
+      { labels, actions: ['container_stop'], role: 'admin' },
+      { labels, actions: ['container_restart'], role: 'operator' },
+    ],
+  });
+  const ask = async (token: string, action: string, reason?: string) => {
+    const { status, body } = await call('POST', '/api/containers/web/actions', { token, body: { action, reason } });
+    return [status, z.object({ code: z.string().optional() }).parse(body).code];
+  };
+
+  assert.deepEqual(await ask(people.operator, 'STOP', 'ticket 4711'), [403, 'forbidden']);
+  assert.deepEqual(await ask(people.admin, 'STOP'), [403, 'reason_required']);
+  assert.deepEqual(await ask(people.admin, 'STOP', ' '), [403, 'reason_required']);
+  assert.deepEqual(await ask(people.operator, 'RESTART'), [403, 'reason_required']);
+  assert.equal(agent.offers.length, 0);
+  assert.deepEqual(await ask(people.operator, 'RESTART', 'ticket 4711'), [202, undefined]);
+  assert.deepEqual(await ask(people.admin, 'STOP', 'ticket 4711'), [200, undefined]);
+  assert.deepEqual(await ask(people.admin, 'START'), [200, undefined]);
 });
