@@ -37,7 +37,7 @@ const CHANGES: readonly Readonly<{ event: string; make: (at: Site) => Promise<un
     event: 'user_created',
     make: ({ s }) => s().people.createUser(OWNER, { id: 'ann', role: 'operator', password: PASSWORD }),
   },
-  { event: 'user_changed', make: ({ s }) => s().people.changeUser(OWNER, 'ann', { disabled: false }) },
+  { event: 'user_changed', make: ({ s }) => s().people.changeUser(OWNER, 'ann', { role: 'admin' }) },
   {
     event: 'password_changed',
     make: ({ s }) => s().people.changePassword(ANN, { current: PASSWORD, password: `${PASSWORD}!` }),
