@@ -1,17 +1,44 @@
 import { decodeBase64Url, encodeBase64Url } from '../protocol/base64url.js';
 import { MusterError } from '../protocol/errors.js';
-import type { Page } from './services.js';
+import type { Page, PageRequest } from './services.js';
 
 /**
- * The key after which a page begins, of this shape; undefined for the first page.
+ * The key after which a page begins, of the shape that this list gives its keys; undefined for the first page.
  * @throws {MusterError} invalid_request
  */
-export function readCursor(cursor: string | undefined, shape: RegExp = /^[\w./@-]{1,128}$/): string | undefined {
+export function readCursor(cursor: string | undefined, shape: RegExp): string | undefined {
   if (cursor === undefined) return undefined;
   const key = decodeBase64Url(cursor)?.toString('utf8');
   if (key === undefined || !shape.test(key))
     throw new MusterError('invalid_request', 'The cursor is not one that a list gave');
   return key;
+}
+
+/**
+ * A page of a whole list, in the order of its keys.
+ * @throws {MusterError} invalid_request
+ */
+export function pageOfAll<T>(
+  items: readonly T[],
+  { limit, cursor, shape, keyOf }: PageRequest & Readonly<{ shape: RegExp; keyOf: (item: T) => string }>,
+): Page<T> {
+  const after = readCursor(cursor, shape) ?? '';
+  const keyed = items.map((item) => ({ item, key: keyOf(item) })).filter(({ key }) => key > after);
+  const rows = keyed.sort((a, b) => (a.key < b.key ? -1 : 1));
+  return toPage(rows, { limit, keyOf: ({ key }) => key, toItem: ({ item }) => item });
+}
+
+const TIME_KEY = /^(\d{1,15})_([a-z0-9]{8,32})$/;
+
+/** The key of a row in a list that is newest first, and among rows of one moment by id. */
+export function timeKey({ created_at, id }: Readonly<{ created_at: number; id: string }>): string {
+  return `${created_at}_${id}`;
+}
+
+/** The row after which a page of such a list begins. @throws {MusterError} invalid_request */
+export function readTimeCursor(cursor: string | undefined): Readonly<{ atMs: number; id: string }> | undefined {
+  const [, atMs, id] = TIME_KEY.exec(readCursor(cursor, TIME_KEY) ?? '') ?? [];
+  return atMs === undefined || id === undefined ? undefined : { atMs: Number(atMs), id };
 }
 
 /** A page of rows that were read with one more than the limit, so that we know whether more follow. */

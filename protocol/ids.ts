@@ -10,13 +10,19 @@ export const ACTION_NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
 export const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const UUID_V7_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-export const Id = z.string().regex(ID_PATTERN).describe('Letters, digits, _ and -, at most 63');
-export const ActionName = z.string().regex(ACTION_NAME_PATTERN).describe('Letters, digits, _, . and -, at most 63');
+const ID_RULE = 'must be letters, digits, _ and -, 63 at most, and begin with a letter or a digit';
+const ACTION_NAME_RULE = 'must be letters, digits, _ . and -, 63 at most, and begin with a letter or a digit';
+
+export const Id = z.string().regex(ID_PATTERN, ID_RULE).describe('Letters, digits, _ and -, at most 63');
+export const ActionName = z
+  .string()
+  .regex(ACTION_NAME_PATTERN, ACTION_NAME_RULE)
+  .describe('Letters, digits, _, . and -, at most 63');
 export const ExecutionId = z.string().regex(UUID_V7_PATTERN).describe('UUIDv7, lower case');
-export const Uuid = z.string().regex(UUID_PATTERN).describe('UUID, lower case');
+export const Uuid = z.string().regex(UUID_PATTERN, 'must be a UUID in lower case').describe('UUID, lower case');
 export const Sha256Hex = z
   .string()
-  .regex(/^[0-9a-f]{64}$/)
+  .regex(/^[0-9a-f]{64}$/, 'must be a SHA-256, 64 hexadecimal digits in lower case')
   .describe('SHA-256, lower-case hex');
 export const Thumbprint = z
   .string()
@@ -24,7 +30,10 @@ export const Thumbprint = z
   .describe('RFC 7638 thumbprint (SHA-256, base64url)');
 
 /** RFC 3339 in UTC, with Z. */
-export const Time = z.iso.datetime().max(40).describe('RFC 3339, UTC');
+export const Time = z.iso
+  .datetime('must be a time in UTC, such as 2026-01-31T08:00:00Z')
+  .max(40)
+  .describe('RFC 3339, UTC');
 
 /** True for a string that may be a topic level of ours. */
 export function isId(text: string): boolean {

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { ActionView, pageOf } from '../../controller/http/schemas.js';
+import { ActionView } from '../../controller/http/schemas.js';
 import type { ParameterSpec } from '../../protocol/messages/parameters.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, connect, print } from '../options.js';
@@ -21,7 +21,7 @@ export function actionsCommand(io: Io): Command {
     .addHelpText('after', HELP);
   return addConnectionOptions(command).action(async (node: string | undefined, options: unknown) => {
     const { client, isJson } = connect(options, io);
-    const { items } = await client.call(pageOf(ActionView), { path: '/actions', query: { node } });
+    const items = await client.list(ActionView, { path: '/actions', query: { node } });
     print(io, { isJson, value: { items }, render: () => render(items, io) });
   });
 }

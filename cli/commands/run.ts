@@ -7,7 +7,6 @@ import {
   InvocationAnswer,
   type InvocationPreview,
   type InvocationView,
-  pageOf,
 } from '../../controller/http/schemas.js';
 import { isMusterError } from '../../protocol/errors.js';
 import type { Parameters } from '../../protocol/messages/parameters.js';
@@ -144,8 +143,8 @@ async function create(client: Client, body: Readonly<Record<string, unknown>>): 
 /** The types come from what the nodes announce; without parameters there is nothing to ask. */
 async function typeParameters(client: Client, action: string, typed: TypedParameters): Promise<Parameters> {
   if (typed.size === 0) return {};
-  const { items } = await client.call(pageOf(ActionView), { path: '/actions' });
-  return toParameters(typed, items.find(({ name }) => name === action)?.parameters ?? []);
+  const [announced] = await client.list(ActionView, { path: '/actions', query: { name: action } });
+  return toParameters(typed, announced?.parameters ?? []);
 }
 
 async function report(

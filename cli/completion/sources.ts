@@ -11,7 +11,6 @@ import {
   INVOCATION_STATUSES,
   InvocationView,
   NodeView,
-  pageOf,
 } from '../../controller/http/schemas.js';
 import { TOPICS } from '../../protocol/topics.js';
 import type { Call, Client } from '../client.js';
@@ -44,7 +43,7 @@ const labels = async ({ client, signal }: Asking) =>
   );
 
 const groups = async ({ client, signal }: Asking) =>
-  (await client.call(pageOf(GroupView), { path: '/groups', signal })).items.map(({ group, nodes: count }) =>
+  (await client.list(GroupView, { path: '/groups', limit: MAX_LISTED, signal })).map(({ group, nodes: count }) =>
     toCandidate(group, `${count} nodes`),
   );
 
@@ -137,7 +136,7 @@ export function sourceOf(path: string, name: string): Source | undefined {
 }
 
 async function actionsOf({ client, signal }: Asking): Promise<readonly ActionView[]> {
-  return (await client.call(pageOf(ActionView), { path: '/actions', signal })).items;
+  return client.list(ActionView, { path: '/actions', limit: MAX_LISTED, signal });
 }
 
 function invocationsAt(path: string, query: Call['query'] = {}) {

@@ -56,12 +56,11 @@ export function createAuditService(deps: { store: Store; keyring: Keyring; clock
 
 /** The row before which the page begins; past the last one for the first page. @throws {MusterError} invalid_request */
 async function startOf({ read }: Store, cursor: string | undefined): Promise<number> {
-  const text = readCursor(cursor);
+  const text = readCursor(cursor, /^[1-9]\d{0,14}$/);
   if (text === undefined) {
     const last = await read.selectFrom('audit').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst();
     return (last?.seq ?? 0) + 1;
   }
-  if (!/^[1-9]\d{0,14}$/.test(text)) throw new MusterError('invalid_request', 'The cursor is not one that a list gave');
   return Number(text);
 }
 

@@ -7,7 +7,7 @@ import { type Clock, toTime } from '../../runtime/clock.js';
 import type { EnrollmentTokenView } from '../http/schemas.js';
 import type { Keyring } from '../identity/keyring.js';
 import { hashSecret, randomSecret, randomTokenId } from '../identity/secrets.js';
-import { readCursor, toPage } from '../paging.js';
+import { readTimeCursor, timeKey, toPage } from '../paging.js';
 import type { EnrollmentService } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import { readLabels, readStrings } from '../store/json.js';
@@ -29,7 +29,7 @@ export function createEnrollmentTokens(deps: {
   return {
     async createToken(principal, ask) {
       const nowMs = clock.nowMs();
-      const lifeMs = parseDuration(ask.expires_in) ?? 0;
+      const lifeMs = Math.ceil(parseDuration(ask.expires_in) ?? 0);
       if (lifeMs > MAX_TOKEN_LIFE_MS) throw new MusterError('invalid_request', 'expires_in may be a year at most');
       const secret = randomSecret();
       const row = {
@@ -61,15 +61,12 @@ export function createEnrollmentTokens(deps: {
       return { ...toView(row), token };
     },
     async listTokens(org, { limit, cursor }) {
-      const after = readCursor(cursor);
-      const [createdAt = '', id = ''] = after?.split('_') ?? [];
+      const after = readTimeCursor(cursor);
       let query = store.read.selectFrom('enrollment_tokens').selectAll().where('org', '=', org);
       if (after !== undefined) {
+        const { atMs, id } = after;
         query = query.where(({ eb, and, or }) =>
-          or([
-            eb('created_at', '<', Number(createdAt)),
-            and([eb('created_at', '=', Number(createdAt)), eb('id', '<', id)]),
-          ]),
+          or([eb('created_at', '<', atMs), and([eb('created_at', '=', atMs), eb('id', '<', id)])]),
         );
       }
       const rows = await query
@@ -77,7 +74,7 @@ export function createEnrollmentTokens(deps: {
         .orderBy('id', 'desc')
         .limit(limit + 1)
         .execute();
-      return toPage(rows, { limit, keyOf: (row) => `${row.created_at}_${row.id}`, toItem: toView });
+      return toPage(rows, { limit, keyOf: timeKey, toItem: toView });
     },
     deleteToken: ({ org, id: actor }, id) =>
       store.write(async (tx) => {

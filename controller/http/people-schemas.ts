@@ -12,10 +12,12 @@ const Password = z.string().min(12).max(256);
 /** Who else stands where records name a user. */
 const RESERVED_USERS: ReadonlySet<string> = new Set(['controller', 'policy']);
 
+export const USER_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$/;
+
 /** How a user is named in an address. */
 export const UserId = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$/)
+  .regex(USER_PATTERN, 'must be letters, digits and _ . @ -, 63 at most, and begin with a letter or a digit')
   .refine((id) => !RESERVED_USERS.has(id), 'is a name that the controller uses for itself')
   .describe('Name of a user; an address of mail may stand there');
 

@@ -2,7 +2,7 @@ import { parseDuration } from '../../protocol/durations.js';
 import { MusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
 import { type ApiTokenView, Role } from '../http/people-schemas.js';
-import { readCursor, toPage } from '../paging.js';
+import { readTimeCursor, timeKey, toPage } from '../paging.js';
 import type { Principal, Role as RoleName, TokenService } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
@@ -110,7 +110,7 @@ export function createTokens({
     async create(principal, ask) {
       const { user = principal.id, name } = ask;
       const nowMs = clock.nowMs();
-      const lifeMs = ask.expires_in === undefined ? USUAL_LIFE_MS : (parseDuration(ask.expires_in) ?? 0);
+      const lifeMs = ask.expires_in === undefined ? USUAL_LIFE_MS : Math.ceil(parseDuration(ask.expires_in) ?? 0);
       if (lifeMs > MAX_LIFE_MS) throw new MusterError('invalid_request', 'expires_in may be a year at most');
       const role = await grantable(store, principal, { user, role: ask.role });
       const { org, id: createdBy, token: through } = principal;
@@ -128,11 +128,11 @@ export function createTokens({
       return { ...toView(made.row), token: made.token };
     },
     async list({ org, id, role }, { limit, cursor }) {
-      const after = readCursor(cursor)?.split('.');
+      const after = readTimeCursor(cursor);
       let query = store.read.selectFrom('api_tokens').selectAll().where('org', '=', org);
       if (!reaches(role, 'admin')) query = query.where('principal', '=', id);
       if (after !== undefined) {
-        const [atMs, last = ''] = [Number(after[0]), after[1]];
+        const { atMs, id: last } = after;
         query = query.where(({ eb, or, and }) =>
           or([eb('created_at', '<', atMs), and([eb('created_at', '=', atMs), eb('id', '<', last)])]),
         );
@@ -142,7 +142,7 @@ export function createTokens({
         .orderBy('id', 'desc')
         .limit(limit + 1)
         .execute();
-      return toPage(rows, { limit, keyOf: (row) => `${row.created_at}.${row.id}`, toItem: toView });
+      return toPage(rows, { limit, keyOf: timeKey, toItem: toView });
     },
     delete: (principal, id) => removeToken(store, principal, { id, nowMs: clock.nowMs() }),
     async login(org, { user, password }) {

@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely';
 import { MusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
-import { Role, type UserView } from '../http/people-schemas.js';
+import { Role, USER_PATTERN, type UserView } from '../http/people-schemas.js';
 import { readCursor, toPage } from '../paging.js';
 import type { PeopleService, Principal, Role as RoleName } from '../services.js';
 import { appendAudit } from '../store/audit.js';
@@ -35,7 +35,7 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
         .selectFrom('users')
         .selectAll()
         .where('org', '=', org)
-        .where('id', '>', readCursor(cursor) ?? '')
+        .where('id', '>', readCursor(cursor, USER_PATTERN) ?? '')
         .orderBy('id')
         .limit(limit + 1)
         .execute();

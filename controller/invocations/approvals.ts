@@ -1,4 +1,5 @@
 import { MusterError } from '../../protocol/errors.js';
+import { UUID_PATTERN } from '../../protocol/ids.js';
 import type { InvocationView } from '../http/schemas.js';
 import { reaches } from '../identity/roles.js';
 import { readCursor, toPage } from '../paging.js';
@@ -51,7 +52,7 @@ export function createApprovals(deps: ApprovalDeps): Pick<InvocationService, 'ap
         .where('org', '=', org)
         .where('status', '=', 'pending')
         .where('expires_at', '>', clock.nowMs())
-        .where('id', '>', readCursor(cursor) ?? '')
+        .where('id', '>', readCursor(cursor, UUID_PATTERN) ?? '')
         .orderBy('id')
         .limit(limit + 1)
         .execute();

@@ -45,7 +45,7 @@ export function draftInvocation(from: {
 }): Draft {
   const { principal, ask, plan, policy, verdict, isConnected, nowMs } = from;
   const executionId = uuidv7();
-  const approvalMs = parseDuration(policy.document.approval_time) ?? 0;
+  const approvalMs = Math.ceil(parseDuration(policy.document.approval_time) ?? 0);
   const row: InvocationRow = {
     id: uuidv7(),
     org: principal.org,

@@ -9,12 +9,15 @@ import { findHookPin, replaceHookPin } from '../store/nodes.js';
 import type { Store } from '../store/store.js';
 import { compareText, type NodeRecord, type Registry, recordsOf } from './registry.js';
 
+/** `NODE/NAME` of the last hook of a page. */
+const HOOK_KEY = /^[\w-]{1,63}\/[\w.-]{1,63}$/;
+
 /** Hooks by node, and their acceptance. */
 export function createHookService(deps: { store: Store; registry: Registry; clock: Clock; log: Logger }): HookService {
   const { registry } = deps;
   return {
     async list(org, { limit, cursor, node, name, changed }) {
-      const [afterNode = '', afterName = ''] = readCursor(cursor)?.split('/') ?? [];
+      const [afterNode = '', afterName = ''] = readCursor(cursor, HOOK_KEY)?.split('/') ?? [];
       const views: HookView[] = [];
       for (const record of recordsOf(registry, org)) {
         if (record.node < afterNode || (node !== undefined && record.node !== node)) continue;

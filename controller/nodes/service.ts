@@ -1,4 +1,5 @@
 import { MusterError } from '../../protocol/errors.js';
+import { ID_PATTERN } from '../../protocol/ids.js';
 import { Capabilities } from '../../protocol/messages/capabilities.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
 import { groupBy } from '../grouping.js';
@@ -58,7 +59,7 @@ export function createNodeService(deps: {
 
   return {
     async list(org, { limit, cursor }) {
-      const after = readCursor(cursor) ?? '';
+      const after = readCursor(cursor, ID_PATTERN) ?? '';
       const nodes = recordsOf(registry, org).filter(({ node }) => node > after);
       return toPage(nodes, { limit, keyOf: ({ node }) => node, toItem: view });
     },

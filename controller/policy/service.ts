@@ -35,7 +35,7 @@ export function createPolicyService({
       return row === undefined ? undefined : toView(row);
     },
     async versions(org, { limit, cursor }) {
-      const rows = await listPolicyRows(store.read, { org, before: versionOf(readCursor(cursor)), limit: limit + 1 });
+      const rows = await listPolicyRows(store.read, { org, before: versionOf(cursor), limit: limit + 1 });
       return toPage(rows, { limit, keyOf: ({ version }) => String(version), toItem: toVersionView });
     },
     async replace({ org, id }, policy, isExpected) {
@@ -81,10 +81,9 @@ async function replacePolicy(tx: Queries, now: PolicyRow | undefined, change: Ch
 }
 
 /** @throws {MusterError} invalid_request */
-function versionOf(key: string | undefined): number | undefined {
-  if (key === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(key)) throw new MusterError('invalid_request', 'The cursor is not one that a list gave');
-  return Number(key);
+function versionOf(cursor: string | undefined): number | undefined {
+  const key = readCursor(cursor, /^\d{1,9}$/);
+  return key === undefined ? undefined : Number(key);
 }
 
 function toVersionView({ version, source, sha256, created_at, created_by }: Omit<PolicyRow, 'document'>) {

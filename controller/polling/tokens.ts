@@ -6,7 +6,7 @@ import { RESERVED_ID, whyTaken } from '../enrollment/enroll.js';
 import type { NodeTokenView } from '../http/polling-schemas.js';
 import { hashSecret, isSecret, randomSecret, randomTokenId } from '../identity/secrets.js';
 import { type Registry, toRecord } from '../nodes/registry.js';
-import { readCursor, toPage } from '../paging.js';
+import { readTimeCursor, timeKey, toPage } from '../paging.js';
 import type { NodeCaller, PollingService, Principal } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries, Tx } from '../store/database.js';
@@ -60,10 +60,10 @@ export function createNodeTokens(
       return { ...toView(token), token: `mnt_${token.id}_${secret}` };
     },
     async listTokens(org, { limit, cursor }) {
-      const [createdAt = '', id = ''] = readCursor(cursor)?.split('_') ?? [];
+      const after = readTimeCursor(cursor);
       let query = store.read.selectFrom('node_tokens').selectAll().where('org', '=', org);
-      if (cursor !== undefined) {
-        const atMs = Number(createdAt);
+      if (after !== undefined) {
+        const { atMs, id } = after;
         query = query.where(({ eb, and, or }) =>
           or([eb('created_at', '<', atMs), and([eb('created_at', '=', atMs), eb('id', '<', id)])]),
         );
@@ -73,7 +73,7 @@ export function createNodeTokens(
         .orderBy('id', 'desc')
         .limit(limit + 1)
         .execute();
-      return toPage(rows, { limit, keyOf: (row) => `${row.created_at}_${row.id}`, toItem: toView });
+      return toPage(rows, { limit, keyOf: timeKey, toItem: toView });
     },
     deleteToken: ({ org, id: actor }, id) =>
       store.write(async (tx) => {

@@ -1,7 +1,11 @@
 import { z } from 'zod';
-import { Id } from '../../../protocol/ids.js';
+import { ActionName, ID_PATTERN, Id } from '../../../protocol/ids.js';
+import { pageOfAll } from '../../paging.js';
 import { ActionView, ChangeNode, GroupView, NodeDetail, NodeView, PageQuery, pageOf } from '../schemas.js';
-import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage, wholePage } from './route.js';
+import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
+
+/** A node may offer a built-in action and a hook of one name. */
+const ACTION_KEY = /^[\w.-]{1,63} (builtin|hook)$/;
 
 /** The inventory: nodes, their groups and what they offer. */
 export function nodeRoutes(app: App, { services: { nodes } }: RouteDeps): void {
@@ -72,10 +76,13 @@ export function nodeRoutes(app: App, { services: { nodes } }: RouteDeps): void {
     schema: {
       summary: 'List the groups',
       tags: ['fleet'],
-      querystring: z.strictObject({}),
+      querystring: PageQuery,
       response: { 200: pageOf(GroupView), ...FAILURE },
     },
-    handler: async (request) => wholePage(await nodes.groups(principalOf(request).org)),
+    handler: async (request) => {
+      const groups = await nodes.groups(principalOf(request).org);
+      return toPage(pageOfAll(groups, { ...request.query, shape: ID_PATTERN, keyOf: ({ group }) => group }));
+    },
   });
 
   app.route({
@@ -85,9 +92,16 @@ export function nodeRoutes(app: App, { services: { nodes } }: RouteDeps): void {
     schema: {
       summary: 'List the actions and where they are offered',
       tags: ['fleet'],
-      querystring: z.strictObject({ node: Id.optional() }),
+      querystring: PageQuery.extend({ node: Id.optional(), name: ActionName.optional() }),
       response: { 200: pageOf(ActionView), ...FAILURE },
     },
-    handler: async (request) => wholePage(await nodes.actions(principalOf(request).org, request.query.node)),
+    handler: async (request) => {
+      const { node, name, ...page } = request.query;
+      const offered = await nodes.actions(principalOf(request).org, node);
+      const actions = name === undefined ? offered : offered.filter((action) => action.name === name);
+      return toPage(
+        pageOfAll(actions, { ...page, shape: ACTION_KEY, keyOf: (action) => `${action.name} ${action.kind}` }),
+      );
+    },
   });
 }

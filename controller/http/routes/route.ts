@@ -87,8 +87,3 @@ export function found<T>(value: T | undefined, what: string): T {
 export function toPage<T>({ items, next_cursor }: Page<T>): { items: T[]; next_cursor: string | null } {
   return { items: [...items], next_cursor };
 }
-
-/** A whole list, as the only page. */
-export function wholePage<T>(items: readonly T[]): { items: T[]; next_cursor: string | null } {
-  return { items: [...items], next_cursor: null };
-}

@@ -160,6 +160,18 @@ test('the secret of an enrollment token is stored as a hash only', async (t) => 
   assert.ok(!JSON.stringify([row, audit]).includes(secret));
 });
 
+test('a life with a part of a millisecond is stored as whole ones, which PostgreSQL wants', async (t) => {
+  const muster = await startTestCore(t);
+
+  await muster.core.services.enrollment.createToken(OWNER, { ...TOKEN, expires_in: '100.5ms' });
+
+  const { expires_at } = await muster.store.read
+    .selectFrom('enrollment_tokens')
+    .select('expires_at')
+    .executeTakeFirstOrThrow();
+  assert.ok(Number.isInteger(expires_at));
+});
+
 test('tokens are listed newest first, page by page', async (t) => {
   const { services } = (await startTestCore(t)).core;
   const made: string[] = [];

@@ -176,6 +176,15 @@ test('a password that an admin sets while its owner changes it stays', async (t)
   assert.equal((await tokens.login('default', { user: 'ann', password: 'as the admin said' })).user, 'ann');
 });
 
+test('a life with a part of a millisecond is stored as whole ones, which PostgreSQL wants', async (t) => {
+  const { store, tokens } = await startPeople(t);
+
+  await tokens.create(OWNER, { name: 'short', expires_in: '100.5ms' });
+
+  const rows = await store.read.selectFrom('api_tokens').select('expires_at').where('name', '=', 'short').execute();
+  assert.ok(rows.every(({ expires_at }) => Number.isInteger(expires_at)));
+});
+
 test('a change of a user that changes nothing is not audited as one', async (t) => {
   const { store, people } = await startPeople(t);
   await people.createUser(OWNER, { id: 'ann', role: 'operator' });

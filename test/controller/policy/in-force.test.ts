@@ -77,6 +77,20 @@ test('promise 21: a change of the policy has its audit row, the same policy agai
   assert.equal(await firstBrokenAuditRow(muster.store.read), undefined);
 });
 
+test('an approval time with a part of a millisecond is stored as whole ones, which PostgreSQL wants', async (t) => {
+  const { muster } = await startPair(t);
+  await setPolicy(muster, { approval_time: '60000.5ms' });
+
+  const { id } = await ask(muster);
+
+  const { expires_at, status } = await muster.store.read
+    .selectFrom('invocations')
+    .select(['expires_at', 'status'])
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
+  assert.deepEqual([status, Number.isInteger(expires_at)], ['pending', true]);
+});
+
 test('of two who replace the same version one does', async (t) => {
   const { muster } = await startPair(t);
   const { policy } = muster.core.services;
