@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Parameters } from '../protocol/messages/parameters.js';
 import type { AuditQuery, AuditView } from './http/audit-schemas.js';
 import type { ExecutionGroupView, ExecutionsQuery, GroupBy, InvocationsQuery } from './http/list-schemas.js';
 import type {
@@ -122,7 +123,10 @@ export type InvocationService = Readonly<{
       also?: (tx: Queries, invocation: Readonly<{ id: string; createdAtMs: number }>) => Promise<void>;
     }>,
   ) => Promise<Readonly<{ invocation: InvocationView; replayed: boolean }>>;
+  /** What looks like a secret by its name is left out of the parameters, here and wherever invocations are shown. */
   get: (org: string, id: string) => Promise<InvocationView | undefined>;
+  /** All of what it is asked with, for whoever may approve it. */
+  parametersOf: (org: string, id: string) => Promise<Parameters | undefined>;
   /**
    * Runs what waits, as it was shown: `digest` is the one that the caller has seen. Undefined when there is none such.
    * @throws {MusterError} conflict (decided already, another digest, changed nodes, asker gone), expired, forbidden,

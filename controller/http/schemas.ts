@@ -234,7 +234,9 @@ export const InvocationView = z.object({
   origin: Origin,
   action: ActionName,
   target: Selector,
-  parameters: Parameters,
+  parameters: Parameters.describe(
+    'What looks like a secret by its name is `[redacted]`, but for admins and owners who read this one invocation',
+  ),
   risk: Risk,
   timeout: z.string(),
   reason: z.string().nullable(),

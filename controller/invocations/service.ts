@@ -1,8 +1,9 @@
+import { Parameters } from '../../protocol/messages/parameters.js';
 import type { InvocationEvents } from '../events/invocation-events.js';
 import { ENDED_STATUSES, type InvocationView } from '../http/schemas.js';
 import type { InvocationService } from '../services.js';
 import type { ExecutionRow } from '../store/executions.js';
-import { countExecutions, findInvocationStatus, noExecutions } from '../store/invocations.js';
+import { countExecutions, findInvocationStatus, type InvocationRow, noExecutions } from '../store/invocations.js';
 import { listOutputs } from '../store/outputs.js';
 import { findResult } from '../store/results.js';
 import type { Store } from '../store/store.js';
@@ -22,6 +23,10 @@ export function createInvocationService(deps: CreateDeps & CancelDeps): Invocati
     create: createCreate(deps),
     preview: createPreview(deps),
     get,
+    async parametersOf(org, id) {
+      const row = await findRow(store, org, id);
+      return row === undefined ? undefined : Parameters.parse(JSON.parse(row.parameters));
+    },
     cancel: createCancel(deps, get),
     ...createApprovals(deps),
     ...createLists(deps),
@@ -73,15 +78,14 @@ function waitForEnd(
   return { over, release };
 }
 
-async function findInvocation({ read }: Store, org: string, id: string): Promise<InvocationView | undefined> {
-  const row = await read
-    .selectFrom('invocations')
-    .selectAll()
-    .where('id', '=', id)
-    .where('org', '=', org)
-    .executeTakeFirst();
+function findRow({ read }: Store, org: string, id: string): Promise<InvocationRow | undefined> {
+  return read.selectFrom('invocations').selectAll().where('id', '=', id).where('org', '=', org).executeTakeFirst();
+}
+
+async function findInvocation(store: Store, org: string, id: string): Promise<InvocationView | undefined> {
+  const row = await findRow(store, org, id);
   if (row === undefined) return undefined;
-  const counts = await countExecutions(read, [id]);
+  const counts = await countExecutions(store.read, [id]);
   return toInvocationView(row, counts.get(id) ?? noExecutions());
 }
 

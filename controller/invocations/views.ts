@@ -5,6 +5,7 @@ import { Parameters } from '../../protocol/messages/parameters.js';
 import { Result } from '../../protocol/messages/result.js';
 import { Selector } from '../../protocol/selectors.js';
 import { toTime } from '../../runtime/clock.js';
+import { redactParameters } from '../events/redact.js';
 import { Batch } from '../http/batch-schemas.js';
 import { Evidence, ExecutionStatus, type ExecutionView, type InvocationView, Origin } from '../http/schemas.js';
 import { inlineText, ReportedResult, type StoredResult } from '../ingest/reported-result.js';
@@ -13,7 +14,7 @@ import { type InvocationCounts, type InvocationRow, readInvocationStatus } from 
 import type { ResultRow } from '../store/results.js';
 import { batchesOf } from './batches.js';
 
-/** An invocation as the API shows it. */
+/** An invocation as the API shows it to everybody who may read. */
 export function toInvocationView(row: InvocationRow, counts: InvocationCounts): InvocationView {
   return {
     id: row.id,
@@ -21,7 +22,7 @@ export function toInvocationView(row: InvocationRow, counts: InvocationCounts): 
     origin: Origin.parse(row.origin),
     action: row.action,
     target: Selector.parse(JSON.parse(row.target)),
-    parameters: Parameters.parse(JSON.parse(row.parameters)),
+    parameters: redactParameters(Parameters.parse(JSON.parse(row.parameters))),
     risk: Risk.parse(row.risk),
     timeout: row.timeout,
     reason: row.reason,

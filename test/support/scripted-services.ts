@@ -74,6 +74,7 @@ export function createScriptedServices({
       },
       preview: async () => Promise.reject(new MusterError('plan_changed', 'Not scripted')),
       get: async (_org, id) => find(id),
+      parametersOf: async (_org, id) => find(id)?.parameters,
       cancel: async (_principal, id) => find(id),
       approve: async (_principal, id) => find(id),
       deny: async (_principal, id) => find(id),

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { MusterError } from '../../../protocol/errors.js';
+import { reaches } from '../../identity/roles.js';
 import type { Services } from '../../services.js';
 import { whenGone } from '../hang-up.js';
 import { InvocationsQuery } from '../list-schemas.js';
@@ -100,9 +101,13 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
       response: { 200: InvocationAnswer, ...FAILURE },
     },
     handler: async (request, reply) => {
-      const invocation = await invocations.get(principalOf(request).org, request.params.id);
+      const { org, role } = principalOf(request);
+      const invocation = await invocations.get(org, request.params.id);
       const wait = { request, reply, stopping: deps.stopping, defaultSeconds: 0 };
-      return answerWhenDone(invocations, wait, found(invocation, 'such invocation'));
+      const answer = await answerWhenDone(invocations, wait, found(invocation, 'such invocation'));
+      // Whoever approves has to see what (C-21).
+      const whole = reaches(role, 'admin') ? await invocations.parametersOf(org, request.params.id) : undefined;
+      return whole === undefined ? answer : { ...answer, invocation: { ...answer.invocation, parameters: whole } };
     },
   });
 
