@@ -10,7 +10,7 @@ import type { ControllerMetrics } from '../metrics.js';
 import type { InvocationService, Principal } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/database.js';
-import { moveExecutions } from '../store/executions.js';
+import { moveExecutions, stillOpen } from '../store/executions.js';
 import { settleInvocations } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
 import { tellInvocations } from '../store/tell.js';
@@ -64,16 +64,23 @@ async function cancelOpen(
   for (const execution of before) execution.cancelling = true;
   const nowMs = clock.nowMs();
   try {
-    const { atOnce, ended } = await store.write(async (tx) => {
+    const done = await store.write(async (tx) => {
+      const wish = await noteWish(tx, { principal, id, nowMs });
+      if (wish === 'too_late') return wish;
       const still = executions.filter((each) => open.get(each.executionId, each.node) === each);
       const unsent = still.filter(({ offered }) => !offered);
       await endUnsent(tx, unsent, nowMs);
       await moveExecutions(tx, still, { from: OPEN_STATUSES, set: { cancelling: 1 } });
-      if (await noteWish(tx, { principal, id, nowMs })) {
-        await auditCancel(tx, { principal, id, reason, nowMs, open: still.length });
-      }
-      return { atOnce: unsent, ended: await settleInvocations(tx, [id], nowMs) };
+      if (wish === 'noted') await auditCancel(tx, { principal, id, reason, nowMs, open: still.length });
+      // One that a node fetched in the same commit has left, and is told of like any other.
+      const left = new Set(await stillOpen(tx, unsent));
+      return {
+        atOnce: unsent.filter((each) => !left.has(each)),
+        ended: await settleInvocations(tx, [id], nowMs),
+      };
     });
+    if (done === 'too_late') throw new MusterError('conflict', 'The invocation has ended meanwhile');
+    const { atOnce, ended } = done;
     for (const execution of atOnce) {
       open.remove(execution);
       marks.drop(execution);
@@ -111,18 +118,25 @@ async function cancelPending(
   return isDone;
 }
 
-/** False when somebody wanted it before. */
+/** `known` when somebody wanted it before, `too_late` when it has ended: what has ended stays as it ended. */
 async function noteWish(
   tx: Tx,
   { principal, id, nowMs }: { principal: Principal; id: string; nowMs: number },
-): Promise<boolean> {
-  const { numUpdatedRows } = await tx
+): Promise<'noted' | 'known' | 'too_late'> {
+  const now = await tx
+    .selectFrom('invocations')
+    .select(['status', 'cancel_requested_at'])
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (now?.status !== 'approved' && now?.status !== 'executing') return 'too_late';
+  if (now.cancel_requested_at !== null) return 'known';
+  await tx
     .updateTable('invocations')
     .set({ cancel_requested_at: nowMs, cancel_requested_by: principal.id })
     .where('id', '=', id)
     .where('cancel_requested_at', 'is', null)
-    .executeTakeFirst();
-  return Number(numUpdatedRows) > 0;
+    .execute();
+  return 'noted';
 }
 
 function endUnsent(tx: Tx, unsent: readonly OpenExecution[], nowMs: number): Promise<number> {

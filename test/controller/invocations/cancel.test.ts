@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Principal } from '../../../controller/services.js';
 import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
+import { moveExecutions } from '../../../controller/store/executions.js';
+import { settleInvocations } from '../../../controller/store/invocations.js';
+import { isMusterError } from '../../../protocol/errors.js';
 import { type Clock, SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { invoke } from '../../support/asks.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
@@ -174,6 +177,45 @@ test('cancelling twice is the same, what has ended stays, and an operator ends o
     .where('event', '=', 'invocation_cancel_requested')
     .execute();
   assert.deepEqual(rows, [{ actor: 'owner' }]);
+});
+
+test('what ends in the very commit of its cancel stays as it ended, and the caller is told', async (t) => {
+  const { muster, agent } = await startPair(t);
+  const { invocations } = muster.core.services;
+  const { id, offered } = await offer(muster, agent);
+  const key = { executionId: offered.request.execution_id, node: 'pump-1' };
+
+  // Asked in one turn of the event loop, both share a commit.
+  const [, cancel] = await Promise.allSettled([
+    muster.store.write(async (tx) => {
+      await moveExecutions(tx, [key], { from: ['sent', 'queued'], set: { status: 'expired', open: 0, ended_at: 1 } });
+      return settleInvocations(tx, [id], 1);
+    }),
+    invocations.cancel(OWNER, id, {}),
+  ]);
+
+  assert.ok(cancel.status === 'rejected' && isMusterError(cancel.reason, 'conflict'));
+  const shown = await invocations.get('default', id);
+  assert.deepEqual([shown?.status, shown?.cancel_requested_at], ['expired', null]);
+});
+
+test('what a node fetches in the very commit of its cancel still has an end', async (t) => {
+  const clock = createTestClock();
+  const { muster } = await startPair(t, clock);
+  const { invocations, polling } = muster.core.services;
+  await polling.createToken(OWNER, { node: 'kiosk-1', groups: [], labels: {} });
+  const id = await invoke(invocations, { nodes: ['kiosk-1'] }, { action: 'restart', confirm: true });
+
+  const [fetched] = await Promise.all([
+    polling.fetch({ node: 'kiosk-1', org: 'default' }, 'a-key'),
+    invocations.cancel(OWNER, id, {}),
+  ]);
+  assert.equal(fetched.length, 1);
+  const execution = await invocations.execution('default', id, 'kiosk-1');
+  assert.deepEqual([execution?.status, execution?.cancelling], ['sent', true]);
+  clock.advance(25 * HOUR_MS);
+
+  assert.equal((await invocations.whenDone('default', id, { ms: 10_000 }))?.status, 'cancelled');
 });
 
 async function startPair(
