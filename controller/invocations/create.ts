@@ -14,6 +14,7 @@ import type { Queries } from '../store/database.js';
 import type { IdempotencyUse } from '../store/idempotency.js';
 import { noExecutions } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
+import { createTurns } from '../turns.js';
 import type { Capacity } from './capacity.js';
 import { type Draft, draftInvocation, type Verdict } from './draft.js';
 import { nodesOf, type Plan, planInvocation, questionOf } from './plan.js';
@@ -49,18 +50,26 @@ type KeyedRequest = Pick<Parameters<InvocationService['create']>[2], 'idempotenc
 
 /** Makes invocations: plan, decide, store in one transaction, offer. */
 export function createCreate(deps: CreateDeps): InvocationService['create'] {
-  const { store, clock } = deps;
-  return async (principal, ask, request) => {
+  const { clock } = deps;
+  const inTurn = createTurns();
+  return (principal, ask, request) => {
     const nowMs = clock.nowMs();
     const use = useOf(principal, request, nowMs);
-    const before = use === undefined ? undefined : await findEarlier(store.read, use);
-    if (before !== undefined) return repeat(before);
-    for (;;) {
-      const judged = await judge(deps, principal, ask);
-      const answer = await make(deps, { principal, ask, use, also: request.also, nowMs, ...judged });
-      if (answer !== 'policy_changed') return answer;
-    }
+    const asked = { principal, ask, use, also: request.also, nowMs };
+    // The second of two asks under one key is answered, not held against the limit that the first one has reached.
+    return use === undefined ? answer(deps, asked) : inTurn(`${use.principal} ${use.key}`, () => answer(deps, asked));
   };
+}
+
+async function answer(deps: CreateDeps, asked: Asked): Promise<Answer> {
+  const { principal, ask, use } = asked;
+  const before = use === undefined ? undefined : await findEarlier(deps.store.read, use);
+  if (before !== undefined) return repeat(before);
+  for (;;) {
+    const judged = await judge(deps, principal, ask);
+    const made = await make(deps, { ...asked, ...judged });
+    if (made !== 'policy_changed') return made;
+  }
 }
 
 /** What the same ask was answered before; undefined when it is new. */
