@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { PositiveDuration } from '../../protocol/durations.js';
+import { PositiveDuration, parseDuration } from '../../protocol/durations.js';
 import { ActionName, Id, Sha256Hex, Time, Uuid } from '../../protocol/ids.js';
 import { Capabilities, HookSpec, Risk } from '../../protocol/messages/capabilities.js';
 import { MAX_GROUPS } from '../../protocol/messages/control.js';
 import { Encoding } from '../../protocol/messages/output.js';
 import { ParameterSpec, Parameters } from '../../protocol/messages/parameters.js';
-import { Spread } from '../../protocol/messages/request.js';
+import { MAX_REQUEST_WINDOW_MS, Spread } from '../../protocol/messages/request.js';
 import { OUTCOMES, Violation } from '../../protocol/messages/result.js';
 import { Labels, Selector } from '../../protocol/selectors.js';
 import { Batch, BatchView } from './batch-schemas.js';
@@ -154,11 +154,17 @@ export const ActionView = z.object({
 });
 export type ActionView = Readonly<z.infer<typeof ActionView>>;
 
+/** A node that is never heard again is not waited for longer. */
+const Timeout = PositiveDuration.refine(
+  (text) => (parseDuration(text) ?? 0) <= MAX_REQUEST_WINDOW_MS,
+  'must be at most 7 days (168h)',
+);
+
 export const CreateInvocation = z.strictObject({
   action: ActionName,
   target: Selector,
   parameters: Parameters.default({}),
-  timeout: PositiveDuration.optional(),
+  timeout: Timeout.optional().describe('How long it may run on a node, at most 168h; its own definition when absent'),
   expires_in: PositiveDuration.optional().describe('How long it may wait for a node; default 24h, at most 7 days'),
   reason: z.string().max(1024).optional(),
   stream: z.boolean().default(false),

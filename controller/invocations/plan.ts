@@ -41,6 +41,8 @@ export type ShownTarget =
     ];
 
 const DEFAULT_TIMEOUT = '30s';
+/** Parameters in all requests of one ask, in bytes of JSON. */
+const MAX_PARAMETERS_IN_ALL = 64 * 1024 * 1024;
 /** A refusal names this many nodes. */
 const MAX_NAMED = 5;
 
@@ -68,7 +70,9 @@ export function planInvocation(
   const batches = ask.batch === undefined ? undefined : batchesOf(ask.batch, targets.length);
   if (batches !== undefined) refuseTooSlow(batches, expiresInMs);
   const timeout = ask.timeout ?? longestTimeout(offers);
-  const spreadMs = ask.spread === undefined ? 0 : (parseDuration(ask.spread) ?? 0);
+  const spreadMs = spreadOf(ask, Math.min(expiresInMs, batches?.waitMs ?? expiresInMs));
+  const broadcast = broadcastOf(ask, targets);
+  if (broadcast === undefined) refuseTooLarge(ask, targets.length);
   return {
     targets,
     risk: riskOf(
@@ -78,7 +82,7 @@ export function planInvocation(
     ),
     kinds: [...new Set(offers.map(({ kind }) => kind))],
     timeout,
-    timeoutMs: Math.ceil((parseDuration(timeout) ?? 0) + spreadMs),
+    timeoutMs: Math.ceil(Math.min(parseDuration(timeout) ?? 0, MAX_REQUEST_WINDOW_MS) + spreadMs),
     expiresInMs,
     batches,
     digest: digestOf(
@@ -86,7 +90,7 @@ export function planInvocation(
       timeout,
       targets.map((target) => shownOf(target, ask.action)),
     ),
-    broadcast: broadcastOf(ask, targets),
+    broadcast,
   };
 }
 
@@ -140,6 +144,25 @@ function windowOf({ expires_in }: CreateInvocation, defaultMs: number): number {
   const ms = Math.ceil(expires_in === undefined ? defaultMs : (parseDuration(expires_in) ?? 0));
   if (ms > MAX_REQUEST_WINDOW_MS) throw new MusterError('invalid_request', 'expires_in may be 7 days (168h) at most');
   return ms;
+}
+
+/** What could not start before it expires on some nodes is refused. @throws {MusterError} invalid_request */
+function spreadOf({ spread }: CreateInvocation, acceptInMs: number): number {
+  const ms = spread === undefined ? 0 : (parseDuration(spread) ?? 0);
+  if (ms < acceptInMs) return ms;
+  throw new MusterError(
+    'invalid_request',
+    'The spread is as long as a node has to accept it: shorten it, or give it more time',
+  );
+}
+
+/** A request for each node is made, held and stored with the parameters in it. @throws {MusterError} invalid_request */
+function refuseTooLarge({ parameters }: CreateInvocation, nodes: number): void {
+  if (Buffer.byteLength(JSON.stringify(parameters)) * nodes <= MAX_PARAMETERS_IN_ALL) return;
+  throw new MusterError(
+    'invalid_request',
+    `The parameters are too large for ${nodes} nodes with a request each: ask a group or the fleet, or fewer nodes`,
+  );
 }
 
 /** SHA-256 of what is asked: whoever approves names it, and so approves this and nothing else. */

@@ -47,6 +47,7 @@ test('a bad ask gets its status and code, and nothing of it is stored', async (t
     [{ ...GOOD, parameters: { host: '10.0.0.1', other: 1 } }, 422, 'invalid_parameter'],
     [{ ...GOOD, expires_in: '169h' }, 400, 'invalid_request'],
     [{ ...GOOD, spread: '169h' }, 400, 'invalid_request'],
+    [{ ...GOOD, timeout: '169h' }, 400, 'invalid_request'],
   ];
   for (const [ask, status, code] of table) await assertProblem(await post(controller, ask), status, code);
 
