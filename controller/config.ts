@@ -68,6 +68,12 @@ export const ControllerConfig = z.strictObject({
     .default(DEFAULT_MAX_PACKET_BYTES)
     .describe('The largest message in bytes'),
   max_open_per_node: z.int().min(1).max(100_000).default(1000).describe('Open executions per node; more are refused'),
+  max_open: z
+    .int()
+    .min(1)
+    .max(100_000_000)
+    .default(500_000)
+    .describe('Open executions on all nodes; more are refused, since each is held in memory'),
   default_expires_in: PositiveDuration.default('24h').describe('How long an action may wait for its node'),
   policy_file: z
     .string()

@@ -148,7 +148,12 @@ export async function createCore({
   const policies = createPolicies(store);
   const limits = {
     defaultExpiresInMs: parseDuration(config.default_expires_in) ?? 0,
-    capacity: createCapacity(open.countOf, config.max_open_per_node),
+    capacity: createCapacity({
+      countOf: open.countOf,
+      countAll: open.countAll,
+      maxPerNode: config.max_open_per_node,
+      maxInAll: config.max_open,
+    }),
   };
   const revocations = createRevocationsFile(shared);
   const membership = createMembership({ ...shared, controls, revocations });

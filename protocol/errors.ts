@@ -221,7 +221,12 @@ export const ERROR_CODES = {
     'look again (muster run --dry-run) and ask with the new digest',
   ),
   conflict: api(409, 'the record is no longer in a state that allows this', 'read the record again'),
-  too_many_open: api(429, 'the node has too many open executions', 'wait until some have ended, or cancel some', true),
+  too_many_open: api(
+    429,
+    'a node has, or all nodes have, too many open executions',
+    'wait until some have ended, or cancel some',
+    true,
+  ),
   too_many_pending: api(
     429,
     'too many of your asks wait for a person',

@@ -61,6 +61,7 @@ export type OpenExecutions = Readonly<{
   all: () => Iterable<OpenExecution>;
   nodes: () => Iterable<string>;
   countOf: (node: string) => number;
+  countAll: () => number;
   countByState: () => Readonly<Record<OpenState, number>>;
   /** The invocations that have executions which wait for their batch, and how many of each are open and do not. */
   rollouts: () => Iterable<Readonly<{ invocationId: string; begun: number }>>;
@@ -164,6 +165,7 @@ export function createOpenExecutions(): OpenExecutions {
       const queue = nodes.get(node) ?? EMPTY;
       return queue.held.size + queue.queued.size + queue.sent.size + queue.accepted.size;
     },
+    countAll: () => counts.held + counts.queued + counts.sent + counts.accepted,
     countByState: () => ({ ...counts }),
     *rollouts() {
       for (const [invocationId, { held, begun }] of invocations) if (held > 0) yield { invocationId, begun };

@@ -107,6 +107,28 @@ test('the policy says how many asks may wait', async (t) => {
   await assertRejectsCode(ask(muster), 'too_many_pending');
 });
 
+test('promise 2: fifty asks at once with one key get one answer, also at the very limit', async (t) => {
+  const muster = await startMuster(t, { config: { max_open_per_node: 1 } });
+  const { create } = muster.core.services.invocations;
+  await setPolicy(muster, { limits: { pending_per_principal: 1, asks_per_minute: 2 } });
+
+  for (const changes of [{}, READ]) {
+    const request = { ...BODY, idempotencyKey: `key-${changes === READ}` };
+    const answers = await Promise.all(Array.from({ length: 50 }, () => create(ANN, asking(changes), request)));
+    assert.equal(new Set(answers.map(({ invocation }) => invocation.id)).size, 1);
+    assert.equal(answers.filter(({ replayed }) => !replayed).length, 1);
+  }
+});
+
+test('promise 15: no more executions are open on all nodes together than controller.max_open', async (t) => {
+  const muster = await startMuster(t, { config: { max_open: 5 } });
+
+  const answers = await Promise.allSettled(Array.from({ length: 20 }, () => ask(muster, READ)));
+
+  assert.equal(answers.filter(({ status }) => status === 'fulfilled').length, 5);
+  await assertRejectsCode(ask(muster, READ), 'too_many_open');
+});
+
 test('promise 15: no more executions are open on a node than the cap, also of fifty asks at once', async (t) => {
   const muster = await startMuster(t, { config: { max_open_per_node: 7 } });
   const { nodes } = muster.core.services;
