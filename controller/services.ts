@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Parameters } from '../protocol/messages/parameters.js';
+import type { Parameters as ActionParameters } from '../protocol/messages/parameters.js';
 import type { AuditQuery, AuditView } from './http/audit-schemas.js';
 import type { ExecutionGroupView, ExecutionsQuery, GroupBy, InvocationsQuery } from './http/list-schemas.js';
 import type {
@@ -126,7 +126,7 @@ export type InvocationService = Readonly<{
   /** What looks like a secret by its name is left out of the parameters, here and wherever invocations are shown. */
   get: (org: string, id: string) => Promise<InvocationView | undefined>;
   /** All of what it is asked with, for whoever may approve it. */
-  parametersOf: (org: string, id: string) => Promise<Parameters | undefined>;
+  parametersOf: (org: string, id: string) => Promise<ActionParameters | undefined>;
   /**
    * Runs what waits, as it was shown: `digest` is the one that the caller has seen. Undefined when there is none such.
    * @throws {MusterError} conflict (decided already, another digest, changed nodes, asker gone), expired, forbidden,
