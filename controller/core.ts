@@ -51,6 +51,7 @@ import { runRetention } from './retention/run.js';
 import type { Services } from './services.js';
 import { deleteOldIdempotentUses } from './store/idempotency.js';
 import type { Store } from './store/store.js';
+import { createStoreWatch } from './store-watch.js';
 
 /** Passwords are looked at on Node's four threads: one is left for the files, and logins never take the last but one. */
 const LOGIN_GATE = { atOnce: 2, waiting: 20 };
@@ -155,6 +156,7 @@ export async function createCore({
       maxInAll: config.max_open,
     }),
   };
+  const takesChanges = createStoreWatch(shared);
   const revocations = createRevocationsFile(shared);
   const membership = createMembership({ ...shared, controls, revocations });
   await revocations.write();
@@ -181,7 +183,10 @@ export async function createCore({
     events: feed,
     audit: createAuditService(shared),
     ready,
-    notReady: () => (link.connected ? undefined : 'There is no connection to the broker'),
+    notReady() {
+      if (store.isFailing()) return 'The store takes no changes';
+      return link.connected ? undefined : 'There is no connection to the broker';
+    },
     metrics: metrics.render,
   };
   return {
@@ -198,6 +203,7 @@ export async function createCore({
       feed.poll();
     },
     async sweep() {
+      if (!(await takesChanges())) return; // what is past its time ends when it does
       await sweep(shared);
       await expirePending(shared, { org, nowMs: clock.nowMs() });
       await keepEvents();

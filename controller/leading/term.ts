@@ -6,9 +6,9 @@ import { createClosers } from '../closers.js';
 import type { ControllerConfig } from '../config.js';
 import { type Core, createCore } from '../core.js';
 import { limitsFor } from '../http/event-streams.js';
-import type { Front } from '../http/front.js';
+import type { Face, Front } from '../http/front.js';
 import { createFace } from '../http/start-http.js';
-import { sendUnavailable } from '../http/transport.js';
+import { endUnavailable, sendUnavailable } from '../http/transport.js';
 import { issueBrokerPassword } from '../identity/broker-credentials.js';
 import type { Keyring } from '../identity/keyring.js';
 import { INGESTED } from '../ingest/ingest.js';
@@ -52,10 +52,7 @@ export async function beginTerm(deps: TermDeps): Promise<() => Promise<void>> {
       streamLimits: limitsFor(config.max_event_streams),
     });
     closers.add(stop);
-    front.show({
-      ...face,
-      request: (request, response) => (holds() ? face.request(request, response) : sendUnavailable(response)),
-    });
+    front.show(whileHeld(face, holds));
   } catch (error) {
     await closers.closeAll();
     throw error;
@@ -63,6 +60,16 @@ export async function beginTerm(deps: TermDeps): Promise<() => Promise<void>> {
   return async () => {
     if (!holds()) await core.link.stop(); // nothing that waits is said any more
     await closers.closeAll();
+  };
+}
+
+/** Answers nobody as the one that leads once another one may. */
+function whileHeld({ request, upgrade }: Face, holds: () => boolean): Face {
+  return {
+    request: (asked, response) => (holds() ? request(asked, response) : sendUnavailable(response)),
+    ...(upgrade === undefined
+      ? {}
+      : { upgrade: (asked, socket, head) => (holds() ? upgrade(asked, socket, head) : endUnavailable(socket)) }),
   };
 }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.js';
 import type { Seal } from './audit-seal.js';
 import type { Database, Queries } from './database.js';
+import { watchCommits } from './health.js';
 import { openPostgres } from './postgres.js';
 import { openSqlite } from './sqlite.js';
 import { createWriter, type WriteWork } from './writer.js';
@@ -13,6 +14,8 @@ export type Store = Readonly<{
   write: <T>(work: WriteWork<T>, options?: { lazy?: boolean }) => Promise<T>;
   /** The same store for one term of a controller that leads: when another one has begun, it writes no more. */
   inTerm: (fence: number) => Store;
+  /** True from a commit that failed for want of the disk or the server until the next one that is done. */
+  isFailing: () => boolean;
   /** Calls back after each commit here that told of something, until the returned function is called. */
   onEvents: (listener: () => void) => () => void;
   close: () => Promise<void>;
@@ -33,9 +36,9 @@ export async function openStore(
   place: string,
   { clock = SYSTEM_CLOCK, seal, onDoubt }: { clock?: Clock; seal?: Seal | undefined; onDoubt?: () => void } = {},
 ): Promise<Store> {
-  const database = POSTGRES_URL.test(place)
-    ? await openPostgres(place, onDoubt)
-    : await openSqlite(join(place, DATABASE_FILE));
+  const { database, isFailing } = watchCommits(
+    POSTGRES_URL.test(place) ? await openPostgres(place, onDoubt) : await openSqlite(join(place, DATABASE_FILE)),
+  );
   try {
     if (seal !== undefined) await lookAtEnd(database, seal);
   } catch (error) {
@@ -51,6 +54,7 @@ export async function openStore(
     read: database.read,
     write: (work, options = {}) => writer.write(work, { ...options, fence }),
     inTerm,
+    isFailing,
     onEvents(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
