@@ -113,7 +113,10 @@ export async function createCore({
   const marks = createMarks({ store, clock, log });
   const metrics = createControllerMetrics({
     openByStatus: open.countByState,
-    nodes: () => ({ online: presence.connectedCount, offline: registry.size - presence.connectedCount }),
+    nodes: () => {
+      const online = presence.connectedCount + presence.pollers(clock.nowMs()).length;
+      return { online, offline: registry.size - online };
+    },
     brokerConnected: () => link.connected,
   });
   const shared = { store, keyring, registry, presence, open, link, marks, events, metrics, clock, log, org, random };

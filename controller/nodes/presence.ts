@@ -19,6 +19,10 @@ export type Presence = Readonly<{
   forgetAll: () => void;
   /** A verified message came. */
   seen: (node: string, atMs: number) => void;
+  /** A node without a connection fetched what it has to do, or said what became of it. */
+  polled: (node: string, atMs: number) => void;
+  /** The nodes that polled within the last 60 s; the others are not looked at again. */
+  pollers: (nowMs: number) => string[];
   /** Milliseconds since 1970; undefined when it was not heard since this controller started. */
   lastSeenMs: (node: string) => number | undefined;
   readonly connectedCount: number;
@@ -29,6 +33,7 @@ export type Presence = Readonly<{
 export function createPresence(): Presence {
   const connected = new Set<string>();
   const lastSeen = new Map<string, number>();
+  const polling = new Set<string>();
   let timesForgotten = 0;
   const gone = new EventEmitter().setMaxListeners(0); // one for each caller that waits for a node
   return {
@@ -44,6 +49,7 @@ export function createPresence(): Presence {
     forget(node) {
       if (connected.delete(node)) gone.emit(eventOf(node));
       lastSeen.delete(node);
+      polling.delete(node);
     },
     onGone(node, listener) {
       gone.once(eventOf(node), listener);
@@ -55,6 +61,14 @@ export function createPresence(): Presence {
     },
     seen: (node, atMs) => {
       lastSeen.set(node, atMs);
+    },
+    polled(node, atMs) {
+      polling.add(node);
+      lastSeen.set(node, atMs);
+    },
+    pollers(nowMs) {
+      for (const node of polling) if (!isRecent(lastSeen.get(node), nowMs)) polling.delete(node);
+      return [...polling];
     },
     lastSeenMs: (node) => lastSeen.get(node),
     get connectedCount() {
@@ -74,6 +88,10 @@ function eventOf(node: string): string {
 /** Nodes that poll do so every 30 s: this one has missed one poll at most. */
 const POLLED_MS = 60_000;
 
+function isRecent(lastSeenMs: number | undefined, nowMs: number): boolean {
+  return lastSeenMs !== undefined && nowMs - lastSeenMs <= POLLED_MS;
+}
+
 /** Whether the node is connected, or polls; was here once; or never. */
 export function stateOf(
   presence: Presence,
@@ -83,6 +101,6 @@ export function stateOf(
   const { node, key } = record;
   const lastSeenMs = presence.lastSeenMs(node) ?? record.lastSeenMs;
   if (lastSeenMs === null) return 'never_seen';
-  const isHere = key === undefined ? nowMs - lastSeenMs <= POLLED_MS : presence.isConnected(node);
+  const isHere = key === undefined ? isRecent(lastSeenMs, nowMs) : presence.isConnected(node);
   return isHere ? 'online' : 'offline';
 }

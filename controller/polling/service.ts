@@ -56,14 +56,17 @@ export function createPolling(deps: PollingDeps): PollingService {
     },
     async ack({ node }, name, ack) {
       limits.say.pass(node);
+      noteSeen(deps, node, clock.nowMs());
       await takePolledAck(deps, node, { name, ack });
     },
     async report(caller, name, report) {
       limits.say.pass(caller.node);
+      noteSeen(deps, caller.node, clock.nowMs());
       await takeReport(deps, caller, { name, report });
     },
     async announce(caller, announced) {
       limits.say.pass(caller.node);
+      noteSeen(deps, caller.node, clock.nowMs());
       await takeAnnouncement(deps, caller, announced);
     },
   };
@@ -118,7 +121,7 @@ async function hasWaiting({ store }: PollingDeps, node: string): Promise<boolean
 }
 
 function noteSeen({ store, registry, presence, log }: PollingDeps, node: string, nowMs: number): void {
-  presence.seen(node, nowMs);
+  presence.polled(node, nowMs);
   const record = registry.get(node);
   if (record === undefined || nowMs - (record.lastSeenMs ?? 0) < SEEN_AGAIN_MS) return;
   registry.update(record, { lastSeenMs: nowMs });
