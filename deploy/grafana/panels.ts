@@ -68,10 +68,11 @@ export const FLEET_ROWS: readonly RowSpec[] = [
       {
         kind: 'stat',
         title: 'Executions open',
-        description: 'Executions without an outcome, as the controller sees them: queued, sent or accepted.',
+        description:
+          'Executions without an outcome, as the controller sees them: queued, sent or accepted. Those of batches to come are not counted.',
         unit: 'none',
         width: 4,
-        queries: [{ expr: `sum(${series('muster_controller_executions_open')})`, legend: 'open' }],
+        queries: [{ expr: `sum(${series('muster_controller_executions_open', 'status!="held"')})`, legend: 'open' }],
       },
       {
         kind: 'stat',
@@ -192,15 +193,29 @@ export const FLEET_ROWS: readonly RowSpec[] = [
         description:
           'Executions without an outcome: queued (not sent yet), sent (no ack yet), accepted (no result yet).',
         unit: 'none',
-        width: 12,
-        queries: [{ expr: `sum by (status) (${series('muster_controller_executions_open')})`, legend: '{{status}}' }],
+        width: 8,
+        queries: [
+          {
+            expr: `sum by (status) (${series('muster_controller_executions_open', 'status!="held"')})`,
+            legend: '{{status}}',
+          },
+        ],
+      },
+      {
+        kind: 'timeseries',
+        title: 'Held for later batches',
+        description:
+          'Executions of rollouts whose batch has not begun. A line that stays level waits for a node, a pause or a person.',
+        unit: 'none',
+        width: 8,
+        queries: [{ expr: `sum(${series('muster_controller_executions_open', 'status="held"')})`, legend: 'held' }],
       },
       {
         kind: 'timeseries',
         title: 'Messages refused by the controller',
         description: 'Messages of nodes that were not believed, per second by code.',
         unit: 'ops',
-        width: 12,
+        width: 8,
         queries: [
           { expr: `sum by (code) (${rate('muster_controller_messages_refused_total')}) > 0`, legend: '{{code}}' },
         ],
