@@ -13,6 +13,10 @@ export const EXIT = {
 /** Each code that ends a process with something else than 1. */
 const EXIT_BY_CODE: ReadonlyMap<ErrorCode, number> = new Map([
   ['usage', EXIT.usage],
+  // What only the controller could see of a command line that was wrong.
+  ['invalid_request', EXIT.usage],
+  ['invalid_parameter', EXIT.usage],
+  ['missing_required_parameter', EXIT.usage],
   ['unavailable', EXIT.unavailable],
   ['not_connected', EXIT.unavailable],
   ['deadline_passed', EXIT.unavailable],

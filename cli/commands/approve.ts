@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { InvocationAnswer } from '../../controller/http/schemas.js';
 import { escapeText } from '../../runtime/terminal-text.js';
 import { look } from '../follow.js';
+import { parseInvocationId } from '../invocation-id.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, connect, print } from '../options.js';
 import { renderInvocation } from '../render/outcome.js';
@@ -26,7 +27,7 @@ const DenyOptions = z.object({ reason: z.string().optional() });
 export function approveCommand(io: Io): Command {
   const command = new Command('approve')
     .description('Approve what waits for a person.')
-    .argument('<id>', 'the invocation, as muster pending prints it')
+    .argument('<id>', 'the invocation, as muster pending prints it', parseInvocationId)
     .option('--digest <sha256>', 'only if its digest is this')
     .addHelpText('after', HELP);
   return addConnectionOptions(command).action(async (id: string, options: unknown) => {
@@ -45,7 +46,7 @@ export function approveCommand(io: Io): Command {
 export function denyCommand(io: Io): Command {
   const command = new Command('deny')
     .description('Deny what waits for a person.')
-    .argument('<id>', 'the invocation, as muster pending prints it')
+    .argument('<id>', 'the invocation, as muster pending prints it', parseInvocationId)
     .option('--reason <text>', 'why; whoever asked sees it')
     .addHelpText('after', DENY_HELP);
   return addConnectionOptions(command).action(async (id: string, options: unknown) => {

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import { ENDED_STATUSES, InvocationAnswer } from '../../controller/http/schemas.js';
+import { parseInvocationId } from '../invocation-id.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, connect, print } from '../options.js';
 
@@ -20,7 +21,7 @@ const CancelOptions = z.object({ reason: z.string().optional() });
 export function cancelCommand(io: Io): Command {
   const command = new Command('cancel')
     .description('End an invocation that is under way.')
-    .argument('<id>', 'the invocation, as muster run and muster invocations print it')
+    .argument('<id>', 'the invocation, as muster run and muster invocations print it', parseInvocationId)
     .option('--reason <text>', 'why, for the record')
     .addHelpText('after', HELP);
   return addConnectionOptions(command).action(async (id: string, options: unknown) => {

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { complete, look } from '../follow.js';
+import { parseInvocationId } from '../invocation-id.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, connect, print } from '../options.js';
 import { renderInvocation, renderTimings } from '../render/outcome.js';
@@ -14,7 +15,7 @@ Examples:
 export function showCommand(io: Io): Command {
   const command = new Command('show')
     .description('Show an invocation: what was asked, what each node answered, and when.')
-    .argument('<id>', 'the invocation, as muster run and muster invocations print it')
+    .argument('<id>', 'the invocation, as muster run and muster invocations print it', parseInvocationId)
     .addHelpText('after', HELP);
   return addConnectionOptions(command).action(async (id: string, options: unknown) => {
     const { client, isJson } = connect(options, io);

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { Role, UserView } from '../../controller/http/people-schemas.js';
+import { MusterError } from '../../protocol/errors.js';
 import { escapeText } from '../../runtime/terminal-text.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, connect, print } from '../options.js';
@@ -69,8 +70,11 @@ function setCommand(io: Io): Command {
     .addOption(new Option('--disable', 'end all their tokens and keep them out').conflicts('enable'))
     .option('--enable', 'let them in again');
   return addConnectionOptions(command).action(async (id: string, options: unknown) => {
-    const { client, isJson } = connect(options, io);
     const { role, password, disable, enable } = SetOptions.parse(options);
+    if (role === undefined && !password && !disable && !enable) {
+      throw new MusterError('usage', 'Say what to change: --role, --password, --disable or --enable');
+    }
+    const { client, isJson } = connect(options, io);
     const body = {
       role,
       password: password ? await readNewPassword(io) : undefined,

@@ -30,6 +30,8 @@ const WRONG: readonly (readonly [why: string, args: readonly string[], says: Reg
   ['uses that are none', ['enroll-token', 'create', '--uses', 'many'], /whole number from 1 to 100000/],
   ['no verb', ['enroll-token'], /^Usage: muster enroll-token/],
   ['a role that there is not', ['broker-credential', 'node'], /Allowed choices are monitor, controller/],
+  ['an id that is none', ['show', 'x'], /an id as muster run and muster invocations print it/],
+  ['a user of whom nothing changes', ['user', 'set', 'ann'], /--role, --password, --disable or --enable/],
   ['an address that is none', ['nodes', '--url', 'ftp://x', '--token', 'x'], /is not an http or https URL/],
 ];
 

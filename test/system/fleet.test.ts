@@ -82,7 +82,7 @@ test('P-1: a hook runs with its parameters, and does not run once it was changed
   assert.ok((first?.duration_ms ?? 0) > 0);
 
   const missing = await up.muster('run', 'deploy', '--node', up.node);
-  assert.equal(missing.exitCode, 1);
+  assert.equal(missing.exitCode, 2);
   assert.match(missing.stderr, /missing_required_parameter/);
 
   writeFileSync(hook, `#!/bin/sh\ntouch ${ran}\n`);
