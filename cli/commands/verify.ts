@@ -13,8 +13,9 @@ import { renderTable } from '../render/table.js';
 
 const HELP = `
 Walks the audit trail to the end that the controller has signed, checks each stored result against the key of its node
-and the request that was sent, and each state against what is stored. Ends with 1 when something does not hold. Keep the
-line "trail" that it prints somewhere else: --kept finds a trail that was since put back to an older copy.
+and the request that was sent, each state against what is stored, and users, tokens, keys of nodes and policies against
+the row of who made them. Ends with 1 when something does not hold. Keep the line "trail" that it prints somewhere else:
+--kept finds a trail that was since put back to an older copy.
 
 With --offline it reads the SQLite store itself, of a controller that does not run, or a copy of its directory.
 

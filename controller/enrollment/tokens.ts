@@ -6,7 +6,7 @@ import { formatEnrollmentToken } from '../../protocol/messages/enrollment.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
 import type { EnrollmentTokenView } from '../http/schemas.js';
 import type { Keyring } from '../identity/keyring.js';
-import { hashSecret, randomSecret, randomTokenId } from '../identity/secrets.js';
+import { fingerprintOf, hashSecret, randomSecret, randomTokenId } from '../identity/secrets.js';
 import { readTimeCursor, timeKey, toPage } from '../paging.js';
 import type { EnrollmentService } from '../services.js';
 import { appendAudit } from '../store/audit.js';
@@ -53,7 +53,7 @@ export function createEnrollmentTokens(deps: {
             actor: principal.id,
             event: 'enrollment_token_created',
             subject: `enrollment_token:${row.id}`,
-            details: { uses: ask.uses, expires_at: row.expires_at },
+            details: { uses: ask.uses, expires_at: row.expires_at, fingerprint: fingerprintOf(row.secret_sha256) },
           },
         ]);
       });

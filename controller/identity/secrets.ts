@@ -22,3 +22,8 @@ export function isSecret(secret: string, storedSha256: string): boolean {
 export function hashSecret(secret: string): string {
   return sha256Hex(secret);
 }
+
+/** What the audit trail knows a stored secret or password by, so that it shows when another took its place; null for none. */
+export function fingerprintOf(stored: string | null): string | null {
+  return stored === null ? null : sha256Hex(stored);
+}

@@ -3,7 +3,7 @@ import type { Principal, Role } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
 import type { Tables } from '../store/schema.js';
-import { hashSecret, randomSecret, randomTokenId } from './secrets.js';
+import { fingerprintOf, hashSecret, randomSecret, randomTokenId } from './secrets.js';
 
 export type TokenRow = Selectable<Tables['api_tokens']>;
 
@@ -36,7 +36,7 @@ export async function insertToken(tx: Queries, row: TokenRow): Promise<boolean> 
   const { org, id, principal, role, parent, expires_at, created_by: actor, created_at: atMs } = row;
   if (parent !== null && (await findToken(tx, org, parent)) === undefined) return false;
   await tx.insertInto('api_tokens').values(row).execute();
-  const details = { user: principal, role, expires_at };
+  const details = { user: principal, role, expires_at, fingerprint: fingerprintOf(row.secret_sha256) };
   await appendAudit(tx, [{ atMs, org, actor, event: 'token_created', subject: `token:${id}`, details }]);
   return true;
 }

@@ -4,7 +4,7 @@ import { type Clock, toTime } from '../../runtime/clock.js';
 import { Role, USER_PATTERN, type UserView } from '../http/people-schemas.js';
 import { readCursor, toPage } from '../paging.js';
 import type { PeopleService, Principal, Role as RoleName } from '../services.js';
-import { appendAudit } from '../store/audit.js';
+import { type AuditEntry, appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
 import type { Tables } from '../store/schema.js';
 import type { Store } from '../store/store.js';
@@ -12,6 +12,7 @@ import type { Attempts } from './attempts.js';
 import type { Gate } from './gate.js';
 import { hashPassword, isPassword } from './passwords.js';
 import { reaches } from './roles.js';
+import { fingerprintOf } from './secrets.js';
 import { deleteTokens, LOGIN } from './token-rows.js';
 
 export type UserRow = Selectable<Tables['users']>;
@@ -51,7 +52,12 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
       const isTaken = await store.write(async (tx) => {
         if ((await findUser(tx, principal.org, id)) !== undefined) return true;
         await tx.insertInto('users').values(row).execute();
-        await audit(tx, principal, { event: 'user_created', id, nowMs, details: { role } });
+        await audit(tx, principal, {
+          event: 'user_created',
+          id,
+          nowMs,
+          details: { role, fingerprint: fingerprintOf(row.password_hash) },
+        });
         return false;
       });
       if (isTaken) throw new MusterError('conflict', `There is a user ${id} already`);
@@ -74,7 +80,10 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
         if (hash === undefined && next.role === row.role && next.disabled_at === row.disabled_at) return row;
         await tx.updateTable('users').set(next).where('org', '=', row.org).where('id', '=', id).execute();
         if (hash !== undefined) await deleteTokens(tx, { user: id, name: LOGIN }, { by: principal, nowMs });
-        const details = { role: next.role, disabled: next.disabled_at !== null, password: hash !== undefined };
+        const details = {
+          ...{ role: next.role, disabled: next.disabled_at !== null, password: hash !== undefined },
+          fingerprint: fingerprintOf(next.password_hash),
+        };
         await audit(tx, principal, { event: 'user_changed', id, nowMs, details });
         return next;
       });
@@ -118,7 +127,12 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
           .executeTakeFirst();
         if (Number(numUpdatedRows) === 0) return false;
         await deleteTokens(tx, { user: id, name: LOGIN }, { by: principal, nowMs });
-        await audit(tx, principal, { event: 'password_changed', id, nowMs });
+        await audit(tx, principal, {
+          event: 'password_changed',
+          id,
+          nowMs,
+          details: { fingerprint: fingerprintOf(hashes.after) },
+        });
         return true;
       });
       if (!isChanged) throw notCurrent(); // somebody else has set another one meanwhile
@@ -181,7 +195,7 @@ async function refusalOf(
 function audit(
   tx: Queries,
   { org, id: actor }: Principal,
-  entry: { event: string; id: string; nowMs: number; details?: Record<string, string | boolean> },
+  entry: { event: string; id: string; nowMs: number; details?: AuditEntry['details'] },
 ): Promise<void> {
   const { event, id, nowMs, details = {} } = entry;
   return appendAudit(tx, [{ atMs: nowMs, org, actor, event, subject: `user:${id}`, details }]);

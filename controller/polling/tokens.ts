@@ -4,7 +4,7 @@ import { MusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
 import { RESERVED_ID, whyTaken } from '../enrollment/enroll.js';
 import type { NodeTokenView } from '../http/polling-schemas.js';
-import { hashSecret, isSecret, randomSecret, randomTokenId } from '../identity/secrets.js';
+import { fingerprintOf, hashSecret, isSecret, randomSecret, randomTokenId } from '../identity/secrets.js';
 import { type Registry, toRecord } from '../nodes/registry.js';
 import { readTimeCursor, timeKey, toPage } from '../paging.js';
 import type { NodeCaller, PollingService, Principal } from '../services.js';
@@ -122,7 +122,8 @@ async function insertToken(
     tx.tell({ org, event: { type: 'node', node, change: 'enrolled' } });
   }
   await tx.insertInto('node_tokens').values(token).execute();
-  await appendAudit(tx, [{ ...at, event: 'node_token_created', subject: `node_token:${token.id}`, details: { node } }]);
+  const details = { node, fingerprint: fingerprintOf(token.secret_sha256) };
+  await appendAudit(tx, [{ ...at, event: 'node_token_created', subject: `node_token:${token.id}`, details }]);
   return { kind: known === undefined ? 'new' : 'known', row };
 }
 

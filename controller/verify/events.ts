@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { type AuditRow, walkAudit } from '../store/audit.js';
+import { CUT_MARGIN_MS, readDetails } from './details.js';
 import type { SeeResult } from './executions.js';
 import type { VerifyDeps } from './run.js';
 
@@ -16,9 +17,6 @@ export type EventCheck = Readonly<{
 
 const MADE: ReadonlySet<string> = new Set(['invocation_created', 'invocation_pending', 'invocation_denied']);
 const ENDED: ReadonlySet<string> = new Set(['execution_ended', 'local_execution']);
-/** Row and result carry times that were taken one after the other; after a cut the first hour is not compared. */
-const CUT_MARGIN_MS = 3_600_000;
-
 const ROWS_PER_PAGE = 500;
 
 const MadeDetails = z.object({ action: z.string(), digest: z.string() });
@@ -158,13 +156,4 @@ function add(sum: Sum, sha256: string): void {
 /** `invocation:ID` → ID. */
 function idOf(subject: string): string {
   return subject.slice(subject.indexOf(':') + 1);
-}
-
-/** Details of a row as they should be; undefined when they are not, which the chain or the record tells. */
-function readDetails<S extends z.ZodType>(schema: S, details: string): z.infer<S> | undefined {
-  try {
-    return schema.safeParse(JSON.parse(details)).data;
-  } catch {
-    return undefined;
-  }
 }

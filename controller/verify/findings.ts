@@ -6,6 +6,7 @@ export const CHECKS = [
   'audit_chain',
   'audit_head',
   'audit_events',
+  'access',
   'requests',
   'results',
   'executions',
@@ -27,6 +28,7 @@ export const VerifyReport = z.object({
     .describe('Where the audit trail ends, as the controller signed it; keep it, and hold a later trail against it'),
   checked: z.object({
     audit_rows: z.int(),
+    access: z.int().describe('Users, tokens, keys of nodes and versions of the policy'),
     requests: z.int(),
     results: z.int(),
     executions: z.int(),
@@ -51,7 +53,7 @@ export type Notes = Readonly<{
 }>;
 
 export function createNotes(): Notes {
-  const checked = { audit_rows: 0, requests: 0, results: 0, executions: 0, invocations: 0 };
+  const checked = { audit_rows: 0, access: 0, requests: 0, results: 0, executions: 0, invocations: 0 };
   const findings: Finding[] = [];
   let total = 0;
   return {

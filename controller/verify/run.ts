@@ -3,6 +3,7 @@ import { isMusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
 import { readHead } from '../store/audit-seal.js';
 import type { Queries } from '../store/database.js';
+import { createAccessCheck } from './access.js';
 import { checkAuditTrail, type KeptHead } from './audit-trail.js';
 import { createEventCheck } from './events.js';
 import { checkExecutions } from './executions.js';
@@ -32,8 +33,13 @@ export async function verifyStore(deps: Omit<VerifyDeps, 'notes'> & Readonly<{ c
   const notes = createNotes();
   const shared: VerifyDeps = { ...deps, notes };
 
+  const access = await createAccessCheck(shared);
   const events = createEventCheck(shared);
-  await checkAuditTrail(shared, events.look);
+  await checkAuditTrail(shared, async (rows) => {
+    access.look(rows);
+    await events.look(rows);
+  });
+  access.finish();
   await checkRequests(shared);
   await checkExecutions(shared, events.see);
   await checkInvocations(shared);

@@ -29,7 +29,7 @@ export function auditRoutes(app: App, { services: { org, audit }, stopping }: Ro
     schema: {
       summary: 'Hold the records against the promises',
       description:
-        'Walks the audit trail to its signed end, checks every stored result against the key of its node and the request that was sent, and every state against what is stored. Takes about a second for 5,000 results; one at a time.',
+        'Walks the audit trail to its signed end, checks every stored result against the key of its node and the request that was sent, every state against what is stored, and users, tokens, keys of nodes and policies against the row of who made them. Takes about a second for 5,000 results; one at a time.',
       tags: ['audit'],
       querystring: VerifyQuery,
       response: { 200: VerifyReport, ...FAILURE },

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SHIPPED_POLICY } from '../../../controller/policy/document.js';
+import type { Services } from '../../../controller/services.js';
 import { appendAudit, auditHash } from '../../../controller/store/audit.js';
 import type { Queries } from '../../../controller/store/database.js';
 import { openStore } from '../../../controller/store/store.js';
@@ -186,6 +188,112 @@ const HARMS: readonly Readonly<{
     found: /^invocations invocation:\S+: it is failed, and its executions come to completed/m,
   },
   {
+    what: 'a user put in',
+    harm: (tx) =>
+      tx
+        .insertInto('users')
+        .values({ ...EVE, role: 'admin' })
+        .execute(),
+    found: /^access user:eve: no row of the audit trail tells of it/m,
+  },
+  {
+    what: 'a user given another role',
+    harm: (tx) => tx.updateTable('users').set({ role: 'owner' }).where('id', '=', 'ann').execute(),
+    found: /^access user:ann: the role is owner, and the trail says operator/m,
+  },
+  {
+    what: 'a user let in again',
+    harm: (tx) => tx.updateTable('users').set({ disabled_at: null }).where('id', '=', 'ben').execute(),
+    found: /^access user:ben: the trail says otherwise whether it may log in/m,
+  },
+  {
+    what: 'a user given another password',
+    harm: (tx) => tx.updateTable('users').set({ password_hash: 'scrypt$1' }).where('id', '=', 'ann').execute(),
+    found: /^access user:ann: it has another password than the one that the trail tells of/m,
+  },
+  {
+    what: 'a token put in',
+    harm: async (tx) => {
+      const token = await tx.selectFrom('api_tokens').selectAll().executeTakeFirstOrThrow();
+      await tx
+        .insertInto('api_tokens')
+        .values({ ...token, id: 'eve' })
+        .execute();
+    },
+    found: /^access token:eve: no row of the audit trail tells of it/m,
+  },
+  {
+    what: 'a token that may do more',
+    harm: (tx) => tx.updateTable('api_tokens').set({ role: 'owner' }).execute(),
+    found: /^access token:\w+: it may do other things than the trail says/m,
+  },
+  {
+    what: 'a token with another secret',
+    harm: (tx) =>
+      tx
+        .updateTable('api_tokens')
+        .set({ secret_sha256: sha256Hex('eve') })
+        .execute(),
+    found: /^access token:\w+: it has another secret than the one that the trail tells of/m,
+  },
+  {
+    what: 'a token of a node put in',
+    harm: (tx) =>
+      tx
+        .insertInto('node_tokens')
+        .values({ id: 'eve', org: 'default', node: 'kiosk-7', secret_sha256: 'x', created_at: 1, created_by: 'eve' })
+        .execute(),
+    found: /^access node_token:eve: no row of the audit trail tells of it/m,
+  },
+  {
+    what: 'an enrollment token with more uses',
+    harm: (tx) => tx.updateTable('enrollment_tokens').set({ uses_left: 1_000 }).execute(),
+    found: /^access enrollment_token:\w+: it lets in more than the trail says/m,
+  },
+  {
+    what: 'another key as that of a node, under the thumbprint of the first',
+    harm: (tx) =>
+      tx
+        .updateTable('nodes')
+        .set({ public_jwk: JSON.stringify(generateKeyPair().public.jwk) })
+        .where('node', '=', 'pump-1')
+        .execute(),
+    found: /^access node:pump-1: its key is another one than the thumbprint beside it says/m,
+  },
+  {
+    what: 'another key as that of a node',
+    harm: (tx) => {
+      const { kid, jwk } = generateKeyPair().public;
+      const key = { kid, public_jwk: JSON.stringify(jwk) };
+      return tx.updateTable('nodes').set(key).where('node', '=', 'pump-1').execute();
+    },
+    found: /^access node:pump-1: no row of the audit trail tells of its key/m,
+  },
+  {
+    what: 'a removed node made one again',
+    harm: (tx) => tx.updateTable('nodes').set({ revoked_at: null }).where('node', '=', 'gone-1').execute(),
+    found: /^access node:gone-1: a key of it is believed, and the trail says otherwise/m,
+  },
+  {
+    what: 'a policy altered',
+    harm: (tx) => tx.updateTable('policies').set({ document: '{}' }).execute(),
+    found: /^access policy:1: it was altered: its hash does not fit it/m,
+  },
+  {
+    what: 'a policy put in the place of the one in force',
+    harm: (tx) =>
+      tx
+        .updateTable('policies')
+        .set({ document: '{}', sha256: sha256Hex('{}') })
+        .execute(),
+    found: /^access policy:1: the audit trail tells of another one/m,
+  },
+  {
+    what: 'the policy in force removed',
+    harm: (tx) => tx.deleteFrom('policies').execute(),
+    found: /^access policy:1: the audit trail tells of it, and it is not there/m,
+  },
+  {
     what: 'an invocation that says it was another action',
     harm: (tx) => tx.updateTable('invocations').set({ action: 'gather_info' }).execute(),
     found: /^audit_events invocation:\S+: row \d+ of the audit trail tells of another ask/m,
@@ -349,12 +457,18 @@ test('what a node that was removed had reported still holds, also when its name 
   assert.deepEqual((await services.audit.verify({})).findings, []);
 });
 
+const EVE = { org: 'default', id: 'eve', password_hash: null, created_at: 1, created_by: 'eve', disabled_at: null };
+
 type Site = Readonly<{ muster: TestCore; id: string; last: number }>;
 
-/** A controller with two results, one of a failure, and an ask that was denied before it ran. */
+/** A controller with people, nodes and a policy, two results, one of a failure, and an ask that was cancelled. */
 async function startSite(t: TestScope): Promise<Site> {
   const muster = await startTestCore(t);
   const { services } = muster.core;
+  await admitPeople(services);
+  const leaving = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'gone-1' });
+  await leaving.goOffline();
+  await services.nodes.remove(OWNER, 'gone-1');
   const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
   const { invocations } = services;
   const ids: string[] = [];
@@ -377,6 +491,19 @@ async function startSite(t: TestScope): Promise<Site> {
   return { muster, id: ids[0] ?? '', last: seq };
 }
 
+async function admitPeople({ people, tokens, polling, policy }: Services): Promise<void> {
+  await people.createUser(OWNER, { id: 'ann', role: 'operator', password: 'correct horse battery' });
+  await people.createUser(OWNER, { id: 'ben', role: 'viewer' });
+  await people.changeUser(OWNER, 'ben', { disabled: true });
+  await tokens.create(OWNER, { name: 'ci', user: 'ann' });
+  await polling.createToken(OWNER, { node: 'kiosk-7', groups: [], labels: {} });
+  await policy.replace(
+    OWNER,
+    { ...SHIPPED_POLICY, limits: { ...SHIPPED_POLICY.limits, pending_per_principal: 9 } },
+    () => true,
+  );
+}
+
 /** Does the harm without the controller's key; gives what puts everything back. */
 async function harmed(site: Site, harm: (tx: Queries, at: Site) => Promise<unknown>): Promise<() => Promise<void>> {
   const store = await openStore(site.muster.directory);
@@ -393,7 +520,23 @@ async function harmed(site: Site, harm: (tx: Queries, at: Site) => Promise<unkno
   };
 }
 
-const TABLES = ['meta', 'node_keys', 'invocations', 'requests', 'executions', 'results', 'audit'] as const;
+const TABLES = [
+  'users',
+  'api_tokens',
+  'enrollment_tokens',
+  'policies',
+  'meta',
+  'nodes',
+  'node_groups',
+  'hook_pins',
+  'node_keys',
+  'node_tokens',
+  'invocations',
+  'requests',
+  'executions',
+  'results',
+  'audit',
+] as const;
 
 async function copyOf(read: Queries) {
   const copies = [];

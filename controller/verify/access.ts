@@ -1,0 +1,208 @@
+import { z } from 'zod';
+import { sha256Hex } from '../../protocol/envelope.js';
+import { fingerprintOf } from '../identity/secrets.js';
+import type { AuditRow } from '../store/audit.js';
+import { type AccessSnapshot, type KeyRow, readAccess } from './access-snapshot.js';
+import { CUT_MARGIN_MS, readDetails } from './details.js';
+import type { VerifyDeps } from './run.js';
+
+/** Whoever may do something, or is believed, was made so by somebody of whom the trail tells. */
+export type AccessCheck = Readonly<{ look: (rows: readonly AuditRow[]) => void; finish: () => void }>;
+
+/** Rows of earlier releases have no fingerprint. */
+const Fingerprint = z.string().nullable().optional();
+const User = z.object({ role: z.string(), disabled: z.boolean().default(false), fingerprint: Fingerprint });
+const Password = z.object({ fingerprint: Fingerprint });
+const Token = z.object({
+  user: z.string(),
+  role: z.string(),
+  expires_at: z.int().nullable(),
+  fingerprint: Fingerprint,
+});
+const NodeToken = z.object({ node: z.string(), fingerprint: Fingerprint });
+const EnrollmentToken = z.object({ uses: z.int(), expires_at: z.int(), fingerprint: Fingerprint });
+const Enrolled = z.object({ kid: z.string().optional() });
+const Policy = z.object({ sha256: z.string() });
+
+/** What the trail says of one of them at the end. */
+type Claims = Readonly<{
+  users: Map<string, z.infer<typeof User>>;
+  tokens: Map<string, z.infer<typeof Token>>;
+  nodeTokens: Map<string, z.infer<typeof NodeToken>>;
+  enrollmentTokens: Map<string, z.infer<typeof EnrollmentToken>>;
+  policies: Map<string, z.infer<typeof Policy>>;
+  /** Node → the key that it has now; empty for one that polls. */
+  enrolled: Map<string, string>;
+  /** `{node} {kid}` of every key that was ever enrolled. */
+  keys: Set<string>;
+}>;
+
+/**
+ * Holds users, tokens, node keys and policies against the trail. They are read before it is walked, in one moment, and
+ * rows that came later are not for them.
+ */
+export async function createAccessCheck({ read, notes }: Pick<VerifyDeps, 'read' | 'notes'>): Promise<AccessCheck> {
+  const snapshot = await readAccess(read);
+  const claims: Claims = {
+    users: new Map(),
+    tokens: new Map(),
+    nodeTokens: new Map(),
+    enrollmentTokens: new Map(),
+    policies: new Map(),
+    enrolled: new Map(),
+    keys: new Set(),
+  };
+  let fromMs: number | undefined;
+  return {
+    look(rows) {
+      const [first] = rows;
+      if (first !== undefined) fromMs ??= first.seq === 1 ? 0 : first.at + CUT_MARGIN_MS;
+      for (const row of rows) if (row.seq <= snapshot.through) take(claims, row);
+    },
+    finish() {
+      const since = fromMs ?? 0;
+      const find = (subject: string, detail: string): void => notes.find('access', subject, detail);
+      for (const [subject, detail, madeMs] of faultsOf(snapshot, claims)) {
+        // What was made before the trail begins, no row of it tells of.
+        if (madeMs === undefined || madeMs >= since) find(subject, detail);
+      }
+      notes.count('access', snapshot.size);
+    },
+  };
+}
+
+/** What each event changes of the claims; `id` is the subject without its kind. */
+const TAKES: ReadonlyMap<string, (claims: Claims, id: string, row: AuditRow) => void> = new Map([
+  ['user_created', takeUser],
+  ['user_changed', takeUser],
+  ['password_changed', takePassword],
+  ['user_deleted', ({ users }, id) => users.delete(id)],
+  ['token_created', takeToken],
+  ['token_deleted', ({ tokens }, id) => tokens.delete(id)],
+  ['node_token_created', ({ nodeTokens }, id, row) => keep(nodeTokens, id, readDetails(NodeToken, row.details))],
+  ['node_token_deleted', ({ nodeTokens }, id) => nodeTokens.delete(id)],
+  [
+    'enrollment_token_created',
+    ({ enrollmentTokens }, id, row) => keep(enrollmentTokens, id, readDetails(EnrollmentToken, row.details)),
+  ],
+  ['enrollment_token_deleted', ({ enrollmentTokens }, id) => enrollmentTokens.delete(id)],
+  ['policy_changed', ({ policies }, id, row) => keep(policies, id, readDetails(Policy, row.details))],
+  ['node_enrolled', takeNode],
+  ['node_removed', ({ enrolled }, id) => enrolled.delete(id)],
+]);
+
+function take(claims: Claims, row: AuditRow): void {
+  TAKES.get(row.event)?.(claims, row.subject.slice(row.subject.indexOf(':') + 1), row);
+}
+
+function takeUser({ users }: Claims, id: string, { details }: AuditRow): void {
+  keep(users, id, readDetails(User, details));
+}
+
+function takePassword({ users }: Claims, id: string, { details }: AuditRow): void {
+  const known = users.get(id);
+  if (known !== undefined) users.set(id, { ...known, ...readDetails(Password, details) });
+}
+
+/** The first owner is made with the first token. */
+function takeToken({ users, tokens }: Claims, id: string, { actor, details }: AuditRow): void {
+  const said = readDetails(Token, details);
+  keep(tokens, id, said);
+  if (actor !== 'controller' || said?.role !== 'owner' || users.has(said.user)) return;
+  users.set(said.user, { role: 'owner', disabled: false, fingerprint: null });
+}
+
+function takeNode({ enrolled, keys }: Claims, id: string, { details }: AuditRow): void {
+  const kid = readDetails(Enrolled, details)?.kid ?? '';
+  enrolled.set(id, kid);
+  keys.add(`${id} ${kid}`);
+}
+
+function keep<T>(map: Map<string, T>, id: string, said: T | undefined): void {
+  if (said !== undefined) map.set(id, said);
+}
+
+/** Subject, what is wrong, and when it was made if the fault is that no row tells of it. */
+type Fault = readonly [subject: string, detail: string, madeMs?: number];
+
+const UNTOLD = 'no row of the audit trail tells of it';
+const OTHER_SECRET = 'it has another secret than the one that the trail tells of';
+
+function* faultsOf(snapshot: AccessSnapshot, claims: Claims): Generator<Fault> {
+  for (const row of snapshot.users) yield* userFaults(row, claims.users.get(row.id));
+  for (const row of snapshot.tokens) yield* tokenFaults(row, claims.tokens.get(row.id));
+  for (const row of snapshot.nodeTokens) yield* nodeTokenFaults(row, claims.nodeTokens.get(row.id));
+  for (const row of snapshot.enrollmentTokens) yield* enrollmentFaults(row, claims.enrollmentTokens.get(row.id));
+  for (const row of snapshot.keys) yield* keyFaults(row, claims);
+  yield* policyFaults(snapshot, claims);
+}
+
+function* userFaults(
+  { id, role, disabled_at, password_hash, created_at }: AccessSnapshot['users'][number],
+  told: z.infer<typeof User> | undefined,
+): Generator<Fault> {
+  const subject = `user:${id}`;
+  if (told === undefined) return yield [subject, UNTOLD, created_at];
+  if (told.role !== role) yield [subject, `the role is ${role}, and the trail says ${told.role}`];
+  if (told.disabled !== (disabled_at !== null)) yield [subject, 'the trail says otherwise whether it may log in'];
+  if (isOther(told, password_hash)) yield [subject, 'it has another password than the one that the trail tells of'];
+}
+
+function* tokenFaults(
+  { id, principal, role, expires_at, secret_sha256, created_at }: AccessSnapshot['tokens'][number],
+  told: z.infer<typeof Token> | undefined,
+): Generator<Fault> {
+  const subject = `token:${id}`;
+  if (told === undefined) return yield [subject, UNTOLD, created_at];
+  const isSame = told.user === principal && told.role === role && told.expires_at === expires_at;
+  if (!isSame) yield [subject, 'it may do other things than the trail says'];
+  if (isOther(told, secret_sha256)) yield [subject, OTHER_SECRET];
+}
+
+function* nodeTokenFaults(
+  { id, node, secret_sha256, created_at }: AccessSnapshot['nodeTokens'][number],
+  told: z.infer<typeof NodeToken> | undefined,
+): Generator<Fault> {
+  const subject = `node_token:${id}`;
+  if (told === undefined) return yield [subject, UNTOLD, created_at];
+  if (told.node !== node) yield [subject, `it is for ${node}, and the trail says ${told.node}`];
+  if (isOther(told, secret_sha256)) yield [subject, OTHER_SECRET];
+}
+
+function* enrollmentFaults(
+  { id, uses_left, expires_at, secret_sha256, created_at }: AccessSnapshot['enrollmentTokens'][number],
+  told: z.infer<typeof EnrollmentToken> | undefined,
+): Generator<Fault> {
+  const subject = `enrollment_token:${id}`;
+  if (told === undefined) return yield [subject, UNTOLD, created_at];
+  if (uses_left > told.uses || expires_at !== told.expires_at) yield [subject, 'it lets in more than the trail says'];
+  if (isOther(told, secret_sha256)) yield [subject, OTHER_SECRET];
+}
+
+/** A key is what its octets are, whatever thumbprint stands beside them. */
+function* keyFaults({ node, kid, thumbprint, isBelieved, enrolled_at }: KeyRow, claims: Claims): Generator<Fault> {
+  const subject = `node:${node}`;
+  if (thumbprint !== kid) yield [subject, 'its key is another one than the thumbprint beside it says'];
+  if (!claims.keys.has(`${node} ${kid}`)) {
+    yield [subject, 'no row of the audit trail tells of its key', enrolled_at];
+  } else if (isBelieved !== (claims.enrolled.get(node) === kid)) {
+    yield [subject, `a key of it is ${isBelieved ? '' : 'not '}believed, and the trail says otherwise`];
+  }
+}
+
+function* policyFaults({ policies }: AccessSnapshot, claims: Claims): Generator<Fault> {
+  for (const { version, sha256, document, created_at } of policies) {
+    const subject = `policy:${version}`;
+    const told = claims.policies.get(String(version));
+    if (sha256Hex(document) !== sha256) yield [subject, 'it was altered: its hash does not fit it'];
+    if (told === undefined) yield [subject, UNTOLD, created_at];
+    else if (told.sha256 !== sha256) yield [subject, 'the audit trail tells of another one'];
+  }
+  const newest = [...claims.policies.keys()].reduce((most, version) => Math.max(most, Number(version)), 0);
+  const isThere = newest === 0 || policies.some(({ version }) => version === newest);
+  if (!isThere) yield [`policy:${newest}`, 'the audit trail tells of it, and it is not there'];
+}
+
+function isOther({ fingerprint }: { fingerprint?: string | null | undefined }, stored: string | null): boolean {
+  return fingerprint !== undefined && fingerprint !== fingerprintOf(stored);
+}
