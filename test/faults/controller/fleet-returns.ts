@@ -18,6 +18,8 @@ const SIZES = {
   full: { count: 1_000, processes: 4, enrollMs: 20_000, returnMs: 10_000 },
 };
 const ALWAYS_OPEN = '1h';
+/** Many agents of one process hear late that a program has ended. */
+const TIMEOUT = '5m';
 const SOON_OVER = '2s';
 /** The processes of the fleet need so long to come up. */
 const COMING_MS = 3_000;
@@ -85,7 +87,11 @@ async function ask(
   client: Client,
   { body, ...order }: Omit<Asked, 'id' | 'expiresMs'> & Readonly<{ body: Readonly<Record<string, unknown>> }>,
 ): Promise<Asked> {
-  const call = { method: 'POST', path: '/invocations', body: { action: MARK, confirm: true, ...body } } as const;
+  const call = {
+    method: 'POST',
+    path: '/invocations',
+    body: { action: MARK, timeout: TIMEOUT, confirm: true, ...body },
+  } as const;
   const { invocation } = await client.call(InvocationAnswer, call);
   return { ...order, id: invocation.id, expiresMs: Date.parse(invocation.expires_at) };
 }

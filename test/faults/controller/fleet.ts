@@ -37,7 +37,9 @@ export type Fleet = Readonly<{
 }>;
 
 const CHILD = fileURLToPath(new URL('fleet-child.ts', import.meta.url));
-const KNOWN_MS = 60_000;
+const KNOWN_MS = 120_000;
+/** On a machine that has much else to do a fleet takes far longer to come than it is given. */
+const COME_MS = 240_000;
 
 /** Enrolls so many nodes that come and go, over `spreadMs`, and waits until the controller knows what they offer. */
 export async function startFleet(
@@ -74,7 +76,7 @@ export async function startFleet(
     await Promise.all(
       parts.map(async (part) => {
         await part.start({ argv: argvOf(all.indexOf(part), overMs) });
-        await part.said('welcomed');
+        await part.said('welcomed', COME_MS);
       }),
     );
   };

@@ -41,8 +41,11 @@ export type Part = Readonly<{
   pause: () => void;
   /** SIGCONT. */
   resume: () => void;
-  /** The next message over its channel that has this key; what it said since its start counts. */
-  said: (key: string) => Promise<Readonly<Record<string, unknown>>>;
+  /**
+   * The next message over its channel that has this key; what it said since its start counts. @throws {Error} when it ends
+   * or is silent for a minute, or for so long
+   */
+  said: (key: string, deadlineMs?: number) => Promise<Readonly<Record<string, unknown>>>;
   lives: () => readonly Life[];
   /** What it has printed so far. */
   log: () => string;
@@ -106,8 +109,8 @@ export function createPart(launch: Launch, { name, logFile }: { name: string; lo
     }
   }
 
-  async function said(key: string): Promise<Readonly<Record<string, unknown>>> {
-    const deadline = AbortSignal.timeout(READY_MS);
+  async function said(key: string, deadlineMs = READY_MS): Promise<Readonly<Record<string, unknown>>> {
+    const deadline = AbortSignal.timeout(deadlineMs);
     for (;;) {
       const message = messages.find((each) => Object.hasOwn(each, key));
       if (message !== undefined) return message;
@@ -119,7 +122,7 @@ export function createPart(launch: Launch, { name, logFile }: { name: string; lo
       heard.add(tell);
       await Promise.race([next, once(deadline, 'abort')]);
       heard.delete(tell);
-      if (deadline.aborted) throw new Error(`${name} did not say ${key} within ${READY_MS} ms; see ${logFile}`);
+      if (deadline.aborted) throw new Error(`${name} did not say ${key} within ${deadlineMs} ms; see ${logFile}`);
     }
   }
 
