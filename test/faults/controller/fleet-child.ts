@@ -6,9 +6,9 @@ import { AgentConfig, MeshConfig } from '../../../agent/config.js';
 import { type RunningAgent, startAgent } from '../../../agent/start.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { createLogger } from '../../../runtime/logger.js';
-import { FleetPart } from './fleet-part.js';
+import { FleetShare } from './fleet-share.js';
 
-const { url, directory, hooks, agents, spreadMs } = FleetPart.parse(JSON.parse(process.argv[2] ?? ''));
+const { url, directory, hooks, agents, spreadMs } = FleetShare.parse(JSON.parse(process.argv[2] ?? ''));
 const log = createLogger('agent', { level: 'error' });
 
 async function start({ node, token }: (typeof agents)[number], at: number): Promise<RunningAgent> {

@@ -10,7 +10,8 @@ import { settles } from '../rig/settles.js';
 import { storeOf } from '../rig/store-of.js';
 import type { Scenario, ScenarioContext } from '../scenario.js';
 import { withScope } from '../scope.js';
-import { type Fleet, MARK, startFleet } from './fleet.js';
+import { type Fleet, startFleet } from './fleet.js';
+import { MARK } from './fleet-hook.js';
 import { lacksStore, onEachStore, startStoreServer, storeSettings } from './stores.js';
 
 const SIZES = {

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,10 +9,8 @@ import type { TestScope } from '../../support/broker.js';
 import { until } from '../../support/until.js';
 import type { Mark } from '../judge/judge-return.js';
 import { createPart, type Part } from '../rig/part.js';
-import type { FleetPart } from './fleet-part.js';
-
-/** The hook that every node of a fleet offers. */
-export const MARK = 'mark.sh';
+import { MARK, readMarks, writeMarkHook } from './fleet-hook.js';
+import type { FleetShare } from './fleet-share.js';
 
 /** The groups of a fleet, a third of the nodes each; the last third is in none. */
 export const GROUPS = ['first-third', 'second-third'] as const;
@@ -36,75 +34,56 @@ export type Fleet = Readonly<{
   marks: () => readonly Mark[];
 }>;
 
+type FleetOptions = Readonly<{
+  directory: string;
+  url: string;
+  client: Client;
+  /** How many come and go, and in how many processes. */
+  count: number;
+  processes: number;
+  /** Over how long a time they enroll. */
+  spreadMs: number;
+}>;
+
+/** A process with many agents, and its share of them. */
+type FleetPart = Readonly<{ part: Part; start: (spreadMs: number) => Promise<void> }>;
+
 const CHILD = fileURLToPath(new URL('fleet-child.ts', import.meta.url));
 const KNOWN_MS = 120_000;
 /** On a machine that has much else to do a fleet takes far longer to come than it is given. */
 const COME_MS = 240_000;
 
-/** Enrolls so many nodes that come and go, over `spreadMs`, and waits until the controller knows what they offer. */
-export async function startFleet(
-  scope: TestScope,
-  {
-    directory,
-    ...options
-  }: Readonly<{ directory: string; url: string; client: Client; count: number; processes: number; spreadMs: number }>,
-): Promise<Fleet> {
-  const { url, client, count, processes, spreadMs } = options;
+/** Enrolls the nodes and waits until the controller knows them well. */
+export async function startFleet(scope: TestScope, options: FleetOptions): Promise<Fleet> {
+  const { directory, client, count, processes, spreadMs } = options;
   const ledger = join(directory, 'ledger');
-  const hooks = makeDataDir(join(directory, 'hooks'));
-  writeHook(hooks, ledger);
-  // A real fleet has a disk for each node.
-  const journals = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'muster-fleet-'));
-  scope.after(() => rmSync(journals, { recursive: true, force: true }));
   const nodes = Array.from({ length: count + STAYING }, (_, at) => `node-${String(at + 1).padStart(4, '0')}`);
   const tokens = await makeTokens(client, nodes.length);
   const agents = nodes.map((node, at) => ({ node, token: tokens[at % tokens.length] ?? '' }));
-  const argvOf = (which: number, overMs: number): string[] => {
-    const own = agents.filter((_, at) => (at < count ? at % processes : processes) === which);
-    const part: FleetPart = { url, directory: journals, hooks, agents: own, spreadMs: overMs };
-    return [process.execPath, '--import', 'tsx', CHILD, JSON.stringify(part)];
-  };
-  const all = Array.from({ length: processes + 1 }, (_, which) =>
-    createPart(
-      { argv: argvOf(which, spreadMs), env: { PATH: process.env.PATH ?? '', HOME: '/' } },
-      { name: `fleet-${which}`, logFile: join(directory, `fleet-${which}.log`) },
-    ),
-  );
-  scope.after(() => Promise.all(all.map((part) => part.kill('SIGKILL'))));
+  const all = createFleetParts(scope, { ...options, ledger, agents });
   const going = all.slice(0, processes);
-  const start = async (parts: readonly Part[], overMs: number): Promise<void> => {
-    await Promise.all(
-      parts.map(async (part) => {
-        await part.start({ argv: argvOf(all.indexOf(part), overMs) });
-        await part.said('welcomed', COME_MS);
-      }),
-    );
+  const start = async (parts: readonly FleetPart[], overMs: number): Promise<void> => {
+    await Promise.all(parts.map((each) => each.start(overMs)));
   };
+  const kill = (parts: readonly FleetPart[], signal: NodeJS.Signals) =>
+    Promise.all(parts.map(({ part }) => part.kill(signal)));
 
-  const known = (is: (node: NodeView) => boolean): Promise<number> =>
-    client.list(NodeView, { path: '/nodes' }).then((all) => all.filter(is).length);
-  const fleet: Fleet = {
+  await start(all, spreadMs);
+  // A node that was here once only is asked in its own words: nobody knows yet since when its journal counts.
+  await kill(all, 'SIGTERM');
+  await start(all, spreadMs);
+  await untilNodes(client, nodes.length, ({ hooks }) => hooks.includes(MARK));
+  return {
     nodes,
     membersOf: (group) => nodes.filter((_, at) => at % tokens.length === GROUPS.indexOf(group)),
     async leave() {
-      await Promise.all(going.map((part) => part.kill('SIGKILL')));
-      const what = { what: 'the controller knows that they are away', deadlineMs: KNOWN_MS };
-      await until(async () => (await known(({ state }) => state === 'online')) === STAYING, what);
+      await kill(going, 'SIGKILL');
+      await untilNodes(client, STAYING, ({ state }) => state === 'online');
     },
     come: (overMs) => start(going, overMs),
-    async stop() {
-      const ends = await Promise.all(all.map((part) => part.kill('SIGTERM')));
-      return ends.every(({ code }) => code === 0);
-    },
-    marks: () => readFileSync(ledger, 'utf8').split('\n').filter(Boolean).map(toMark),
+    stop: async () => (await kill(all, 'SIGTERM')).every(({ code }) => code === 0),
+    marks: () => readMarks(ledger),
   };
-  await start(all, spreadMs);
-  // A node that was here once only is asked in its own words: nobody knows yet since when its journal counts.
-  await Promise.all(all.map((part) => part.kill('SIGTERM')));
-  await start(all, spreadMs);
-  const what = { what: 'the controller knows what all offer', deadlineMs: KNOWN_MS };
-  await until(async () => (await known((each) => each.hooks.includes(MARK))) === nodes.length, what);
-  return fleet;
 }
 
 /** One for each group, and one for the nodes without. */
@@ -116,16 +95,51 @@ async function makeTokens(client: Client, uses: number): Promise<string[]> {
   return Promise.all([...GROUPS.map((group) => make([group])), make([])]);
 }
 
-/** Its first and its last act is a line in the ledger, by one write each. */
-function writeHook(directory: string, ledger: string): void {
-  writeFileSync(ledger, '');
-  const note = (act: string): string =>
-    `echo "${act} $MUSTER_EXECUTION_ID $MUSTER_NODE_ID \${EPOCHREALTIME/[.,]/}" >> '${ledger}'\n`;
-  writeFileSync(join(directory, MARK), `#!/bin/bash\n${note('begin')}${note('end')}`);
-  chmodSync(join(directory, MARK), 0o755);
+/** The processes of those that come and go, and one for those that stay; none runs yet, and all end with the scope. */
+function createFleetParts(
+  scope: TestScope,
+  {
+    directory,
+    url,
+    count,
+    processes,
+    ledger,
+    agents,
+  }: FleetOptions & Readonly<{ ledger: string; agents: FleetShare['agents'] }>,
+): FleetPart[] {
+  const hooks = makeDataDir(join(directory, 'hooks'));
+  writeMarkHook(hooks, ledger);
+  // A real fleet has a disk for each node.
+  const journals = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'muster-fleet-'));
+  scope.after(() => rmSync(journals, { recursive: true, force: true }));
+  const shares = Array.from({ length: processes + 1 }, (_, which) =>
+    agents.filter((_agent, at) => (at < count ? at % processes : processes) === which),
+  );
+  const parts = shares.map((own, which) =>
+    createFleetPart({ url, directory: journals, hooks, agents: own }, `${directory}/fleet-${which}.log`),
+  );
+  scope.after(() => Promise.all(parts.map(({ part }) => part.kill('SIGKILL'))));
+  return parts;
 }
 
-function toMark(line: string): Mark {
-  const [act, executionId = '', node = '', micros] = line.split(' ');
-  return { act: act === 'begin' ? 'begin' : 'end', executionId, node, atMs: Number(micros) / 1000 };
+function createFleetPart(share: Omit<FleetShare, 'spreadMs'>, logFile: string): FleetPart {
+  const argvOf = (spreadMs: number): string[] => {
+    return [process.execPath, '--import', 'tsx', CHILD, JSON.stringify({ ...share, spreadMs })];
+  };
+  const env = { PATH: process.env.PATH ?? '', HOME: '/' };
+  const part = createPart({ argv: argvOf(0), env }, { name: 'a part of the fleet', logFile });
+  return {
+    part,
+    async start(spreadMs) {
+      await part.start({ argv: argvOf(spreadMs) });
+      await part.said('welcomed', COME_MS);
+    },
+  };
+}
+
+/** Waits until the controller says this of so many nodes. */
+async function untilNodes(client: Client, count: number, holds: (node: NodeView) => boolean): Promise<void> {
+  const areSo = async (): Promise<boolean> =>
+    (await client.list(NodeView, { path: '/nodes' })).filter(holds).length === count;
+  await until(areSo, { what: `the controller says it of ${count} nodes`, deadlineMs: KNOWN_MS });
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** What a process with many agents is told. */
-export const FleetPart = z.strictObject({
+export const FleetShare = z.strictObject({
   /** Where they enroll. */
   url: z.string(),
   /** Where each has its data, below its name. */
@@ -11,4 +11,4 @@ export const FleetPart = z.strictObject({
   /** Over how long a time they start, one after the other. */
   spreadMs: z.number(),
 });
-export type FleetPart = Readonly<z.infer<typeof FleetPart>>;
+export type FleetShare = Readonly<z.infer<typeof FleetShare>>;
