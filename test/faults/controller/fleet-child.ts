@@ -8,14 +8,14 @@ import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { createLogger } from '../../../runtime/logger.js';
 import { FleetShare } from './fleet-share.js';
 
-const { url, directory, hooks, agents, spreadMs } = FleetShare.parse(JSON.parse(process.argv[2] ?? ''));
+const { url, directory, hooks, isolation, agents, spreadMs } = FleetShare.parse(JSON.parse(process.argv[2] ?? ''));
 const log = createLogger('agent', { level: 'error' });
 
 async function start({ node, token }: (typeof agents)[number], at: number): Promise<RunningAgent> {
   await wait((at / agents.length) * spreadMs);
   const config = AgentConfig.parse({
     ...{ enroll_url: url, enroll_token: token, node_id: node, data_dir: join(directory, node), hooks_dir: hooks },
-    ...{ metrics_port: -1, process_isolation: 'process_group', restart_guard: false },
+    ...{ metrics_port: -1, process_isolation: isolation, restart_guard: false },
   });
   const agent = await startAgent({ config: { agent: config, mesh: MeshConfig.parse({}) }, log, clock: SYSTEM_CLOCK });
   await agent.whenWelcomed;

@@ -16,7 +16,7 @@ import { lacksStore, onEachStore, startStoreServer, storeSettings } from './stor
 
 const SIZES = {
   short: { count: 48, processes: 2, enrollMs: 0, returnMs: 1_000 },
-  full: { count: 1_000, processes: 4, enrollMs: 20_000, returnMs: 10_000 },
+  full: { count: 1_000, processes: 8, enrollMs: 20_000, returnMs: 10_000 },
 };
 const ALWAYS_OPEN = '1h';
 /** Many agents of one process hear late that a program has ended. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ISOLATION_LIMITS } from '../../../agent/actions-config.js';
 
 /** What a process with many agents is told. */
 export const FleetShare = z.strictObject({
@@ -7,6 +8,7 @@ export const FleetShare = z.strictObject({
   /** Where each has its data, below its name. */
   directory: z.string(),
   hooks: z.string(),
+  isolation: z.enum(ISOLATION_LIMITS),
   agents: z.array(z.strictObject({ node: z.string(), token: z.string() })),
   /** Over how long a time they start, one after the other. */
   spreadMs: z.number(),

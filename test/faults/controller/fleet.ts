@@ -8,6 +8,7 @@ import { makeDataDir } from '../../../runtime/data-dir.js';
 import type { TestScope } from '../../support/broker.js';
 import { until } from '../../support/until.js';
 import type { Mark } from '../judge/judge-return.js';
+import { findIsolations } from '../rig/isolations.js';
 import { createPart, type Part } from '../rig/part.js';
 import { MARK, readMarks, writeMarkHook } from './fleet-hook.js';
 import type { FleetShare } from './fleet-share.js';
@@ -60,7 +61,9 @@ export async function startFleet(scope: TestScope, options: FleetOptions): Promi
   const nodes = Array.from({ length: count + STAYING }, (_, at) => `node-${String(at + 1).padStart(4, '0')}`);
   const tokens = await makeTokens(client, nodes.length);
   const agents = nodes.map((node, at) => ({ node, token: tokens[at % tokens.length] ?? '' }));
-  const all = createFleetParts(scope, { ...options, ledger, agents });
+  // With a process group alone each agent looks through all processes of the machine: too many for a thousand agents.
+  const [isolation] = await findIsolations();
+  const all = createFleetParts(scope, { ...options, ledger, agents, isolation });
   const going = all.slice(0, processes);
   const start = async (parts: readonly FleetPart[], overMs: number): Promise<void> => {
     await Promise.all(parts.map((each) => each.start(overMs)));
@@ -105,7 +108,8 @@ function createFleetParts(
     processes,
     ledger,
     agents,
-  }: FleetOptions & Readonly<{ ledger: string; agents: FleetShare['agents'] }>,
+    isolation,
+  }: FleetOptions & Pick<FleetShare, 'agents' | 'isolation'> & Readonly<{ ledger: string }>,
 ): FleetPart[] {
   const hooks = makeDataDir(join(directory, 'hooks'));
   writeMarkHook(hooks, ledger);
@@ -116,7 +120,7 @@ function createFleetParts(
     agents.filter((_agent, at) => (at < count ? at % processes : processes) === which),
   );
   const parts = shares.map((own, which) =>
-    createFleetPart({ url, directory: journals, hooks, agents: own }, `${directory}/fleet-${which}.log`),
+    createFleetPart({ url, directory: journals, hooks, isolation, agents: own }, `${directory}/fleet-${which}.log`),
   );
   scope.after(() => Promise.all(parts.map(({ part }) => part.kill('SIGKILL'))));
   return parts;
