@@ -4,11 +4,11 @@ import { isMusterError, MusterError } from '../protocol/errors.js';
 import { openKeyList } from '../protocol/key-list.js';
 import { admitKey } from '../protocol/keys.js';
 import { Enrolled, parseEnrollmentToken } from '../protocol/messages/enrollment.js';
+import { readBounded } from '../runtime/bounded-answer.js';
 import { type Clock, toTime } from '../runtime/clock.js';
 import type { KeyPair } from '../runtime/key-file.js';
 import type { Logger } from '../runtime/logger.js';
 import { VERSION } from '../runtime/version.js';
-import { readBounded } from './bounded-answer.js';
 import { controllerEndpoint } from './controller-endpoint.js';
 import type { Identity } from './identity.js';
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type SigningKey, signEnvelope } from '../protocol/envelope.js';
 import { MusterError } from '../protocol/errors.js';
 import { Uuid } from '../protocol/ids.js';
-import { readBounded } from './bounded-answer.js';
+import { readBounded } from '../runtime/bounded-answer.js';
 import { controllerEndpoint } from './controller-endpoint.js';
 
 const CALL_TIMEOUT_MS = 15_000;

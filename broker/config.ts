@@ -32,6 +32,13 @@ export const BrokerConfig = z
     keys_file: File.default('./.muster/controller/public/keys.jws').describe(
       'Key list signed by the root key; read again within 1 s of a change',
     ),
+    controller_url: z
+      .url({ protocol: /^https?$/ })
+      .max(512)
+      .optional()
+      .describe(
+        'Where a broker that does not share a disk with the controller asks for its signed lists, every 5 s; they are kept in keys_file and revocations_file',
+      ),
     revocations_file: File.optional().describe(
       'Signed list of the nodes that were removed; revocations.jws beside keys_file when absent. Read again within 1 s of a change',
     ),

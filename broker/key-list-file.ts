@@ -60,7 +60,8 @@ export function startKeyListFile({
   };
 }
 
-function readRoot(file: string): VerifyKey {
+/** The pinned root key. @throws {MusterError} config_invalid */
+export function readRoot(file: string): VerifyKey {
   try {
     return admitKey(JSON.parse(readFileSync(file, 'utf8')));
   } catch (cause) {

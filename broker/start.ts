@@ -12,7 +12,8 @@ import { type Clients, createClients } from './clients.js';
 import type { BrokerConfig } from './config.js';
 import { createConnectionSlots } from './connection-slots.js';
 import { createDenials, type NoteDenial } from './denials.js';
-import { type KeySource, startKeyListFile } from './key-list-file.js';
+import { startFetchedLists } from './fetched-lists.js';
+import { type KeySource, readRoot, startKeyListFile } from './key-list-file.js';
 import { type Ports, startListeners } from './listeners.js';
 import { createBrokerMetrics } from './metrics.js';
 import { createPersistence } from './persistence.js';
@@ -31,7 +32,7 @@ const STOP_TIMEOUT_MS = 1500;
 /**
  * Starts the broker: keys, metrics, then the listeners. It moves bytes between clients that a key of the list vouches
  * for, as `denialOf` allows, and keeps nothing but retained messages, in memory.
- * @throws {MusterError} config_invalid, port_in_use
+ * @throws {MusterError} config_invalid, port_in_use, unavailable (no key list), data_dir_unusable
  */
 export async function startBroker({
   config,
@@ -46,12 +47,19 @@ export async function startBroker({
   keys?: KeySource;
 }): Promise<RunningBroker> {
   const { org, root_file: rootFile, keys_file: keysFile } = config;
-  const source = keys ?? startKeyListFile({ rootFile, keysFile, org, clock, log });
+  const stopFetching = await fetchLists(config, log);
+  let source: KeySource;
+  try {
+    source = keys ?? startKeyListFile({ rootFile, keysFile, org, clock, log });
+  } catch (error) {
+    await stopFetching();
+    throw error;
+  }
   const revocations = startRevocationsFile({ file: revocationsFileOf(config), org, keyOf: source.keyOf, log });
   const clients = createClients();
   const metrics = createBrokerMetrics({ clients: () => clients.ready });
   const deny = createDenials({ log, clock, metrics });
-  const stops: (() => void | Promise<void>)[] = [source.stop, revocations.stop];
+  const stops: (() => void | Promise<void>)[] = [stopFetching, source.stop, revocations.stop];
   const stop = async (): Promise<void> => {
     for (const each of stops.splice(0).reverse()) await each();
   };
@@ -95,6 +103,14 @@ export async function startBroker({
     await stop();
     throw error;
   }
+}
+
+/** Where the lists come from when nobody else brings them into their files. */
+async function fetchLists(config: BrokerConfig, log: Logger): Promise<() => Promise<void>> {
+  const { controller_url: url, org, root_file: rootFile, keys_file: keysFile } = config;
+  if (url === undefined) return async () => undefined;
+  const root = readRoot(rootFile);
+  return startFetchedLists({ url, org, root, keysFile, revocationsFile: revocationsFileOf(config), log });
 }
 
 /** The controller writes both files into one directory. */

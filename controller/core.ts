@@ -183,6 +183,7 @@ export async function createCore({
     }),
     polling: createPolling({ ...shared, evidence, create: invocations.create }),
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),
+    brokerLists: { keys: () => keyring.keys.list.jws, revocations: revocations.current },
     events: feed,
     audit: createAuditService(shared),
     ready,

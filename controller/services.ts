@@ -359,6 +359,13 @@ export type EventFeed = Readonly<{
   changed: (after: number, wait: Readonly<{ ms: number; signal: AbortSignal }>) => Promise<void>;
 }>;
 
+/** What a broker on another machine goes by, each a JWS. */
+export type BrokerLists = Readonly<{
+  keys: () => string;
+  /** @throws {MusterError} unavailable (it could not be signed yet) */
+  revocations: () => string;
+}>;
+
 /** All that the HTTP face may do. Who may call what (rules by role) is decided there; the org is passed down. */
 export type Services = Readonly<{
   org: string;
@@ -374,6 +381,7 @@ export type Services = Readonly<{
   polling: PollingService;
   containers: ContainerService;
   brokerCredentials: BrokerCredentialService;
+  brokerLists: BrokerLists;
   events: EventFeed;
   audit: AuditService;
   /** What it says of itself when it can work. */

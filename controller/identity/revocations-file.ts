@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { MAX_BROKER_TOKEN_SECONDS } from '../../protocol/broker-token.js';
+import { MusterError } from '../../protocol/errors.js';
 import { MAX_REVOKED, signRevocations } from '../../protocol/revocations.js';
 import { writeFileAtomic } from '../../runtime/atomic-file.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
@@ -11,6 +12,8 @@ import type { Keyring } from './keyring.js';
 export type RevocationsFile = Readonly<{
   /** Writes what the store says now; a failure is logged, since the controller believes no removed node anyway. */
   write: () => Promise<void>;
+  /** What was signed last. @throws {MusterError} unavailable: nothing was yet */
+  current: () => string;
 }>;
 
 /** A password may have been issued a moment after the removal by a clock that was behind. */
@@ -30,6 +33,7 @@ export function createRevocationsFile(deps: {
 }): RevocationsFile {
   const { store, keyring, clock, org, log } = deps;
   let turn: Promise<void> = Promise.resolve();
+  let signed: string | undefined;
 
   async function writeNow(): Promise<void> {
     const version = (await lastRevocationMs(store.read, org)) ?? 1;
@@ -37,14 +41,18 @@ export function createRevocationsFile(deps: {
     const rows = await listRevokedKeys(store.read, { org, afterMs: nowMs - KEPT_MS, limit: MAX_REVOKED });
     const { listFile, signing } = keyring.keys;
     const nodes = rows.map(({ node, kid }) => ({ node, node_key: kid }));
-    const jws = signRevocations({ v: 1, org, version, issued_at: toTime(nowMs), nodes }, signing);
-    writeFileAtomic(join(dirname(listFile), 'revocations.jws'), jws, 0o644);
+    signed = signRevocations({ v: 1, org, version, issued_at: toTime(nowMs), nodes }, signing);
+    writeFileAtomic(join(dirname(listFile), 'revocations.jws'), signed, 0o644);
   }
 
   return {
     write() {
       turn = turn.then(writeNow).catch((err: unknown) => log.error({ err }, 'list of revocations not written'));
       return turn;
+    },
+    current() {
+      if (signed === undefined) throw new MusterError('unavailable', 'The removed nodes are not known yet');
+      return signed;
     },
   };
 }

@@ -142,6 +142,7 @@ export function createScriptedServices({
       report: async () => Promise.reject(new MusterError('not_found', 'There is no such action for this node')),
       announce: async () => undefined,
     },
+    brokerLists: { keys: () => 'a.b.c', revocations: () => 'd.e.f' },
     brokerCredentials: { issue: async () => Promise.reject(new MusterError('overloaded', 'Too many writes')) },
     events: {
       open: async () => ({ head: 0, close: () => undefined }),

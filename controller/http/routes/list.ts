@@ -1,6 +1,7 @@
 import { accessRoutes } from './access.js';
 import { approvalRoutes } from './approvals.js';
 import { auditRoutes } from './audit.js';
+import { brokerListRoutes } from './broker-lists.js';
 import { containerActionRoutes } from './container-actions.js';
 import { enrollmentRoutes } from './enrollment.js';
 import { eventRoutes } from './events.js';
@@ -34,6 +35,7 @@ export const ROUTES: readonly AddRoutes[] = [
   peopleRoutes,
   tokenRoutes,
   accessRoutes,
+  brokerListRoutes,
   auditRoutes,
   processRoutes,
 ];

@@ -64,6 +64,8 @@ const EXPECTED = {
   'POST /api/v1/broker-credentials': 'admin',
   'GET /api/v1/audit': 'admin',
   'GET /api/v1/verify': 'admin',
+  'GET /api/v1/broker/keys': 'public',
+  'GET /api/v1/broker/revocations': 'public',
   'GET /healthz': 'public',
   'GET /readyz': 'public',
   'GET /metrics': 'public',
