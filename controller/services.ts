@@ -122,7 +122,14 @@ export type InvocationService = Readonly<{
       /** Written with the invocation, in its transaction; not for one that came before. */
       also?: (tx: Queries, invocation: Readonly<{ id: string; createdAtMs: number }>) => Promise<void>;
     }>,
-  ) => Promise<Readonly<{ invocation: InvocationView; replayed: boolean }>>;
+  ) => Promise<
+    Readonly<{
+      invocation: InvocationView;
+      replayed: boolean;
+      /** By node, as they were committed with the invocation; absent for one that came before. */
+      executions?: () => ExecutionView[];
+    }>
+  >;
   /** What looks like a secret by its name is left out of the parameters, here and wherever invocations are shown. */
   get: (org: string, id: string) => Promise<InvocationView | undefined>;
   /** All of what it is asked with, for whoever may approve it. */

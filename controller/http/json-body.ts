@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { MusterError } from '../../protocol/errors.js';
 
 /** No body of ours is nested deeper than this. */
@@ -11,11 +12,12 @@ const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]/g;
  * readers would see two different requests; RFC 7493, section 2.3), `__proto__`, and nesting past 32 levels.
  * @throws {MusterError} malformed_json
  */
-export function parseJsonBody(bytes: Uint8Array): unknown {
+export function parseJsonBody(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) throw new MusterError('malformed_json', 'The body is not JSON in UTF-8');
   let text: string;
   let value: unknown;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    text = bytes.toString();
     value = JSON.parse(text);
   } catch (cause) {
     throw new MusterError('malformed_json', 'The body is not JSON in UTF-8', { cause });

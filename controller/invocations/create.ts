@@ -5,7 +5,7 @@ import type { OpenExecutions } from '../dispatch/open-executions.js';
 import type { CreateInvocation } from '../http/schemas.js';
 import type { ControllerMetrics } from '../metrics.js';
 import type { Presence } from '../nodes/presence.js';
-import type { Registry } from '../nodes/registry.js';
+import { compareText, type Registry } from '../nodes/registry.js';
 import { decide } from '../policy/decide.js';
 import { excessOf, LimitReached } from '../policy/limits.js';
 import type { Policies, PolicyInForce } from '../policy/policies.js';
@@ -18,8 +18,15 @@ import { createTurns } from '../turns.js';
 import type { Capacity } from './capacity.js';
 import { type Draft, draftInvocation, type Verdict } from './draft.js';
 import { nodesOf, type Plan, planInvocation, questionOf } from './plan.js';
-import { type Earlier, findEarlier, type NotAdmitted, type PastLimit, storeDraft } from './store-draft.js';
-import { toInvocationView } from './views.js';
+import {
+  type Earlier,
+  executionRows,
+  findEarlier,
+  type NotAdmitted,
+  type PastLimit,
+  storeDraft,
+} from './store-draft.js';
+import { toExecutionView, toInvocationView } from './views.js';
 
 export type CreateDeps = Readonly<{
   store: Store;
@@ -62,13 +69,15 @@ export function createCreate(deps: CreateDeps): InvocationService['create'] {
 }
 
 async function answer(deps: CreateDeps, asked: Asked): Promise<Answer> {
-  const { principal, ask, use } = asked;
-  const before = use === undefined ? undefined : await findEarlier(deps.store.read, use);
+  const { policies, store } = deps;
+  const { principal, use } = asked;
+  const before = use === undefined ? undefined : await findEarlier(store.read, use);
   if (before !== undefined) return repeat(before);
   for (;;) {
-    const judged = await judge(deps, principal, ask);
-    const made = await make(deps, { ...asked, ...judged });
+    const admitted = await policies.judge(principal.org, (policy) => admit(deps, asked, policy));
+    const made = await make(deps, asked, admitted).finally(admitted.release);
     if (made !== 'policy_changed') return made;
+    await policies.current(principal.org);
   }
 }
 
@@ -94,57 +103,70 @@ function useOf(
     : { principal: `${org}/${id}`, key: idempotencyKey, bodySha256, nowMs };
 }
 
-/** What an ask comes to under the policy of now. @throws {MusterError} what `create` throws before it stores */
-async function judge(deps: CreateDeps, principal: Principal, ask: CreateInvocation): Promise<Judged> {
-  const { policies, registry, defaultExpiresInMs } = deps;
-  const { org } = principal;
-  const policy = await policies.current(org);
-  const plan = planInvocation(registry, { org, ask, policy: policy.document, defaultExpiresInMs });
+/**
+ * What an ask comes to under this policy. A place is taken on each target, until `release`.
+ * @throws {MusterError} what `create` throws before it stores
+ */
+async function admit(deps: CreateDeps, asked: Asked, policy: PolicyInForce): Promise<Judged & { release: () => void }> {
+  const { store, registry, defaultExpiresInMs } = deps;
+  const { principal, ask } = asked;
+  const plan = planInvocation(registry, { org: principal.org, ask, policy: policy.document, defaultExpiresInMs });
   refuseUnlessAsSeen(ask, plan);
   const verdict = decide(policy.document, principal, questionOf(plan, ask));
   if (verdict.kind === 'refused') throw new MusterError(verdict.code, verdict.detail);
-  return { policy, plan, verdict };
+  const judged = { policy, plan, verdict };
+  const early = await pastLimit(store.read, asked, judged); // whoever is past a limit does not keep the writer busy
+  if (early !== undefined) throw new LimitReached(early.excess);
+  return { ...judged, release: takePlaces(deps, judged) };
+}
+
+async function pastLimit(
+  queries: Queries,
+  { principal, nowMs }: Asked,
+  { policy, verdict }: Judged,
+): Promise<PastLimit | undefined> {
+  const excess = await excessOf(queries, policy.document, { principal, waits: verdict.kind === 'pending', nowMs });
+  return excess === undefined ? undefined : { kind: 'past_limit', excess };
 }
 
 /** Stores the ask and offers it; stores nothing when the policy is another than the one that judged it. */
-async function make(
-  deps: CreateDeps,
-  { principal, ask, use, also, nowMs, ...judged }: Judged & Asked,
-): Promise<Answer | 'policy_changed'> {
+async function make(deps: CreateDeps, asked: Asked, judged: Judged): Promise<Answer | 'policy_changed'> {
   const { store, policies, presence, metrics } = deps;
+  const { principal, ask, use, also, nowMs } = asked;
   const { policy, plan, verdict } = judged;
-  const pastLimit = async (queries: Queries): Promise<PastLimit | undefined> => {
-    const excess = await excessOf(queries, policy.document, { principal, waits: verdict.kind === 'pending', nowMs });
-    return excess === undefined ? undefined : { kind: 'past_limit', excess };
-  };
-  const admit = async (tx: Queries): Promise<NotAdmitted | undefined> => {
+  const mayStore = async (tx: Queries): Promise<NotAdmitted | undefined> => {
     if (!(await policies.isCurrent(tx, principal.org, policy))) return { kind: 'policy_changed' };
-    return pastLimit(tx);
+    return pastLimit(tx, asked, judged);
   };
-  const early = await pastLimit(store.read); // so that whoever is past a limit does not keep the writer busy
-  if (early !== undefined) return repeat(early);
-  const release = takePlaces(deps, judged);
-  try {
-    const draft = draftInvocation({ principal, ask, ...judged, isConnected: presence.isConnected, nowMs });
-    const other = await store.write(async (tx) => {
-      const objection = await storeDraft(tx, draft, { use, admit });
-      if (objection === undefined) await also?.(tx, { id: draft.row.id, createdAtMs: nowMs });
-      return objection;
-    });
-    if (other?.kind === 'policy_changed') return other.kind;
-    if (other !== undefined) return repeat(other);
-    metrics.invocationMade({ action: ask.action, risk: plan.risk, status: verdict.kind });
-    if (verdict.kind === 'denied') {
-      throw new MusterError('denied_by_policy', `${verdict.error} (invocation ${draft.row.id})`);
-    }
-    dispatchDraft(deps, draft, plan);
-    const held = draft.executions.filter(({ state }) => state === 'held').length;
-    const total = draft.executions.length;
-    const counts = { ...noExecutions(), total, held, queued: total - held };
-    return { invocation: toInvocationView(draft.row, counts), replayed: false };
-  } finally {
-    release();
+  const draft = draftInvocation({ principal, ask, ...judged, isConnected: presence.isConnected, nowMs });
+  const other = await store.write(async (tx) => {
+    const objection = await storeDraft(tx, draft, { use, admit: mayStore });
+    if (objection === undefined) await also?.(tx, { id: draft.row.id, createdAtMs: nowMs });
+    return objection;
+  });
+  if (other?.kind === 'policy_changed') return other.kind;
+  if (other !== undefined) return repeat(other);
+  metrics.invocationMade({ action: ask.action, risk: plan.risk, status: verdict.kind });
+  if (verdict.kind === 'denied') {
+    throw new MusterError('denied_by_policy', `${verdict.error} (invocation ${draft.row.id})`);
   }
+  dispatchDraft(deps, draft, plan);
+  return answerOf(draft);
+}
+
+/** What was stored, as a look at the store would show it. */
+function answerOf(draft: Draft): Answer {
+  const held = draft.executions.filter(({ state }) => state === 'held').length;
+  const total = draft.executions.length;
+  const counts = { ...noExecutions(), total, held, queued: total - held };
+  return {
+    invocation: toInvocationView(draft.row, counts),
+    replayed: false,
+    executions: () =>
+      executionRows(draft)
+        .sort((a, b) => compareText(a.node, b.node))
+        .map((row) => toExecutionView(row, undefined)),
+  };
 }
 
 /** Who looked first asks for what they saw and nothing else. @throws {MusterError} plan_changed */

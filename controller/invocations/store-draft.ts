@@ -2,7 +2,7 @@ import type { InvocationView } from '../http/schemas.js';
 import type { Excess } from '../policy/limits.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries, Tx } from '../store/database.js';
-import { insertExecutions, insertRequests } from '../store/executions.js';
+import { type ExecutionRow, insertExecutions, insertRequests } from '../store/executions.js';
 import { findIdempotentUse, type IdempotencyUse, insertIdempotentUse } from '../store/idempotency.js';
 import { countExecutions, insertInvocation, noExecutions } from '../store/invocations.js';
 import type { Draft } from './draft.js';
@@ -88,7 +88,8 @@ function requestRows({ row, executionId, executions }: Draft) {
   }));
 }
 
-function executionRows({ row, executionId, executions, timeoutMs }: Draft) {
+/** The executions of a draft as they are stored. */
+export function executionRows({ row, executionId, executions, timeoutMs }: Draft): ExecutionRow[] {
   return executions.map(({ target, request, state, batch, expiresAtMs }) => ({
     execution_id: executionId,
     node: target.record.node,
@@ -98,6 +99,7 @@ function executionRows({ row, executionId, executions, timeoutMs }: Draft) {
     reason: null,
     provisional: 0,
     unreachable: 0,
+    cancelling: 0,
     request_sha256: request?.sha256 ?? null,
     checksum: target.checksum,
     expires_at: expiresAtMs,
@@ -106,6 +108,7 @@ function executionRows({ row, executionId, executions, timeoutMs }: Draft) {
     accepted_at: null,
     ended_at: null,
     error_code: null,
+    handed_as: null,
     batch,
   }));
 }

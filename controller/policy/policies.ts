@@ -10,20 +10,39 @@ export type PolicyInForce = Readonly<{ version: number; document: PolicyDocument
 export type Policies = Readonly<{
   /** Asks the store which version is in force; reads the policy itself only when it is another than before. */
   current: (org: string) => Promise<PolicyInForce>;
+  /**
+   * Judges by the policy that was in force when last looked at, without asking the store. What it refuses is judged
+   * anew when another is in force by now; what it allows, its transaction holds against `isCurrent`.
+   */
+  judge: <T>(org: string, by: (policy: PolicyInForce) => T | Promise<T>) => Promise<T>;
   /** Whether this is in force as the transaction sees it. What was decided by another is to be decided anew. */
   isCurrent: (tx: Queries, org: string, policy: PolicyInForce) => Promise<boolean>;
 }>;
 
 export function createPolicies(store: Pick<Store, 'read'>): Policies {
   const known = new Map<string, PolicyInForce>();
+
+  async function current(org: string): Promise<PolicyInForce> {
+    const version = await findPolicyVersion(store.read, org);
+    const last = known.get(org);
+    if (last?.version === version) return last;
+    const read = await readPolicy(store.read, org);
+    known.set(org, read);
+    return read;
+  }
+
   return {
-    async current(org) {
-      const version = await findPolicyVersion(store.read, org);
+    current,
+    async judge(org, by) {
       const last = known.get(org);
-      if (last?.version === version) return last;
-      const read = await readPolicy(store.read, org);
-      known.set(org, read);
-      return read;
+      if (last === undefined) return by(await current(org));
+      try {
+        return await by(last);
+      } catch (error) {
+        const now = await current(org);
+        if (now === last) throw error;
+        return by(now);
+      }
     },
     isCurrent: async (tx, org, { version }) => (await findPolicyVersion(tx, org)) === version,
   };

@@ -11,6 +11,7 @@ import {
   CancelInvocation,
   CreateInvocation,
   ENDED_STATUSES,
+  type ExecutionView,
   InvocationAnswer,
   InvocationId,
   InvocationPreview,
@@ -44,7 +45,7 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
     },
     handler: async (request, reply) => {
       const principal = principalOf(request);
-      const { invocation } = await invocations.create(principal, request.body, {
+      const { invocation, executions } = await invocations.create(principal, request.body, {
         idempotencyKey: request.headers['idempotency-key'],
         bodySha256: request.bodySha256,
       });
@@ -54,7 +55,7 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
       }
       // What waits for a person is not held back for it, unless the caller prefers that.
       const defaultSeconds = invocation.status === 'pending' ? 0 : DEFAULT_WAIT_SECONDS;
-      const wait = { request, reply, stopping: deps.stopping, defaultSeconds };
+      const wait = { request, reply, stopping: deps.stopping, defaultSeconds, executions };
       const answer = await answerWhenDone(invocations, wait, invocation);
       return reply.code(ENDED_STATUSES.has(answer.invocation.status) ? 200 : 202).send(answer);
     },
@@ -146,11 +147,14 @@ export async function answerWhenDone(
     reply,
     stopping,
     defaultSeconds,
+    executions,
   }: {
     request: Pick<FastifyRequest, 'principal'> & { headers: { prefer?: string | undefined } };
     reply: Pick<FastifyReply, 'raw' | 'header'>;
     stopping: AbortSignal;
     defaultSeconds: number;
+    /** Those of the invocation as it is given here, where they are known. */
+    executions?: (() => ExecutionView[]) | undefined;
   },
   invocation: InvocationView,
 ): Promise<InvocationAnswer> {
@@ -165,6 +169,7 @@ export async function answerWhenDone(
     latest = (await invocations.whenDone(org, invocation.id, wait)) ?? invocation;
   }
   if (latest.counts.total > MAX_INLINE_EXECUTIONS) return { invocation: latest };
+  if (latest === invocation && executions !== undefined) return { invocation, executions: executions() };
   const page = await invocations.executions(org, latest.id, { limit: MAX_INLINE_EXECUTIONS });
   return { invocation: latest, executions: [...(page?.items ?? [])] };
 }

@@ -8,6 +8,7 @@ import { askFor, invoke } from '../../support/asks.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
 import type { TestScope } from '../../support/broker.js';
 import { OWNER, startTestCore, type TestCore } from '../../support/core.js';
+import { startCoreWithNode } from '../../support/core-with-node.js';
 import { enrollNode, type ScriptedAgent, startScriptedAgent } from '../../support/scripted-agent.js';
 import { createTestClock } from '../../support/test-clock.js';
 import { until } from '../../support/until.js';
@@ -49,6 +50,21 @@ test('an ask that cannot be right is refused with its code, and nothing is store
       assert.deepEqual(await storedRows(muster), { invocations: 0, executions: 0, idempotency_keys: 0 });
     });
   }
+});
+
+test('the executions that come with a new invocation are those that a look at the store shows', async (t) => {
+  const { muster, services, goOffline } = await startCoreWithNode(t);
+  await enrollNode(services, 'pump-0');
+  await goOffline();
+  const { create, executions: list } = services.invocations;
+  const ask = askFor({ nodes: ['pump-1', 'pump-0'] });
+
+  const { invocation, executions } = await create(OWNER, ask, { ...BODY, idempotencyKey: 'k' });
+  const again = await create(OWNER, ask, { ...BODY, idempotencyKey: 'k' });
+
+  assert.deepEqual(executions?.(), (await list('default', invocation.id, { limit: 10 }))?.items);
+  assert.equal((await storedRows(muster)).executions, 2);
+  assert.deepEqual([again.replayed, again.executions], [true, undefined]);
 });
 
 test('a viewer may not ask, an operator’s write waits, an admin changes something when it is confirmed', async (t) => {

@@ -62,6 +62,16 @@ test('a new policy holds for the next ask, for what is listed and for a preview,
   assert.equal(await policy.readVersion('other', 1), undefined);
 });
 
+test('what the policy of before refuses is judged by the one of now', async (t) => {
+  const { muster } = await startPair(t);
+  await setPolicy(muster, { access: [{ ask: { users: ['bob'] } }] });
+  await assertRejectsCode(ask(muster), 'forbidden');
+
+  await setPolicy(muster, {});
+
+  assert.equal((await ask(muster)).status, 'pending');
+});
+
 test('promise 21: a change of the policy has its audit row, the same policy again is no change', async (t) => {
   const { muster } = await startPair(t);
   await setPolicy(muster, { distinct_approver: true });
