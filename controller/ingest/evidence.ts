@@ -48,33 +48,45 @@ export type EvidenceStore = Readonly<{
   add: (evidence: Evidence) => void | Promise<void>;
   /** For whoever waits for the answer: what became of it, once that is on disk. @throws {MusterError} storage_failed */
   addNow: (evidence: ResultEvidence) => Promise<Judged['verdict'] | undefined>;
+  /** How many wait for their commit. */
+  pending: () => number;
   /** Resolves when all that was added is stored. */
   drained: () => Promise<void>;
 }>;
 
 const MAX_BATCH = 500;
-const MAX_WAITING = 2_000;
+/** Beyond so many that wait for their commit, whoever sends more is held back. */
+export const MAX_WAITING = 2_000;
+/** After a commit of so many pieces, within so long, more are on their way: they share the next one, 50 ms later. */
+const MANY = 16;
+const STREAM_MS = 200;
 
 export function createEvidenceStore(deps: EvidenceDeps): EvidenceStore {
   let waiting: Evidence[] = [];
   let running: Promise<void> | undefined;
   const held: (() => void)[] = [];
+  /** When a commit of many ended, monotonic. */
+  let manyAtMs = Number.NEGATIVE_INFINITY;
 
   async function run(): Promise<void> {
     while (waiting.length > 0) {
       // Taken when the commit begins, so that whatever came with the same read of the socket shares it.
       let batch: readonly Evidence[] | undefined;
       try {
-        const stored = await deps.store.write((tx) => {
-          batch ??= take();
-          return storeEvidence(tx, deps, batch);
-        });
+        const stored = await deps.store.write(
+          (tx) => {
+            batch ??= take();
+            return storeEvidence(tx, deps, batch);
+          },
+          { lazy: deps.clock.monotonicMs() - manyAtMs < STREAM_MS },
+        );
         answer(deps, stored.judged);
         deps.events.ended(stored.ended);
       } catch (err) {
         batch ??= take();
         deps.log.error({ err, count: batch.length }, 'results not stored, nodes send them again');
       }
+      if (batch !== undefined && batch.length >= MANY) manyAtMs = deps.clock.monotonicMs();
       for (const release of held.splice(0)) release();
     }
     running = undefined;
@@ -98,6 +110,7 @@ export function createEvidenceStore(deps: EvidenceDeps): EvidenceStore {
       deps.events.ended(ended);
       return judged[0]?.verdict;
     },
+    pending: () => waiting.length,
     async drained() {
       await running;
     },

@@ -25,6 +25,7 @@ export type Writer = Readonly<{
 type WriteOptions = Readonly<{ lazy?: boolean; fence?: number | undefined }>;
 
 type Queued = Readonly<{
+  lazy: boolean;
   fence: number | undefined;
   run: (tx: Tx) => Promise<void>;
   /** Tells the caller of the outcome, once it is on disk. */
@@ -55,8 +56,13 @@ export function createWriter(
     if (flushing !== undefined) return;
     flushing = new Promise<void>((done) => setImmediate(done)).then(flush).finally(() => {
       flushing = undefined;
-      if (queue.length > 0) schedule();
+      if (queue.some(({ lazy }) => !lazy)) schedule();
+      else if (queue.length > 0) scheduleLater();
     });
+  }
+
+  function scheduleLater(): void {
+    lazyTimer ??= setTimeout(schedule, LAZY_MS);
   }
 
   async function flush(): Promise<void> {
@@ -104,6 +110,7 @@ export function createWriter(
       return new Promise<T>((resolve, reject) => {
         let value: { of: T } | undefined;
         queue.push({
+          lazy,
           fence,
           run: async (tx) => {
             value = { of: await work(tx) };
@@ -114,7 +121,7 @@ export function createWriter(
           fail: reject,
         });
         if (!lazy) schedule();
-        else if (flushing === undefined) lazyTimer ??= setTimeout(schedule, LAZY_MS);
+        else if (flushing === undefined) scheduleLater();
       });
     },
     async stop() {

@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Queries } from '../../../controller/store/database.js';
 import { openConnection, transact } from '../../../controller/store/sqlite.js';
 import { DATABASE_FILE, openStore } from '../../../controller/store/store.js';
@@ -61,6 +62,35 @@ test('writes run in the order in which they were asked, and each sees those befo
     counts,
     Array.from({ length: 50 }, (_, index) => index + 1),
   );
+});
+
+test('a write that may wait shares the commit of the next that may not, also when asked during another', async (t) => {
+  const connection = openConnection(join(temporaryDirectory(t), DATABASE_FILE));
+  t.after(connection.close);
+  connection.exec('create table meta (key text primary key, value text not null)');
+  t.mock.timers.enable({ apis: ['setTimeout'] }); // the 50 ms that it waits at most never pass
+  let commits = 0;
+  const database = {
+    async transact(work: (tx: Queries) => Promise<void>) {
+      await transact(connection, work);
+      commits += 1;
+    },
+  };
+  const writer = createWriter(database, { clock: SYSTEM_CLOCK, onEvents: () => undefined });
+  const add = async (tx: Queries, key: string): Promise<void> => {
+    await tx.insertInto('meta').values({ key, value: '' }).execute();
+  };
+
+  let waits: Promise<void> | undefined;
+  await writer.write((tx) => {
+    waits = writer.write((later) => add(later, 'b'), { lazy: true });
+    return add(tx, 'a');
+  });
+  for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+  assert.equal(commits, 1);
+  await Promise.all([waits, writer.write((tx) => add(tx, 'c'))]);
+
+  assert.equal(commits, 2);
 });
 
 test('writes that are asked together share one commit', async (t) => {
