@@ -1,17 +1,18 @@
 import { sha256Hex } from '../../protocol/envelope.js';
 import { isMusterError, MusterError } from '../../protocol/errors.js';
 import { Output } from '../../protocol/messages/output.js';
-import { Result } from '../../protocol/messages/result.js';
+import type { Result } from '../../protocol/messages/result.js';
 import type { TopicKind } from '../../protocol/topics.js';
 import type { IncomingMessage } from '../../runtime/mqtt-session.js';
 import { takeAck } from './acks.js';
 import { takeCapabilities } from './capabilities.js';
-import type { EvidenceStore } from './evidence.js';
+import { type EvidenceStore, MAX_WAITING } from './evidence.js';
 import { type HelloDeps, takeHello } from './hello.js';
 import type { LocalAllowance } from './local-allowance.js';
 import type { Objections } from './objections.js';
-import { openNodeMessage } from './open-message.js';
+import { type NodeMessage, openNodeMessage } from './open-message.js';
 import { type ReplyDeps, takeReply } from './replies.js';
+import { createResultOpening } from './result-opening.js';
 import { takeStatus } from './status.js';
 
 /** The topics that the controller reads. */
@@ -45,6 +46,7 @@ export function createIngest(deps: IngestDeps): Ingest {
   const unsettled = new Set<Promise<void>>();
   /** The last message of each node that changes its record: they are taken one after the other. */
   const turns = new Map<string, Promise<void>>();
+  const opening = createResultOpening(deps, evidence.pending);
 
   function refuse(message: IncomingMessage, error: unknown): void {
     const { kind, levels } = message;
@@ -60,7 +62,12 @@ export function createIngest(deps: IngestDeps): Ingest {
       .catch((err: unknown) => log.error({ err, kind: message.kind }, 'message not taken'))
       .finally(() => unsettled.delete(settled));
     unsettled.add(settled);
-    return unsettled.size < MAX_UNSETTLED ? undefined : settled;
+    return unsettled.size < MAX_UNSETTLED && evidence.pending() < MAX_WAITING ? undefined : settled;
+  }
+
+  /** What is done already holds nobody back. */
+  function settleLater(message: IncomingMessage, work: void | Promise<void>): void | Promise<void> {
+    return work === undefined ? undefined : settle(message, work);
   }
 
   function inTurn(node: string, work: () => Promise<void>): Promise<void> {
@@ -77,7 +84,10 @@ export function createIngest(deps: IngestDeps): Ingest {
     const { node = '' } = message.levels;
     switch (message.kind) {
       case 'result':
-        return takeResult(deps, message);
+        return settleLater(
+          message,
+          opening.take(message, (opened) => takeResult(deps, message, opened)),
+        );
       case 'output':
         return takeOutput(deps, message);
       case 'ack':
@@ -116,9 +126,11 @@ export function createIngest(deps: IngestDeps): Ingest {
   };
 }
 
-function takeResult(deps: IngestDeps, message: IncomingMessage): void | Promise<void> {
-  const { record, payload, value: result } = openNodeMessage(deps, message, { typ: 'muster-result', schema: Result });
-  const { node } = record;
+function takeResult(
+  deps: IngestDeps,
+  message: IncomingMessage,
+  { record: { node }, payload, value: result }: NodeMessage<Result>,
+): void | Promise<void> {
   deps.presence.seen(node, deps.clock.nowMs());
   if (result.origin === 'local' && !deps.mayAddLocal(node)) {
     throw new MusterError('rate_limited', 'the node reports more local executions than may be stored at once');
