@@ -2,16 +2,16 @@ import { sql } from 'kysely';
 import type { RejectionReason } from '../../protocol/messages/ack.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
-import { groupBy, slicesOf } from '../grouping.js';
+import { groupBy } from '../grouping.js';
 import type { Tx } from '../store/database.js';
 import { moveExecutions } from '../store/executions.js';
+import { beginInvocations } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
-import { TOLD_INVOCATION, tellInvocation } from '../store/tell.js';
 import type { OpenExecution } from './open-executions.js';
 
 /**
- * Steps on the way that people like to see but nothing depends on: they are written 50 ms later, and most are overtaken
- * by a result before. After a crash the node is asked again and says the same.
+ * Steps on the way that people like to see but nothing depends on: they are written 50 ms later, those of many at once
+ * 500 ms later, and most are overtaken by a result before. After a crash the node is asked again and says the same.
  */
 export type Marks = Readonly<{
   sent: (execution: OpenExecution) => void;
@@ -28,15 +28,26 @@ export type Marks = Readonly<{
 type Mark = Readonly<{ kind: 'sent' | 'accepted' | 'requeued' | 'unreachable'; reason: string | null; atMs: number }>;
 
 const COLLECT_MS = 50;
-const IDS_PER_STATEMENT = 5_000;
+/** So many steps are a broadcast's, and their results are on the way. */
+const MANY = 100;
+const COLLECT_MANY_MS = 500;
 
 export function createMarks({ store, clock, log }: { store: Store; clock: Clock; log: Logger }): Marks {
   let waiting = new Map<OpenExecution, Mark>();
   let timer: NodeJS.Timeout | undefined;
+  let sinceMs = 0;
 
   function put(execution: OpenExecution, kind: Mark['kind'], reason: string | null = null): void {
     waiting.set(execution, { kind, reason, atMs: clock.nowMs() });
-    timer ??= setTimeout(flush, COLLECT_MS);
+    if (timer !== undefined) return;
+    sinceMs = clock.monotonicMs();
+    timer = setTimeout(flushUnlessMany, COLLECT_MS);
+  }
+
+  function flushUnlessMany(): void {
+    if (waiting.size >= MANY && clock.monotonicMs() - sinceMs < COLLECT_MANY_MS) {
+      timer = setTimeout(flushUnlessMany, COLLECT_MS);
+    } else flush();
   }
 
   function flush(): void {
@@ -68,7 +79,7 @@ async function writeMarks(tx: Tx, marks: ReadonlyMap<OpenExecution, Mark>): Prom
     if (mark === undefined) continue;
     const executions = group.map(([execution]) => execution);
     await writeGroup(tx, executions, mark);
-    if (mark.kind === 'accepted') await startInvocations(tx, executions);
+    if (mark.kind === 'accepted') await beginInvocations(tx, [...new Set(executions.map((each) => each.invocationId))]);
   }
 }
 
@@ -83,19 +94,5 @@ async function writeGroup(tx: Tx, executions: readonly OpenExecution[], { kind, 
   if (kind === 'accepted') {
     const set = { status: 'accepted', accepted_at: atMs, sent_at, reason: null, unreachable: 0 };
     await moveExecutions(tx, executions, { from: waits, set });
-  }
-}
-
-async function startInvocations(tx: Tx, executions: readonly OpenExecution[]): Promise<void> {
-  const ids = [...new Set(executions.map(({ invocationId }) => invocationId))];
-  for (const slice of slicesOf(ids, IDS_PER_STATEMENT)) {
-    const started = await tx
-      .updateTable('invocations')
-      .set({ status: 'executing' })
-      .where('id', 'in', slice)
-      .where('status', '=', 'approved')
-      .returning(TOLD_INVOCATION)
-      .execute();
-    for (const row of started) tellInvocation(tx, row);
   }
 }

@@ -63,6 +63,8 @@ export type OpenExecutions = Readonly<{
   countOf: (node: string) => number;
   countAll: () => number;
   countByState: () => Readonly<Record<OpenState, number>>;
+  /** In any order. */
+  ofInvocation: (invocationId: string) => ReadonlySet<OpenExecution>;
   /** The invocations that have executions which wait for their batch, and how many of each are open and do not. */
   rollouts: () => Iterable<Readonly<{ invocationId: string; begun: number }>>;
 }>;
@@ -73,20 +75,32 @@ type MutableQueue = Record<OpenState, Map<string, OpenExecution>> & {
 };
 
 const EMPTY: NodeQueue = { held: new Map(), queued: new Map(), sent: new Map(), accepted: new Map() };
+const NONE: ReadonlySet<OpenExecution> = new Set();
 const STATES: readonly OpenState[] = ['held', 'queued', 'sent', 'accepted'];
 
 export function createOpenExecutions(): OpenExecutions {
   const nodes = new Map<string, MutableQueue>();
   const counts: Record<OpenState, number> = { held: 0, queued: 0, sent: 0, accepted: 0 };
   /** By invocation. */
-  const invocations = new Map<string, { held: number; begun: number }>();
+  const invocations = new Map<string, { readonly executions: Set<OpenExecution>; held: number }>();
 
-  function count({ invocationId, state }: OpenExecution, by: 1 | -1): void {
-    counts[state] += by;
-    const of = invocations.get(invocationId) ?? { held: 0, begun: 0 };
-    of[state === 'held' ? 'held' : 'begun'] += by;
-    if (of.held + of.begun === 0) invocations.delete(invocationId);
-    else invocations.set(invocationId, of);
+  function enter(execution: OpenExecution): void {
+    const { invocationId, state } = execution;
+    counts[state] += 1;
+    const of = invocations.get(invocationId) ?? { executions: new Set(), held: 0 };
+    of.executions.add(execution);
+    if (state === 'held') of.held += 1;
+    invocations.set(invocationId, of);
+  }
+
+  function leave(execution: OpenExecution): void {
+    const { invocationId, state } = execution;
+    counts[state] -= 1;
+    const of = invocations.get(invocationId);
+    if (of === undefined) return;
+    of.executions.delete(execution);
+    if (state === 'held') of.held -= 1;
+    if (of.executions.size === 0) invocations.delete(invocationId);
   }
 
   function queueOf(node: string): MutableQueue {
@@ -108,12 +122,12 @@ export function createOpenExecutions(): OpenExecutions {
     const { state, executionId } = execution;
     insertInOrder(queue[state], execution, queue.newest[state]);
     if (executionId > queue.newest[state]) queue.newest[state] = executionId;
-    count(execution, 1);
+    enter(execution);
   }
 
   function take(execution: OpenExecution): void {
     const { node, state, executionId } = execution;
-    if (nodes.get(node)?.[state].delete(executionId)) count(execution, -1);
+    if (nodes.get(node)?.[state].delete(executionId)) leave(execution);
   }
 
   function get(executionId: string, node: string): OpenExecution | undefined {
@@ -167,8 +181,11 @@ export function createOpenExecutions(): OpenExecutions {
     },
     countAll: () => counts.held + counts.queued + counts.sent + counts.accepted,
     countByState: () => ({ ...counts }),
+    ofInvocation: (invocationId) => invocations.get(invocationId)?.executions ?? NONE,
     *rollouts() {
-      for (const [invocationId, { held, begun }] of invocations) if (held > 0) yield { invocationId, begun };
+      for (const [invocationId, { executions, held }] of invocations) {
+        if (held > 0) yield { invocationId, begun: executions.size - held };
+      }
     },
   };
 }

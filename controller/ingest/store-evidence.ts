@@ -6,14 +6,17 @@ import { EXECUTION_STATUSES } from '../http/schemas.js';
 import type { ControllerMetrics } from '../metrics.js';
 import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/database.js';
-import { type ExecutionKey, findExecution, moveExecutions } from '../store/executions.js';
-import { settleInvocations } from '../store/invocations.js';
+import { type ExecutionKey, findExecution, moveExecutions, stillOpen } from '../store/executions.js';
+import { beginInvocations, settleInvocations } from '../store/invocations.js';
 import { outcomeColumns } from '../store/outcome-columns.js';
 import { insertOutputs } from '../store/outputs.js';
 import { findResult, insertResults } from '../store/results.js';
 import type { Evidence, EvidenceDeps, ResultEvidence } from './evidence.js';
 import { storeLocalResult } from './local-results.js';
 import { violationEntries } from './violations.js';
+
+/** Fewer are counted as fast as one of them is looked at. */
+const MANY_EXECUTIONS = 100;
 
 type OutputEvidence = Extract<Evidence, { kind: 'output' }>;
 
@@ -167,8 +170,33 @@ async function endExecutions(
       details: { status: result.status, result_sha256: payloadSha256 },
     })),
   );
-  const invocationIds = added.flatMap((each) => known.get(keyOf(each))?.invocationId ?? []);
-  return settleInvocations(tx, [...new Set(invocationIds)], nowMs);
+  const invocationIds = new Set(added.flatMap((each) => known.get(keyOf(each))?.invocationId ?? []));
+  const ended = new Set(added.map(keyOf));
+  const goingOn = await findGoingOn(tx, open, { invocationIds, ended });
+  await beginInvocations(tx, [...goingOn]);
+  return settleInvocations(
+    tx,
+    [...invocationIds].filter((id) => !goingOn.has(id)),
+    nowMs,
+  );
+}
+
+/**
+ * Those of the large invocations that are not at their end, as one execution shows that this transaction sees open:
+ * else each batch of results would count the thousands that a broadcast has.
+ */
+async function findGoingOn(
+  tx: Tx,
+  open: OpenExecutions,
+  { invocationIds, ended }: { invocationIds: Iterable<string>; ended: ReadonlySet<string> },
+): Promise<ReadonlySet<string>> {
+  const witnesses = [...invocationIds].flatMap((id) => {
+    const executions = open.ofInvocation(id);
+    if (executions.size < MANY_EXECUTIONS) return [];
+    for (const each of executions) if (!ended.has(`${each.executionId}/${each.node}`)) return [each];
+    return [];
+  });
+  return new Set((await stillOpen(tx, witnesses)).map(({ invocationId }) => invocationId));
 }
 
 /** When the first of them was accepted, as far as this process heard it: a mark that waits is not in the store yet. */

@@ -55,6 +55,20 @@ export async function insertInvocation(tx: Tx, row: InvocationRow): Promise<void
   if (row.status === 'pending') tellApprovalRequest(tx, row);
 }
 
+/** Invocations of which an execution was accepted are `executing`, and this is told. */
+export async function beginInvocations(tx: Tx, ids: readonly string[]): Promise<void> {
+  for (const part of slicesOf(ids, IDS_PER_STATEMENT)) {
+    const begun = await tx
+      .updateTable('invocations')
+      .set({ status: 'executing' })
+      .where('id', 'in', part)
+      .where('status', '=', 'approved')
+      .returning(TOLD_INVOCATION)
+      .execute();
+    for (const row of begun) tellInvocation(tx, row);
+  }
+}
+
 /** States that executions move an invocation between; `denied` and `pending` are people's. */
 const MOVABLE: readonly Status[] = ['approved', 'executing', 'completed', 'failed', 'expired', 'cancelled'];
 
