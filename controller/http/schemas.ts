@@ -304,7 +304,7 @@ export const ExecutionView = z.object({
 });
 export type ExecutionView = Readonly<z.infer<typeof ExecutionView>>;
 
-/** An invocation and, while they are few (at most 200), its executions. */
+/** An invocation and, while they fit on a page of at most 200, its executions. */
 export const InvocationAnswer = z.object({ invocation: InvocationView, executions: z.array(ExecutionView).optional() });
 export type InvocationAnswer = Readonly<z.infer<typeof InvocationAnswer>>;
 

@@ -5,9 +5,14 @@ import type { Queries } from '../store/database.js';
 import type { ExecutionRow } from '../store/executions.js';
 import { findInvocations } from '../store/invocation-lists.js';
 import { countExecutions, findInvocationStatus, type InvocationRow, noExecutions } from '../store/invocations.js';
-import { listResults } from '../store/results.js';
+import { listResults, type ResultRow } from '../store/results.js';
 import { groupExecutions } from './groups.js';
 import { toExecutionView, toInvocationView } from './views.js';
+
+/** Nodes choose how much they print: a page ends early when the results on it come to more than this. */
+const MAX_PAGE_OCTETS = 4 * 1024 * 1024;
+/** So many results are read before that is looked at. */
+const RESULTS_AT_ONCE = 40;
 
 /** Reads what there is, page by page. */
 export function createLists({
@@ -32,13 +37,29 @@ export function createLists({
         .orderBy('node')
         .limit(limit + 1)
         .execute();
-      const results = await listResults(read, rows.slice(0, limit));
+      const { results, shown } = await readResults(read, rows.slice(0, limit));
       const toItem = (row: ExecutionRow) => toExecutionView(row, results.get(row.node));
-      return toPage(rows, { limit, keyOf: ({ node }) => node, toItem });
+      return toPage(rows, { limit: shown, keyOf: ({ node }) => node, toItem });
     },
     async executionGroups(org, id, query) {
       if ((await findInvocationStatus(read, org, id)) === undefined) return undefined;
       return groupExecutions(read, id, query);
     },
   };
+}
+
+/** The results of these executions, by node, and of how many executions they are. */
+async function readResults(
+  read: Queries,
+  rows: readonly ExecutionRow[],
+): Promise<{ results: ReadonlyMap<string, ResultRow>; shown: number }> {
+  const results = new Map<string, ResultRow>();
+  let octets = 0;
+  for (let end = RESULTS_AT_ONCE; ; end += RESULTS_AT_ONCE) {
+    for (const [node, result] of await listResults(read, rows.slice(end - RESULTS_AT_ONCE, end))) {
+      results.set(node, result);
+      octets += result.jws.length;
+    }
+    if (end >= rows.length || octets > MAX_PAGE_OCTETS) return { results, shown: Math.min(end, rows.length) };
+  }
 }

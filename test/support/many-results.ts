@@ -7,8 +7,13 @@ import type { Result } from '../../protocol/messages/result.js';
 import type { TestCore } from './core.js';
 import { enrollNode } from './scripted-agent.js';
 
-/** Adds executions that have succeeded with one of a hundred outputs, as if so many nodes more had answered. */
-export async function addManyResults({ core, store }: TestCore, id: string, count: number): Promise<void> {
+/** Adds executions that have succeeded with one of a hundred outputs, or what they are given, as if so many nodes more had answered. */
+export async function addManyResults(
+  { core, store }: TestCore,
+  id: string,
+  count: number,
+  outputOf = (index: number): string => `output ${index % 100}\n`,
+): Promise<void> {
   await enrollNode(core.services, 'many');
   const [like] = await store.read.selectFrom('executions').selectAll().where('invocation_id', '=', id).execute();
   assert.ok(like);
@@ -25,7 +30,7 @@ export async function addManyResults({ core, store }: TestCore, id: string, coun
     await insertExecutions(tx, rows);
     await insertResults(
       tx,
-      rows.map((row, index) => toResultRow(row, `output ${index % 100}\n`)),
+      rows.map((row, index) => toResultRow(row, outputOf(index))),
     );
   });
 }

@@ -15,7 +15,7 @@ export function executionRoutes(app: App, { services: { invocations } }: RouteDe
     schema: {
       summary: 'List the executions of an invocation, by node',
       description:
-        'With `group_by` the items are groups of like executions, the largest first: how many, the first nodes and a sample.',
+        'A page may hold fewer items than `limit` and not be the last: nodes choose how much they print. With `group_by` the items are groups of like executions, the largest first: how many, the first nodes and a sample.',
       tags: ['invocations'],
       params: z.strictObject({ id: InvocationId }),
       querystring: ExecutionsQuery,

@@ -21,7 +21,7 @@ import {
 } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
-/** An answer holds the executions while they are at most this many. */
+/** An answer holds the executions while they are at most this many, and print little enough for one page. */
 const MAX_INLINE_EXECUTIONS = 200;
 
 const WAIT_NOTE =
@@ -171,5 +171,6 @@ export async function answerWhenDone(
   if (latest.counts.total > MAX_INLINE_EXECUTIONS) return { invocation: latest };
   if (latest === invocation && executions !== undefined) return { invocation, executions: executions() };
   const page = await invocations.executions(org, latest.id, { limit: MAX_INLINE_EXECUTIONS });
+  if (page?.next_cursor != null) return { invocation: latest }; // they print more than an answer holds
   return { invocation: latest, executions: [...(page?.items ?? [])] };
 }

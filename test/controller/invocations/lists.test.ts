@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { InvocationsQuery } from '../../../controller/http/list-schemas.js';
+import { InvocationAnswer } from '../../../controller/http/schemas.js';
 import { ensureOwnerToken } from '../../../controller/identity/api-tokens.js';
 import { toTime } from '../../../runtime/clock.js';
 import { invoke } from '../../support/asks.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
 import { startTestCore } from '../../support/core.js';
 import { assertProblem, startTestHttp } from '../../support/http.js';
+import { addManyResults } from '../../support/many-results.js';
 import { PING, startScriptedAgent } from '../../support/scripted-agent.js';
 import { createTestClock } from '../../support/test-clock.js';
 
@@ -87,4 +89,34 @@ test('broken cursors and unknown states are refused with 400, never guessed at',
   assert.equal((await get('?status=completed,failed&action=ping&since=2026-01-01T00:00:00Z')).status, 200);
   assert.equal((await get(`/${id}/executions?group_by=outcome,output`)).status, 200);
   await assertRejectsCode(services.invocations.pending('default', { limit: 1, cursor: '*' }), 'invalid_request');
+});
+
+test('a page ends early when its nodes printed much, the next one goes on, and an answer then leaves them out', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1' });
+  const id = await invoke(services.invocations, { nodes: ['pump-1'] });
+  await agent.result(await agent.nextOffer());
+  await services.invocations.whenDone('default', id, { ms: 10_000 });
+  const much = '\u0001'.repeat(25_000); // six octets each as JSON
+  await addManyResults(muster, id, 150, () => much);
+
+  const sizes: number[] = [];
+  const nodes: string[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = await services.invocations.executions('default', id, { limit: 200, cursor });
+    assert.ok(page);
+    sizes.push(JSON.stringify(page.items).length);
+    nodes.push(...page.items.map(({ node }) => node));
+    if (page.next_cursor === null) break;
+    cursor = page.next_cursor;
+  }
+
+  assert.ok(sizes.length > 1 && sizes.every((size) => size < 16e6), sizes.join(' '));
+  assert.deepEqual([nodes.length, new Set(nodes).size], [151, 151]);
+  await muster.store.write((tx) => tx.updateTable('invocations').set({ total: 151 }).where('id', '=', id).execute());
+  const { url } = await startTestHttp(t, services);
+  const headers = { authorization: `Bearer ${await ensureOwnerToken(muster.store, 'default', Date.now())}` };
+  const answer = await (await fetch(`${url}/api/v1/invocations/${id}`, { headers })).json();
+  assert.equal(InvocationAnswer.parse(answer).executions, undefined);
 });
