@@ -6,7 +6,7 @@ const SWEEP_MS = 1_000;
 const TIDY_MS = 3600 * 1000;
 
 /** Runs what the core does by the clock until the returned function is called. */
-export function startTimers({ tick, sweep, tidy }: Core, log: Logger): () => void {
+export function startTimers({ tick, sweep, tidy }: Pick<Core, 'tick' | 'sweep' | 'tidy'>, log: Logger): () => void {
   let sweeping = false;
   const timers = [
     setInterval(tick, TICK_MS),

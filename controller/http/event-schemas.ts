@@ -22,7 +22,7 @@ const ApprovalResult = z.object({
   type: z.literal('action_approval_result'),
   invocationId: InvocationId,
   status: z.enum(['approved', 'denied']),
-  approvedBy: z.string().optional(),
+  approvedBy: z.string().optional().describe('Who approved or denied it; absent when the policy did'),
 });
 
 const ActionCompleted = z.object({

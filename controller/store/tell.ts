@@ -69,7 +69,7 @@ export function tellApprovalResult(
   tx: Tx,
   { org, id, status, by }: { org: string; id: string; status: 'approved' | 'denied'; by: string },
 ): void {
-  const approvedBy = status === 'approved' ? { approvedBy: by } : {};
+  const approvedBy = by === 'policy' ? {} : { approvedBy: by };
   tx.tell({ org, event: { type: 'action_approval_result', invocationId: id, status, ...approvedBy } });
 }
 

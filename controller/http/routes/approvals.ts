@@ -1,12 +1,24 @@
 import { z } from 'zod';
-import { ApproveInvocation, DenyInvocation, InvocationId, InvocationView, PageQuery, pageOf } from '../schemas.js';
+import { DEFAULT_WAIT_SECONDS } from '../prefer.js';
+import {
+  ApproveInvocation,
+  DenyInvocation,
+  ENDED_STATUSES,
+  InvocationAnswer,
+  InvocationId,
+  InvocationView,
+  PageQuery,
+  pageOf,
+  WaitHeaders,
+} from '../schemas.js';
+import { answerWhenDone, WAIT_NOTE } from './invocations.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
 const Params = z.strictObject({ id: InvocationId });
 const Answer = z.object({ invocation: InvocationView });
 
 /** What waits for a person, and what they say to it. */
-export function approvalRoutes(app: App, { services: { invocations } }: RouteDeps): void {
+export function approvalRoutes(app: App, { services: { invocations }, stopping }: RouteDeps): void {
   app.route({
     method: 'GET',
     url: `${API}/approvals`,
@@ -26,16 +38,19 @@ export function approvalRoutes(app: App, { services: { invocations } }: RouteDep
     config: { rule: 'admin' },
     schema: {
       summary: 'Approve what waits',
-      description:
-        '`digest` is the one of the invocation as you saw it. 409 when it waits no more, or is no longer the same; 410 when its time is over. Its time to reach the nodes begins now.',
+      description: `\`digest\` is the one of the invocation as you saw it. 409 when it waits no more, or is no longer the same; 410 when its time is over. Its time to reach the nodes begins now. 200 when it has ended, 202 while nodes are still asked. ${WAIT_NOTE} 15 s without the header.`,
       tags: ['approvals'],
+      headers: WaitHeaders,
       params: Params,
       body: ApproveInvocation,
-      response: { 200: Answer, ...FAILURE },
+      response: { 200: InvocationAnswer, 202: InvocationAnswer, ...FAILURE },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const approved = await invocations.approve(principalOf(request), request.params.id, request.body);
-      return { invocation: found(approved, 'such invocation') };
+      const wait = { request, reply, stopping, defaultSeconds: DEFAULT_WAIT_SECONDS };
+      const answer = await answerWhenDone(invocations, wait, found(approved, 'such invocation'));
+      reply.header('location', `${API}/invocations/${answer.invocation.id}`);
+      return reply.code(ENDED_STATUSES.has(answer.invocation.status) ? 200 : 202).send(answer);
     },
   });
 

@@ -24,7 +24,8 @@ import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } fr
 /** An answer holds the executions while they are at most this many, and print little enough for one page. */
 const MAX_INLINE_EXECUTIONS = 200;
 
-const WAIT_NOTE =
+/** What the description of a route that waits ends with, before its default. */
+export const WAIT_NOTE =
   '`Prefer: wait=N` (RFC 7240) holds the answer back until the invocation has ended, at most N seconds (0 to 60).';
 
 /** Asking for actions, and what became of it. */

@@ -72,10 +72,7 @@ test('S-A-8: what was denied, taken back or has run out of time leaves nothing t
   await post(controller, { token: ann, path: `/invocations/${taken.invocation.id}/cancel`, body: {} });
   const completed = await stream.next('action_completed');
 
-  assert.deepEqual(
-    [result.invocationId, result.status, result.approvedBy],
-    [denied.invocation.id, 'denied', undefined],
-  );
+  assert.deepEqual([result.invocationId, result.status, result.approvedBy], [denied.invocation.id, 'denied', 'owner']);
   assert.deepEqual(
     [completed.invocationId, completed.status, completed.error],
     [taken.invocation.id, 'failed', 'cancelled'],

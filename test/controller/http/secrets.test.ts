@@ -42,7 +42,8 @@ test('promise 22, S-A-24: who may not approve reads no secret of an ask, who may
   for (const token of [people.admin, people.owner]) {
     assert.deepEqual(InvocationAnswer.parse(await read(one, token)).invocation.parameters, ASK.parameters);
   }
-  const approved = await call('POST', `${one}/approve`, { token: people.admin, body: { digest } });
+  const headers = { prefer: 'wait=0' };
+  const approved = await call('POST', `${one}/approve`, { token: people.admin, body: { digest }, headers });
   const { invocation } = z.object({ invocation: InvocationView }).parse(approved.body);
 
   assert.deepEqual(invocation.parameters, SHOWN);

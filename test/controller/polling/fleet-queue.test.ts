@@ -96,7 +96,8 @@ test('F-27: what an operator queues waits for a person before a node can fetch i
   const { invocation } = await newest(installation);
   const early = await fetchNames(installation, token);
   const digest = { digest: invocation.digest };
-  await call('POST', `/api/v1/invocations/${invocation.id}/approve`, { token: people.admin, body: digest });
+  const approval = { token: people.admin, body: digest, headers: { prefer: 'wait=0' } };
+  await call('POST', `/api/v1/invocations/${invocation.id}/approve`, approval);
 
   assert.deepEqual([status, invocation.status, early], [201, 'pending', []]);
   assert.equal((await fetchNames(installation, token)).length, 1);
