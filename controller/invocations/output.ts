@@ -21,7 +21,8 @@ export function assembleOutput(
   return { stream, bytes: whole ?? longer, complete: whole !== undefined && !truncated, truncated };
 }
 
-function isWhole(bytes: Buffer, stream: 'stdout' | 'stderr', result: StoredResult): boolean {
+/** Whether these are all the octets that the node captured, by the length and the hash that it has signed. */
+export function isWhole(bytes: Buffer, stream: 'stdout' | 'stderr', result: StoredResult): boolean {
   return bytes.length === result[`${stream}_bytes`] && sha256Hex(bytes) === result[`${stream}_sha256`];
 }
 

@@ -1,9 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
+import { sha256Hex } from '../../protocol/envelope.js';
 import { type AuditRow, walkAudit } from '../store/audit.js';
+import type { Queries } from '../store/database.js';
 import { CUT_MARGIN_MS, readDetails } from './details.js';
 import type { SeeResult } from './executions.js';
+import type { SeeInvocation } from './invocations.js';
 import type { VerifyDeps } from './run.js';
+import { createTally } from './tally.js';
 
 /** The trail and the records tell the same. */
 export type EventCheck = Readonly<{
@@ -11,28 +15,32 @@ export type EventCheck = Readonly<{
   look: (rows: readonly AuditRow[]) => Promise<void>;
   /** Takes a stored result: the trail has to tell of it. */
   see: SeeResult;
+  /** Takes a stored invocation: the trail has to tell of that as well. */
+  seeInvocation: SeeInvocation;
   /** After everything was looked at and seen. */
   finish: () => Promise<void>;
 }>;
 
 const MADE: ReadonlySet<string> = new Set(['invocation_created', 'invocation_pending', 'invocation_denied']);
 const ENDED: ReadonlySet<string> = new Set(['execution_ended', 'local_execution']);
+/** Nothing that is written meanwhile has a time further ahead than this. */
+const YOUNG_MARGIN_MS = 60_000;
+
 const ROWS_PER_PAGE = 500;
 
 const MadeDetails = z.object({ action: z.string(), digest: z.string() });
 const EndedDetails = z.object({ result_sha256: z.string() });
+const LocalDetails = z.object({ invocation_id: z.string() });
 const RemovedDetails = z.object({ execution_id: z.string().nullable() });
 
-/** The same set of hashes has the same sum, in whatever order they come: a million of them need no memory. */
-type Sum = { count: number; a: number; b: number };
-
-export function createEventCheck({ read, notes, beforeMs, signal }: VerifyDeps): EventCheck {
+export function createEventCheck({ read, notes, beforeMs, clock, signal }: VerifyDeps): EventCheck {
   /** What the trail tells of and is not there, by what would take it away: an invocation or an execution id. */
   const missing = new Map<string, Readonly<{ seq: number; subject: string }>>();
-  const told: Sum = { count: 0, a: 0, b: 0 };
-  const held: Sum = { count: 0, a: 0, b: 0 };
+  const results = createTally();
+  const invocations = createTally();
   let fromMs: number | undefined;
-  const isCompared = (receivedMs: number): boolean => receivedMs >= (fromMs ?? 0) && receivedMs < beforeMs;
+  const isYoung = (ms: number): boolean => ms >= beforeMs && ms <= clock.nowMs() + YOUNG_MARGIN_MS;
+  const isCompared = (ms: number): boolean => ms >= (fromMs ?? 0) && !isYoung(ms);
 
   async function lookAtInvocations(rows: readonly AuditRow[]): Promise<void> {
     const made = rows.filter(({ event }) => MADE.has(event));
@@ -40,7 +48,7 @@ export function createEventCheck({ read, notes, beforeMs, signal }: VerifyDeps):
     const ids = made.map(({ subject }) => idOf(subject));
     const stored = await read
       .selectFrom('invocations')
-      .select(['id', 'action', 'digest'])
+      .select(['id', 'action', 'digest', 'created_at'])
       .where('id', 'in', ids)
       .execute();
     const byId = new Map(stored.map((row) => [row.id, row]));
@@ -51,10 +59,19 @@ export function createEventCheck({ read, notes, beforeMs, signal }: VerifyDeps):
         continue;
       }
       const said = readDetails(MadeDetails, details); // a later decision of a person has the digest alone
-      if (said !== undefined && (said.action !== row.action || said.digest !== row.digest)) {
+      if (said === undefined) continue;
+      if (said.action !== row.action || said.digest !== row.digest) {
         notes.find('audit_events', subject, `row ${seq} of the audit trail tells of another ask`);
       }
+      if (isCompared(row.created_at)) invocations.tell(sha256Hex(row.id));
     }
+  }
+
+  async function lookAtLocalOnes(rows: readonly AuditRow[]): Promise<void> {
+    const ids = rows.flatMap((row) => localIdOf(row) ?? []);
+    if (ids.length === 0) return;
+    const stored = await read.selectFrom('invocations').select(['id', 'created_at']).where('id', 'in', ids).execute();
+    for (const { id, created_at } of stored) if (isCompared(created_at)) invocations.tell(sha256Hex(id));
   }
 
   async function lookAtResults(rows: readonly AuditRow[]): Promise<void> {
@@ -74,7 +91,7 @@ export function createEventCheck({ read, notes, beforeMs, signal }: VerifyDeps):
       if (row === undefined) missing.set(`execution:${idOf(subject).split('/', 1)[0]}`, { seq, subject });
       else if (said?.result_sha256 !== row.payload_sha256) {
         notes.find('audit_events', subject, `row ${seq} of the audit trail tells of another result`);
-      } else if (isCompared(row.received_at)) add(told, row.payload_sha256);
+      } else if (isCompared(row.received_at)) results.tell(row.payload_sha256);
     }
   }
 
@@ -92,20 +109,67 @@ export function createEventCheck({ read, notes, beforeMs, signal }: VerifyDeps):
       const [first] = rows;
       if (first !== undefined) fromMs ??= first.seq === 1 ? 0 : first.at + CUT_MARGIN_MS;
       await lookAtInvocations(rows);
+      await lookAtLocalOnes(rows);
       await lookAtResults(rows);
       lookAtRemovals(rows);
     },
     see({ sha256, receivedMs }) {
-      if (isCompared(receivedMs)) add(held, sha256);
+      if (isCompared(receivedMs)) results.hold(sha256);
+    },
+    seeInvocation(id, createdMs) {
+      if (isCompared(createdMs)) invocations.hold(sha256Hex(id));
     },
     async finish() {
       for (const { seq, subject } of missing.values()) {
         notes.find('audit_events', subject, `row ${seq} of the audit trail tells of it, and it is not there`);
       }
-      const isSame = told.count === held.count && told.a === held.a && told.b === held.b;
-      if (!isSame && signal?.aborted !== true) await nameDifferences({ read, notes }, isCompared);
+      if (signal?.aborted === true) return;
+      if (!invocations.isSame) await nameUntold({ read, notes }, isCompared);
+      if (!results.isSame) await nameDifferences({ read, notes }, isCompared);
     },
   };
+}
+
+/** Only when something differs: which invocations no row tells of. */
+async function nameUntold(
+  { read, notes }: Pick<VerifyDeps, 'read' | 'notes'>,
+  isCompared: (createdMs: number) => boolean,
+): Promise<void> {
+  const told = new Set<string>();
+  for await (const { rows } of walkAudit(read)) {
+    for (const row of rows) {
+      const isMade = MADE.has(row.event) && readDetails(MadeDetails, row.details) !== undefined;
+      const id = isMade ? idOf(row.subject) : localIdOf(row);
+      if (id !== undefined) told.add(id);
+    }
+  }
+  for await (const { id, created_at } of walkInvocations(read)) {
+    if (told.has(id) || !isCompared(created_at)) continue;
+    notes.find('audit_events', `invocation:${id}`, 'no row of the audit trail tells of it');
+  }
+}
+
+async function* walkInvocations(read: Queries): AsyncGenerator<Readonly<{ id: string; created_at: number }>> {
+  let after = '';
+  for (;;) {
+    const rows = await read
+      .selectFrom('invocations')
+      .select(['id', 'created_at'])
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(ROWS_PER_PAGE)
+      .execute();
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    yield* rows;
+    after = last.id;
+    await setImmediate();
+  }
+}
+
+/** The invocation of what somebody ran on a node itself; undefined for any other row. */
+function localIdOf({ event, details }: AuditRow): string | undefined {
+  return event === 'local_execution' ? readDetails(LocalDetails, details)?.invocation_id : undefined;
 }
 
 /** Only when something differs: which results no row tells of, and which rows tell of one result again. */
@@ -145,12 +209,6 @@ async function nameDifferences(
     after = last;
     await setImmediate();
   }
-}
-
-function add(sum: Sum, sha256: string): void {
-  sum.count += 1;
-  sum.a ^= Number.parseInt(sha256.slice(0, 8), 16);
-  sum.b ^= Number.parseInt(sha256.slice(8, 16), 16);
 }
 
 /** `invocation:ID` → ID. */

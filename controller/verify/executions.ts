@@ -9,11 +9,14 @@ import {
 } from '../../protocol/envelope.js';
 import { isMusterError } from '../../protocol/errors.js';
 import { admitKey } from '../../protocol/keys.js';
+import type { StoredResult } from '../ingest/reported-result.js';
 import { OPEN_STATUSES } from '../invocations/completion.js';
+import { assembleOutput, isWhole } from '../invocations/output.js';
 import { readStoredResult } from '../invocations/views.js';
 import type { Queries } from '../store/database.js';
 import { findNodeKey } from '../store/node-keys.js';
 import { outcomeColumns } from '../store/outcome-columns.js';
+import { firstMissingOutput, listOutputs } from '../store/outputs.js';
 import type { VerifyDeps } from './run.js';
 
 const ROWS_PER_PAGE = 500;
@@ -69,7 +72,7 @@ function readPage(read: Queries, after: Readonly<{ execution_id: string; node: s
     )
     .select(['e.execution_id', 'e.node', 'e.status', 'e.open', 'e.ended_at', 'e.error_code', 'e.request_sha256'])
     .select(['i.org', 'i.origin', 'q.sha256 as stored_request'])
-    .select(['r.status as result_status', 'r.payload_sha256', 'r.jws', 'r.evidence', 'r.received_at'])
+    .select(['r.status as result_status', 'r.payload_sha256', 'r.jws', 'r.evidence', 'r.received_at', 'r.chunks'])
     .select(['r.exit_code', 'r.error_code as result_error_code', 'r.output_sha256'])
     .where(({ eb, or, and }) =>
       or([
@@ -115,10 +118,30 @@ async function resultFaults(read: Queries, keys: Map<string, NodeKey>, row: Row)
     }
     if (result.status !== result_status) faults.push(`it is filed as ${result_status} and says ${result.status}`);
     if (!isFiledAs(row, outcomeColumns(result))) faults.push('it is grouped with others than those that are like it');
+    faults.push(...(await outputFaults(read, row, result)));
     if (origin !== 'local' && result.request_sha256 !== request_sha256) faults.push('it answers another request');
   } catch (error) {
     if (!isMusterError(error)) throw error;
     faults.push(`it does not hold: ${error.message}`);
+  }
+  return faults;
+}
+
+/** Output that is there as a whole is what the node has signed; of what is missing its readers are told. */
+async function outputFaults(
+  read: Queries,
+  { execution_id: executionId, node, chunks }: Row,
+  result: StoredResult,
+): Promise<string[]> {
+  if (chunks === null || chunks === 0) return [];
+  const key = { executionId, node };
+  if ((await firstMissingOutput(read, key, chunks)) !== undefined) return [];
+  const faults: string[] = [];
+  for (const stream of ['stdout', 'stderr'] as const) {
+    const pieces = await listOutputs(read, key, stream);
+    const { bytes } = assembleOutput(stream, { pieces, result });
+    if (!result[`${stream}_truncated`] && !isWhole(bytes, stream, result))
+      faults.push(`its ${stream} is not what the node has signed`);
   }
   return faults;
 }

@@ -10,8 +10,11 @@ const ROWS_PER_PAGE = 200;
 
 type Row = Awaited<ReturnType<typeof readPage>>[number];
 
+/** Tells the check of the audit trail which invocations there are, and when each was made. */
+export type SeeInvocation = (id: string, createdMs: number) => void;
+
 /** Each invocation is in the state that its executions come to, and has as many of them as it says (promise 5). */
-export async function checkInvocations({ read, notes, signal }: VerifyDeps): Promise<void> {
+export async function checkInvocations({ read, notes, signal }: VerifyDeps, see: SeeInvocation): Promise<void> {
   let after = '';
   for (;;) {
     const ids = await readIds(read, after);
@@ -19,6 +22,7 @@ export async function checkInvocations({ read, notes, signal }: VerifyDeps): Pro
     if (last === undefined || signal?.aborted === true) return;
     for (const [id, rows] of groupBy(await readPage(read, ids), (row) => row.id)) {
       notes.count('invocations', 1);
+      if (rows[0] !== undefined) see(id, rows[0].created_at);
       for (const fault of faultsOf(rows)) notes.find('invocations', `invocation:${id}`, fault);
     }
     after = last;
@@ -39,7 +43,7 @@ async function readIds(read: Queries, after: string): Promise<string[]> {
 
 /** Invocations and how many executions in each state, in one statement: others may write meanwhile. */
 function readPage(read: Queries, ids: readonly string[]) {
-  const columns = ['i.id', 'i.status', 'i.total', 'i.completed_at', 'i.ask'] as const;
+  const columns = ['i.id', 'i.status', 'i.total', 'i.completed_at', 'i.created_at', 'i.ask'] as const;
   const wishes = ['i.cancel_requested_at'] as const;
   return read
     .selectFrom('invocations as i')

@@ -19,6 +19,7 @@ export type VerifyDeps = Readonly<{
   /** Records that were stored after this are still being written; milliseconds since 1970. */
   beforeMs: number;
   kept?: KeptHead | undefined;
+  clock: Clock;
   signal?: AbortSignal | undefined;
 }>;
 
@@ -27,7 +28,7 @@ export type VerifyDeps = Readonly<{
  * the same as the records, each result is its node's word for exactly what was asked, and each state follows from what
  * is stored. Others may write meanwhile.
  */
-export async function verifyStore(deps: Omit<VerifyDeps, 'notes'> & Readonly<{ clock: Clock }>): Promise<VerifyReport> {
+export async function verifyStore(deps: Omit<VerifyDeps, 'notes'>): Promise<VerifyReport> {
   const { clock, read, keyOf } = deps;
   const startedMs = clock.nowMs();
   const notes = createNotes();
@@ -42,7 +43,7 @@ export async function verifyStore(deps: Omit<VerifyDeps, 'notes'> & Readonly<{ c
   access.finish();
   await checkRequests(shared);
   await checkExecutions(shared, events.see);
-  await checkInvocations(shared);
+  await checkInvocations(shared, events.seeInvocation);
   await events.finish();
 
   const { seq, hash, at } = (await headOf(read, keyOf)) ?? {};

@@ -167,6 +167,32 @@ const HARMS: readonly Readonly<{
     found: /^requests execution:\S+: the octets of its request were altered/m,
   },
   {
+    what: 'the parameters of an invocation altered',
+    harm: (tx) => tx.updateTable('invocations').set({ parameters: '{"target":"eve"}' }).execute(),
+    found: /^requests execution:\S+: its request asks for something else than its invocation/m,
+  },
+  {
+    what: 'a request exchanged for another, with its hash',
+    harm: async (tx) => {
+      const { payload } = await tx.selectFrom('requests').select('payload').executeTakeFirstOrThrow();
+      const forged = JSON.stringify({ ...Object(JSON.parse(payload)), action: 'reboot' });
+      const sha256 = sha256Hex(forged);
+      await tx.updateTable('requests').set({ payload: forged, sha256 }).execute();
+      await tx
+        .updateTable('executions')
+        .set({ request_sha256: sha256 })
+        .where('request_sha256', 'is not', null)
+        .execute();
+    },
+    found:
+      /^requests execution:\S+: its request asks for something else than its invocation[\s\S]*^results execution:\S+: it answers another request/m,
+  },
+  {
+    what: 'a piece of output altered',
+    harm: (tx) => tx.updateTable('outputs').set({ data: 'forged' }).execute(),
+    found: /^results execution:\S+: its stdout is not what the node has signed/m,
+  },
+  {
     what: 'a request removed',
     harm: (tx) => tx.deleteFrom('requests').execute(),
     found: /^executions execution:\S+: the request that it names is not there/m,
@@ -186,6 +212,16 @@ const HARMS: readonly Readonly<{
     what: 'an invocation that says another end',
     harm: (tx) => tx.updateTable('invocations').set({ status: 'failed' }).where('status', '=', 'completed').execute(),
     found: /^invocations invocation:\S+: it is failed, and its executions come to completed/m,
+  },
+  {
+    what: 'an invocation put in, with executions that are to be offered',
+    harm: (tx) => putIn(tx, {}),
+    found: /^audit_events invocation:0eve: no row of the audit trail tells of it/m,
+  },
+  {
+    what: 'an invocation put in with a time that is still to come',
+    harm: (tx) => putIn(tx, { created_at: Date.now() + 3_600_000 }),
+    found: /^audit_events invocation:0eve: no row of the audit trail tells of it/m,
   },
   {
     what: 'a user put in',
@@ -457,6 +493,24 @@ test('what a node that was removed had reported still holds, also when its name 
   assert.deepEqual((await services.audit.verify({})).findings, []);
 });
 
+async function putIn(tx: Queries, changes: Readonly<{ created_at?: number }>): Promise<void> {
+  const row = await tx.selectFrom('invocations').selectAll().executeTakeFirstOrThrow();
+  const execution = await tx.selectFrom('executions').selectAll().executeTakeFirstOrThrow();
+  await tx
+    .insertInto('invocations')
+    .values({ ...row, id: '0eve', total: 1, status: 'approved', completed_at: null, ...changes })
+    .execute();
+  await tx
+    .insertInto('executions')
+    .values({
+      ...execution,
+      execution_id: '0eve',
+      invocation_id: '0eve',
+      ...{ status: 'queued', open: 1, request_sha256: null, sent_at: null, accepted_at: null, ended_at: null },
+    })
+    .execute();
+}
+
 const EVE = { org: 'default', id: 'eve', password_hash: null, created_at: 1, created_by: 'eve', disabled_at: null };
 
 type Site = Readonly<{ muster: TestCore; id: string; last: number }>;
@@ -475,7 +529,11 @@ async function startSite(t: TestScope): Promise<Site> {
   for (const status of ['success', 'failed'] as const) {
     const id = await invoke(invocations, { nodes: ['pump-1'] });
     const offered = await agent.nextOffer();
-    await agent.result(offered, { status, exit_code: status === 'success' ? 0 : 1 });
+    await agent.say('output', 'muster-output', {
+      ...{ v: 1, execution_id: offered.request.execution_id, node: 'pump-1', org: 'default' },
+      ...{ seq: 0, stream: 'stdout', offset: 0, data: 'done\n', encoding: 'utf-8', last: true },
+    });
+    await agent.result(offered, { status, exit_code: status === 'success' ? 0 : 1, stdout: 'd', chunks: 1 });
     assert.ok(await invocations.whenDone('default', id, { ms: 10_000 }));
     ids.push(id);
   }
@@ -535,6 +593,7 @@ const TABLES = [
   'requests',
   'executions',
   'results',
+  'outputs',
   'audit',
 ] as const;
 
