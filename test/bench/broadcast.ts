@@ -16,17 +16,15 @@ const MOST_SECONDS = 10;
  * One fleet broadcast until every signed result is verified and stored, beside one bare publish until every client has
  * answered: with the same broker, settings and count of processes, before the agents are there.
  */
-export async function measureBroadcast(parent: string, fleet: Fleet): Promise<Line[]> {
+export async function* measureBroadcast(parent: string, fleet: Fleet): AsyncGenerator<Line> {
   const installation = await startInstallation(mkdtempSync(join(parent, 'raw-')));
   const raw = await measureRawFanOut(installation.access, SIZES, ROUNDS).finally(installation.stop);
-  const lines: Line[] = [];
   for (const size of SIZES) {
     const { api } = await fleet.of(size);
     const times: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) times.push((await askFleet(api, size)).ms);
-    lines.push(...linesOf(size, raw.get(size) ?? [], times));
+    yield* linesOf(size, raw.get(size) ?? [], times);
   }
-  return lines;
 }
 
 function linesOf(size: number, raw: readonly number[], times: readonly number[]): Line[] {

@@ -15,7 +15,7 @@ import { beginTable, type Line } from './table.js';
 /** Where the parts of a run work; the fleet is shared, since its start takes longest. */
 type Site = Readonly<{ directory: string; fleet: Fleet }>;
 
-const PARTS: Readonly<Record<string, (site: Site) => Promise<Line[]>>> = {
+const PARTS: Readonly<Record<string, (site: Site) => Promise<Line[]> | AsyncIterable<Line>>> = {
   'round-trips': ({ directory }) => measureEndToEnd(directory),
   accept: ({ directory }) => measureAccept(directory),
   broadcast: ({ directory, fleet }) => measureBroadcast(directory, fleet),
@@ -35,7 +35,9 @@ const directory = mkdtempSync(join(tmpdir(), 'muster-bench-'));
 const fleet = createFleet(directory);
 const table = beginTable(values);
 try {
-  for (const [, measure] of chosen) for (const line of await measure({ directory, fleet })) table.print(line);
+  for (const [, measure] of chosen) {
+    for await (const line of await measure({ directory, fleet })) table.print(line);
+  }
 } finally {
   await fleet.stop();
   rmSync(directory, { recursive: true, force: true });

@@ -21,7 +21,7 @@ export async function measureRoundTrips(
     for (let startMs = performance.now(); startMs < endMs; startMs = performance.now()) {
       await call();
       const nowMs = performance.now();
-      if (startMs >= warmUntilMs && nowMs <= endMs) samples.push(nowMs - startMs);
+      if (nowMs >= warmUntilMs && nowMs <= endMs) samples.push(nowMs - startMs);
     }
   }
   await Promise.all(Array.from({ length: inFlight }, lane));
