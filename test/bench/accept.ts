@@ -2,11 +2,10 @@ import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Api } from './api.js';
-import { type BullMq, startBullMq } from './bullmq.js';
 import { makeEnrollmentToken, startInstallation, whenOffline, whenOnline } from './controller-setup.js';
 import { syncsPerSecond } from './disk.js';
+import { type BullMq, lacksPeers, startBullMq } from './peers/bullmq.js';
 import { startMuster } from './processes.js';
-import { lacksRedis } from './redis.js';
 import { measureRoundTrips, percentile, type RoundTrips } from './statistics.js';
 import type { Line } from './table.js';
 
@@ -31,7 +30,7 @@ type Rates = Readonly<{ one: RoundTrips[]; many: RoundTrips[] }>;
  */
 export async function measureAccept(parent: string): Promise<Line[]> {
   const directory = mkdtempSync(join(parent, 'accept-'));
-  const lacks = lacksRedis();
+  const lacks = lacksPeers();
   const installation = await startInstallation(directory);
   const bull = lacks === undefined ? await startBullMq(directory, { data: ASK, concurrency: MANY }) : undefined;
   try {

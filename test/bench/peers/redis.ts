@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { freePort } from '../support/free-port.js';
+import { freePort } from '../../support/free-port.js';
 
 /** A Redis server with a sync at each write; `stop` ends it. */
 export type Redis = Readonly<{ port: number; stop: () => Promise<void> }>;
