@@ -174,7 +174,6 @@ async function crashOnce(lane: Lane, place: Place): Promise<{ isHit: boolean; fo
   }
   const hasDied = await diesBeforeIdle(rig, agent, ids);
   const isHit = place === EXECUTION ? hasKilled(traceFile) : hasDied;
-  rmSync(traceDirectory, { recursive: true, force: true });
   if (!hasDied) await agent.kill('SIGKILL');
   const found = await restartAfterCrash(agent, label);
   await settles(() => areOver(rig, ids), DEADLINE_MS);

@@ -26,7 +26,7 @@ export async function lacksStrace(): Promise<string | undefined> {
  * it: it stays for as long as a hook lives, and the end of the program is to be seen when it comes.
  */
 export function dieAt(point: CrashPoint, traceFile: string): (argv: readonly string[]) => readonly string[] {
-  return (argv) => ['strace', '-D', '-f', '-o', traceFile, ...killing(point), ...argv];
+  return (argv) => ['strace', '-D', '-f', '-ttt', '-o', traceFile, ...killing(point), ...argv];
 }
 
 /** Runs a program and writes down which of the calls each thread makes. */
@@ -40,7 +40,7 @@ export async function attach(
   { point, traceFile }: { point?: CrashPoint; traceFile: string },
 ): Promise<{ detach: () => Promise<void> }> {
   const expression = point === undefined ? ['-e', `trace=${CALLS.join()}`] : killing(point);
-  const tracer = spawn('strace', ['-f', '-p', String(pid), '-o', traceFile, ...expression], {
+  const tracer = spawn('strace', ['-f', '-ttt', '-p', String(pid), '-o', traceFile, ...expression], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const ended = new Promise<void>((resolve) => tracer.once('exit', () => resolve()));
@@ -74,11 +74,11 @@ function killing({ call, nth }: CrashPoint): string[] {
   return ['-e', `trace=${call}`, '-e', `inject=${call}:signal=SIGKILL:when=${nth}`];
 }
 
-const CALL = /^(\d+) +([a-z0-9_]+)\(/;
+const CALL = /^(\d+) +(?:[\d.]+ +)?([a-z0-9_]+)\(/;
 
 /**
  * The crash points that a trace offers: each call that one of these threads makes from the line on that holds `from`.
- * Trace lines look like `1234 openat(AT_FDCWD, "/etc/hosts", O_RDONLY) = 3`.
+ * Trace lines look like `1234 1795273661.170735 openat(AT_FDCWD, "/etc/hosts", O_RDONLY) = 3`, the time left out or not.
  */
 export function crashPointsIn(
   trace: string,
