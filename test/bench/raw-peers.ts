@@ -7,9 +7,14 @@ import { topicName } from '../../protocol/topics.js';
 const [url = '', prefix = '', org = '', file = ''] = process.argv.slice(2);
 const { nodes }: { nodes: { id: string; password: string }[] } = JSON.parse(readFileSync(file, 'utf8'));
 const scope = { prefix, org };
+/** Thousands come at once. */
+const CONNECT_MS = 120_000;
 
 async function startPeer({ id, password }: { id: string; password: string }): Promise<void> {
-  const client = await connectAsync(url, { clientId: id, username: id, password, clean: true, writeCache: false });
+  const client = await connectAsync(url, {
+    ...{ clientId: id, username: id, password, clean: true, writeCache: false },
+    connectTimeout: CONNECT_MS,
+  });
   noDelay(client.stream);
   const reply = topicName(scope, 'result', { node: id });
   client.on('message', (_, payload) => client.publish(reply, payload, { qos: 1 }));
