@@ -15,10 +15,11 @@ export type Waves = Readonly<{
   isRolling: (execution: OpenExecution, nowMs: number) => boolean;
 }>;
 
-type Wave = { readonly begunMs: number; answeredMs: number };
+type Wave = { readonly begunMs: number; readonly silenceMs: number; answeredMs: number };
 
-/** When nobody has answered for so long, who has not answered did not hear it. */
+/** When nobody has answered for so long, who has not answered did not hear it: the more were asked, the slower it begins. */
 const SILENCE_MS = 2_000;
+const SILENCE_MS_PER_NODE = 2;
 /** The longest back-off: answers of others delay an offer no longer. */
 const MAX_ROLLING_MS = 30_000;
 
@@ -26,7 +27,8 @@ export function createWaves(): Waves {
   const waves = new WeakMap<OpenExecution, Wave>();
   return {
     begin(executions, nowMs) {
-      const wave = { begunMs: nowMs, answeredMs: nowMs };
+      const silenceMs = SILENCE_MS + executions.length * SILENCE_MS_PER_NODE;
+      const wave = { begunMs: nowMs, silenceMs, answeredMs: nowMs };
       for (const execution of executions) waves.set(execution, wave);
     },
     answered(execution, nowMs) {
@@ -39,7 +41,7 @@ export function createWaves(): Waves {
     isRolling(execution, nowMs) {
       const wave = waves.get(execution);
       if (wave === undefined || nowMs - wave.begunMs >= MAX_ROLLING_MS) return false;
-      return nowMs - wave.answeredMs < SILENCE_MS;
+      return nowMs - wave.answeredMs < wave.silenceMs;
     },
   };
 }
