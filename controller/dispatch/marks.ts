@@ -79,7 +79,8 @@ async function writeMarks(tx: Tx, marks: ReadonlyMap<OpenExecution, Mark>): Prom
     if (mark === undefined) continue;
     const executions = group.map(([execution]) => execution);
     await writeGroup(tx, executions, mark);
-    if (mark.kind === 'accepted') await beginInvocations(tx, [...new Set(executions.map((each) => each.invocationId))]);
+    const ids = [...new Set(executions.map(({ invocationId }) => invocationId))];
+    if (mark.kind === 'accepted') await beginInvocations(tx, ids, mark.atMs);
   }
 }
 

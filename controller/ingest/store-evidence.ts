@@ -173,7 +173,7 @@ async function endExecutions(
   const invocationIds = new Set(added.flatMap((each) => known.get(keyOf(each))?.invocationId ?? []));
   const ended = new Set(added.map(keyOf));
   const goingOn = await findGoingOn(tx, open, { invocationIds, ended });
-  await beginInvocations(tx, [...goingOn]);
+  await beginInvocations(tx, [...goingOn], nowMs);
   return settleInvocations(
     tx,
     [...invocationIds].filter((id) => !goingOn.has(id)),

@@ -9,6 +9,7 @@ import {
   type InvocationStatus as Status,
 } from '../http/schemas.js';
 import { type StopReason, statusOf } from '../invocations/completion.js';
+import { appendAudit } from './audit.js';
 import type { Queries, Tx } from './database.js';
 import type { Tables } from './schema.js';
 import { TOLD_INVOCATION, tellApprovalRequest, tellInvocation } from './tell.js';
@@ -55,8 +56,9 @@ export async function insertInvocation(tx: Tx, row: InvocationRow): Promise<void
   if (row.status === 'pending') tellApprovalRequest(tx, row);
 }
 
-/** Invocations of which an execution was accepted are `executing`, and this is told. */
-export async function beginInvocations(tx: Tx, ids: readonly string[]): Promise<void> {
+/** Invocations of which an execution was accepted are `executing`, and this is told and written down. */
+export async function beginInvocations(tx: Tx, ids: readonly string[], nowMs: number): Promise<void> {
+  const entry = { atMs: nowMs, actor: 'controller', event: 'invocation_started' };
   for (const part of slicesOf(ids, IDS_PER_STATEMENT)) {
     const begun = await tx
       .updateTable('invocations')
@@ -66,6 +68,10 @@ export async function beginInvocations(tx: Tx, ids: readonly string[]): Promise<
       .returning(TOLD_INVOCATION)
       .execute();
     for (const row of begun) tellInvocation(tx, row);
+    await appendAudit(
+      tx,
+      begun.map(({ id, org }) => ({ ...entry, org, subject: `invocation:${id}` })),
+    );
   }
 }
 

@@ -143,6 +143,7 @@ test('what a node fetches and accepts over HTTP, and what it says after its time
   await muster.core.sweep();
   await agent.ack(offered);
   await until(async () => (await countOf(muster.store, 'execution_reopened')) === 1, { what: 'the row' });
+  await until(async () => (await countOf(muster.store, 'invocation_started')) === 1, { what: 'the row of its start' });
 });
 
 test('every event of the audit trail is shown by a test', () => {
