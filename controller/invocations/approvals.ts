@@ -9,6 +9,8 @@ import { countExecutions, noExecutions } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
 import { type ApprovalDeps, approveNow } from './approve.js';
 import { decideOnce, refuseUnlessPending, throwRefusal } from './decide-once.js';
+import { expirePending } from './expire-pending.js';
+import { isOverdue, newestMs } from './overdue.js';
 import { toInvocationView } from './views.js';
 
 /**
@@ -21,9 +23,8 @@ export function createApprovals(deps: ApprovalDeps): Pick<InvocationService, 'ap
     async approve(principal, id, { digest }) {
       if (!reaches(principal.role, 'admin')) throw new MusterError('forbidden', 'Admins and owners approve');
       for (;;) {
-        const row = await findRow(store, principal.org, id);
+        const row = await findWaiting(deps, principal.org, id);
         if (row === undefined) return undefined;
-        refuseUnlessPending(row, clock.nowMs());
         if (digest !== row.digest) {
           throw new MusterError('conflict', 'The digest is not that of this invocation: look at it again');
         }
@@ -32,26 +33,28 @@ export function createApprovals(deps: ApprovalDeps): Pick<InvocationService, 'ap
       }
     },
     async deny(principal, id, { reason }) {
-      const row = await findRow(store, principal.org, id);
+      const row = await findWaiting(deps, principal.org, id);
       if (row === undefined) return undefined;
       const nowMs = clock.nowMs();
-      refuseUnlessPending(row, nowMs);
       const change = {
         ...{ status: 'denied', approved_by: principal.id, approved_at: nowMs, completed_at: nowMs },
         ...{ error: reason ?? `Denied by ${principal.id}`, ask: null },
       };
-      const entry = { event: 'invocation_denied', actor: principal.id };
+      const details = reason === undefined ? {} : { reason };
+      const entry = { event: 'invocation_denied', actor: principal.id, details };
       throwRefusal(await store.write((tx) => decideOnce(tx, { row, change, nowMs, entry })));
       events.ended([id]);
       return read(store, { ...row, ...change });
     },
     async pending(org, { limit, cursor }) {
+      const nowMs = clock.nowMs();
       const rows = await store.read
         .selectFrom('invocations')
         .selectAll()
         .where('org', '=', org)
         .where('status', '=', 'pending')
-        .where('expires_at', '>', clock.nowMs())
+        .where('expires_at', '>', nowMs)
+        .where('created_at', '<=', newestMs(nowMs))
         .where('id', '>', readCursor(cursor, UUID_PATTERN) ?? '')
         .orderBy('id')
         .limit(limit + 1)
@@ -61,13 +64,22 @@ export function createApprovals(deps: ApprovalDeps): Pick<InvocationService, 'ap
   };
 }
 
-function findRow(store: Store, org: string, id: string): Promise<InvocationRow | undefined> {
-  return store.read
+/**
+ * What somebody wants to decide about. What is past its time is ended first, as the sweep would (S-A-16).
+ * @throws {MusterError} conflict, expired
+ */
+async function findWaiting(deps: ApprovalDeps, org: string, id: string): Promise<InvocationRow | undefined> {
+  const row = await deps.store.read
     .selectFrom('invocations')
     .selectAll()
     .where('id', '=', id)
     .where('org', '=', org)
     .executeTakeFirst();
+  if (row === undefined) return undefined;
+  const nowMs = deps.clock.nowMs();
+  if (row.status === 'pending' && isOverdue(row, nowMs)) await expirePending(deps, { org, nowMs });
+  refuseUnlessPending(row, nowMs);
+  return row;
 }
 
 async function read(store: Store, row: InvocationRow): Promise<InvocationView> {

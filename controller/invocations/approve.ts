@@ -1,5 +1,4 @@
 import { MusterError } from '../../protocol/errors.js';
-import type { InvocationEvents } from '../events/invocation-events.js';
 import { CreateInvocation } from '../http/schemas.js';
 import { decideApproval, type Question, revalidate } from '../policy/decide.js';
 import type { PolicyInForce } from '../policy/policies.js';
@@ -10,10 +9,11 @@ import { askerGone, findAsker } from './asker.js';
 import { type CreateDeps, dispatchDraft, takePlaces } from './create.js';
 import { decideOnce, type Refusal } from './decide-once.js';
 import { type Draft, draftApproved } from './draft.js';
+import type { ExpiryDeps } from './expire-pending.js';
 import { type Plan, planInvocation, questionOf } from './plan.js';
 import { insertDraft } from './store-draft.js';
 
-export type ApprovalDeps = CreateDeps & Readonly<{ events: InvocationEvents }>;
+export type ApprovalDeps = CreateDeps & ExpiryDeps;
 
 /** What came of an approval, when it was not done. */
 type NotApproved =

@@ -3,6 +3,7 @@ import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/database.js';
 import type { InvocationRow } from '../store/invocations.js';
 import { tellApprovalResult, tellInvocations } from '../store/tell.js';
+import { isOverdue, newestMs } from './overdue.js';
 
 /** Why nothing was changed: a value, since a failure inside a transaction would undo its neighbours. */
 export type Refusal = Readonly<{ code: 'conflict' | 'expired' | 'forbidden'; detail: string }>;
@@ -12,8 +13,9 @@ export function refuseUnlessPending(row: InvocationRow, nowMs: number): void {
   throwRefusal(refusalOf(row, nowMs));
 }
 
-function refusalOf({ status, expires_at }: Pick<InvocationRow, 'status' | 'expires_at'>, nowMs: number) {
-  if (status === 'expired' || (status === 'pending' && expires_at <= nowMs)) {
+function refusalOf(row: Pick<InvocationRow, 'status' | 'created_at' | 'expires_at'>, nowMs: number) {
+  const { status } = row;
+  if (status === 'expired' || (status === 'pending' && isOverdue(row, nowMs))) {
     return { code: 'expired', detail: 'The time to approve it is over: ask again' } as const;
   }
   return status === 'pending'
@@ -42,6 +44,7 @@ export async function decideOnce(
     .where('id', '=', id)
     .where('status', '=', 'pending')
     .where('expires_at', '>', nowMs)
+    .where('created_at', '<=', newestMs(nowMs))
     .executeTakeFirst();
   if (Number(numUpdatedRows) === 0) {
     const now = await tx.selectFrom('invocations').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
@@ -49,7 +52,8 @@ export async function decideOnce(
   }
   const subject = `invocation:${id}`;
   await appendAudit(tx, [{ atMs: nowMs, org, actor, event, subject, details: { digest, ...details } }]);
-  tellApprovalResult(tx, { org, id, status: event === 'invocation_approved' ? 'approved' : 'denied', by: actor });
+  const status = event === 'invocation_approved' ? 'approved' : 'denied';
+  tellApprovalResult(tx, { org, id, status, by: change.approved_by ?? undefined });
   await tellInvocations(tx, [id]);
   return undefined;
 }

@@ -4,13 +4,16 @@ import { appendAudit } from '../store/audit.js';
 import type { Queries, Tx } from '../store/database.js';
 import type { Store } from '../store/store.js';
 import { TOLD_INVOCATION, tellInvocation } from '../store/tell.js';
+import { newestMs } from './overdue.js';
 
 /** So many expire in one transaction: all of a day may be due after a stop. */
 const EXPIRED_PER_WRITE = 1_000;
 
+export type ExpiryDeps = Readonly<{ store: Store; events: InvocationEvents; log: Logger }>;
+
 /** Ends what nobody has approved in time. */
 export async function expirePending(
-  { store, events, log }: { store: Store; events: InvocationEvents; log: Logger },
+  { store, events, log }: ExpiryDeps,
   due: Readonly<{ org: string; nowMs: number }>,
 ): Promise<void> {
   for (;;) {
@@ -27,7 +30,7 @@ async function findOverdue(queries: Queries, { org, nowMs }: { org: string; nowM
     .select('id')
     .where('org', '=', org)
     .where('status', '=', 'pending')
-    .where('expires_at', '<=', nowMs)
+    .where(({ eb, or }) => or([eb('expires_at', '<=', nowMs), eb('created_at', '>', newestMs(nowMs))]))
     .limit(EXPIRED_PER_WRITE)
     .execute();
   return rows.map(({ id }) => id);

@@ -8,15 +8,16 @@ import { listOutputs } from '../store/outputs.js';
 import { findResult } from '../store/results.js';
 import type { Store } from '../store/store.js';
 import { createApprovals } from './approvals.js';
+import type { ApprovalDeps } from './approve.js';
 import { type CancelDeps, createCancel } from './cancel.js';
-import { type CreateDeps, createCreate } from './create.js';
+import { createCreate } from './create.js';
 import { createLists } from './lists.js';
 import { assembleOutput } from './output.js';
 import { createPreview } from './preview.js';
 import { readStoredResult, toExecutionView, toInvocationView } from './views.js';
 
 /** Asks, and what became of them. Reads see what is committed. */
-export function createInvocationService(deps: CreateDeps & CancelDeps): InvocationService {
+export function createInvocationService(deps: ApprovalDeps & CancelDeps): InvocationService {
   const { store, events } = deps;
   const get: InvocationService['get'] = (org, id) => findInvocation(store, org, id);
   return {

@@ -1,10 +1,11 @@
+import { describeSelector, Selector } from '../../protocol/selectors.js';
 import type { InvocationView } from '../http/schemas.js';
 import type { Excess } from '../policy/limits.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries, Tx } from '../store/database.js';
 import { type ExecutionRow, insertExecutions, insertRequests } from '../store/executions.js';
 import { findIdempotentUse, type IdempotencyUse, insertIdempotentUse } from '../store/idempotency.js';
-import { countExecutions, insertInvocation, noExecutions } from '../store/invocations.js';
+import { countExecutions, type InvocationRow, insertInvocation, noExecutions } from '../store/invocations.js';
 import type { Draft } from './draft.js';
 import { toInvocationView } from './views.js';
 
@@ -16,6 +17,9 @@ export type Earlier =
 /** Why an ask that is new is not stored; a value, as well. */
 export type NotAdmitted = Readonly<{ kind: 'policy_changed' }> | PastLimit;
 export type PastLimit = Readonly<{ kind: 'past_limit'; excess: Excess }>;
+
+/** Characters of a target in an audit row. */
+const MAX_TARGET = 256;
 
 /** What the audit log calls the making of an invocation in this state. */
 const EVENTS: Readonly<Record<string, string>> = { denied: 'invocation_denied', pending: 'invocation_pending' };
@@ -64,10 +68,17 @@ export async function storeDraft(
         digest: row.digest,
         total: row.total,
         policy: draft.policyVersion,
+        target: targetOf(row),
+        ...(row.reason === null ? {} : { reason: row.reason }),
       },
     },
   ]);
   return undefined;
+}
+
+/** In words: the trail outlives the invocation. */
+function targetOf({ target }: InvocationRow): string {
+  return describeSelector(Selector.parse(JSON.parse(target))).slice(0, MAX_TARGET);
 }
 
 /** Adds the executions of an invocation and their requests. */

@@ -43,8 +43,9 @@ export function toInvocationView(row: InvocationRow, counts: InvocationCounts): 
 }
 
 /** Never below zero, although a clock may have been set meanwhile. */
-function durationOf({ approved_at, completed_at }: InvocationRow): number | null {
-  return approved_at === null || completed_at === null ? null : Math.max(0, completed_at - approved_at);
+function durationOf({ status, approved_at, completed_at }: InvocationRow): number | null {
+  if (approved_at === null || completed_at === null || status === 'denied') return null;
+  return Math.max(0, completed_at - approved_at);
 }
 
 function toBatchView({ batch, batches_begun, batch_stopped_at, total }: InvocationRow): InvocationView['batch'] {

@@ -64,12 +64,12 @@ export function tellApprovalRequest(
   tx.tell({ org: row.org, event });
 }
 
-/** Tells what a person said. */
+/** Tells what became of what waited, and which person said so; nobody did when the policy denied it. */
 export function tellApprovalResult(
   tx: Tx,
-  { org, id, status, by }: { org: string; id: string; status: 'approved' | 'denied'; by: string },
+  { org, id, status, by }: { org: string; id: string; status: 'approved' | 'denied'; by: string | undefined },
 ): void {
-  const approvedBy = by === 'policy' ? {} : { approvedBy: by };
+  const approvedBy = by === undefined ? {} : { approvedBy: by };
   tx.tell({ org, event: { type: 'action_approval_result', invocationId: id, status, ...approvedBy } });
 }
 

@@ -6,6 +6,7 @@ import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
 import { isMusterError } from '../../../protocol/errors.js';
 import { askFor } from '../../support/asks.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
+import { auditRows } from '../../support/audit-rows.js';
 import type { TestScope } from '../../support/broker.js';
 import { OWNER, startTestCore, type TestCore } from '../../support/core.js';
 import { type ScriptedAgent, startScriptedAgent } from '../../support/scripted-agent.js';
@@ -219,6 +220,68 @@ test('what waits still waits after a restart, and the same Idempotency-Key finds
   await muster.core.services.invocations.deny(OWNER, invocation.id, {});
   const again = await create();
   assert.deepEqual([again.invocation.id, again.invocation.status, again.replayed], [invocation.id, 'denied', true]);
+});
+
+test('S-A-16: what is past its time is expired when somebody decides about it, also before the sweep', async (t) => {
+  const clock = createTestClock();
+  const { muster } = await startPair(t, { clock });
+  const { invocations } = muster.core.services;
+
+  for (const decide of ['approve', 'deny'] as const) {
+    const { id, digest } = await ask(muster);
+    clock.advance(FIVE_MINUTES_MS);
+    // Read in the turn of the refusal: the sweep comes once a second.
+    const expired = await invocations[decide](ADA, id, { digest }).then(
+      () => undefined,
+      () => invocations.get('default', id),
+    );
+    assert.equal(expired?.status, 'expired');
+    assert.notEqual(expired.completed_at, null);
+  }
+});
+
+test('promise 19: what waits is not approved any longer because the clock was set back', async (t) => {
+  const clock = createTestClock();
+  const { muster, agent } = await startPair(t, { clock });
+  const { invocations } = muster.core.services;
+  const first = await ask(muster);
+  clock.advance(-30_000);
+  assert.equal((await invocations.approve(ADA, first.id, first))?.status, 'approved', 'clocks differ a little');
+  const { id, digest } = await ask(muster);
+
+  clock.advance(-24 * 3_600_000);
+
+  await assertRejectsCode(invocations.approve(ADA, id, { digest }), 'expired');
+  assert.equal((await invocations.get('default', id))?.status, 'expired');
+  assert.deepEqual((await invocations.pending('default', { limit: 10 })).items, []);
+  await until(() => agent.offers.length === 1, { what: 'the first, and no other' });
+});
+
+test('C-39, A-24: the trail and the event say who denied it and why, and what was asked of whom and why', async (t) => {
+  const { muster } = await startPair(t);
+  const { invocations, events } = muster.core.services;
+  const { create, deny } = invocations;
+  const feed = await events.open();
+  t.after(feed.close);
+  const write = askFor({ nodes: ['pump-1'] }, { action: 'prime', reason: 'ticket 4711' });
+  const { invocation } = await create(ANN, write, BODY);
+
+  const denied = await deny(ADA, invocation.id, { reason: 'not on a Friday' });
+
+  const [asked] = await auditRows(muster.store, 'invocation_pending');
+  const [row] = await auditRows(muster.store, 'invocation_denied');
+  const { digest } = invocation;
+  const about = { action: 'prime', risk: 'write', digest, total: 1, policy: 0 };
+  assert.deepEqual(asked?.details, { ...about, target: 'nodes pump-1', reason: 'ticket 4711' });
+  assert.deepEqual([row?.actor, row?.details], ['ada', { digest, reason: 'not on a Friday' }]);
+  assert.equal(denied?.duration_ms, null, 'it never ran');
+  const page = await events.read(feed.head);
+  const told = page === 'gone' ? [] : page.events.filter(({ type }) => type === 'action_approval_result');
+  const result = { type: 'action_approval_result', invocationId: invocation.id, status: 'denied', approvedBy: 'ada' };
+  assert.deepEqual(
+    told.map(({ text }) => JSON.parse(text)).map(({ id: _, at: __, ...rest }) => rest),
+    [result],
+  );
 });
 
 async function startPair(
