@@ -50,12 +50,25 @@ export function createCgroupIsolation({ base, log }: { base: string; log: Logger
   return {
     limit: 'cgroup',
     async enclose() {
-      count += 1;
-      const directory = join(base, directoryName(count));
-      mkdirSync(directory);
+      let directory: string;
+      do {
+        count += 1;
+        directory = join(base, directoryName(count));
+      } while (!isMade(directory));
       return encloseIn({ directory, base, log });
     },
   };
+}
+
+/** False when it is there already: another agent of this process has it. */
+function isMade(directory: string): boolean {
+  try {
+    mkdirSync(directory);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw error;
+  }
 }
 
 function encloseIn({ directory, base, log }: { directory: string; base: string; log: Logger }): Enclosure {

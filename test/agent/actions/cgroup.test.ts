@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { findCgroup, ownDirectory } from '../../../agent/actions/cgroup.js';
+import { createCgroupIsolation, findCgroup, ownDirectory } from '../../../agent/actions/cgroup.js';
 import { detectIsolation } from '../../../agent/actions/isolation.js';
 import { createLogger } from '../../../runtime/logger.js';
 
@@ -45,4 +45,19 @@ test('what an earlier agent left in its cgroups is killed at the next start', as
   assert.equal(signal, 'SIGKILL');
   await detectIsolation(log);
   assert.equal(existsSync(directory), false);
+});
+
+test('two agents in one process have a cgroup of their own for each execution', async (t) => {
+  const base = findCgroup(log);
+  if (base === undefined) return t.skip('no writable cgroup v2');
+  const isolations = [createCgroupIsolation({ base, log }), createCgroupIsolation({ base, log })];
+
+  const enclosures = [];
+  for (const isolation of [...isolations, ...isolations]) {
+    const enclosure = await isolation.enclose();
+    t.after(enclosure.release);
+    enclosures.push(enclosure);
+  }
+
+  assert.equal(new Set(enclosures.map(({ cgroup }) => cgroup)).size, 4);
 });
