@@ -22,6 +22,8 @@ const ALWAYS_OPEN = '1h';
 /** Many agents of one process hear late that a program has ended. */
 const TIMEOUT = '5m';
 const SOON_OVER = '2s';
+/** By so much longer may it take until all is over: a machine that plays so many nodes starts a program for each. */
+const NODE_MS = 200;
 /** The processes of the fleet need so long to come up. */
 const COMING_MS = 3_000;
 
@@ -53,7 +55,7 @@ export const fleetReturns: readonly Scenario[] = onEachStore((kind) => ({
       const seconds = (): string => ((performance.now() - startMs) / 1000).toFixed(1);
       await fleet.come(returnMs);
       note(`${count} nodes were back after ${seconds()} s`);
-      await settles(() => areOver(client, asked), quietMs);
+      await settles(() => areOver(client, asked), quietMs + count * NODE_MS);
       note(`all was over after ${seconds()} s`);
 
       const stops = [await fleet.stop()];
