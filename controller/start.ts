@@ -43,7 +43,7 @@ type StartOptions = Readonly<{
 /**
  * Starts the controller; what was opened is closed again when a later step fails. It need not find the broker: until it
  * does, `/readyz` says so, and what is asked waits in the store.
- * @throws {MusterError} data_dir_unusable, already_running, unsafe_key, key_list_expired, storage_failed, port_in_use,
+ * @throws {MusterError} data_dir_unusable, already_running, unsafe_key, key_list_expired, storage_failed, store_too_new, port_in_use,
  *   config_invalid
  */
 export async function startController(options: StartOptions): Promise<RunningController> {

@@ -253,6 +253,10 @@ export const ERROR_CODES = {
     'the data directory cannot be used',
     'choose another with --data, or mend its owner and mode',
   ),
+  store_too_new: startup(
+    'the store was written by a newer release',
+    'start that release again, or put back a copy of the store from before it',
+  ),
   already_running: startup(
     'another process uses this data directory',
     'stop it, or choose another directory with --data',

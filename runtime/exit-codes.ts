@@ -32,6 +32,7 @@ const EXIT_BY_CODE: ReadonlyMap<ErrorCode, number> = new Map([
   ['enrollment_failed', EXIT.notAllowed],
   ['not_a_local_user', EXIT.notAllowed],
   ['config_invalid', EXIT.configuration],
+  ['store_too_new', EXIT.configuration],
   ['data_dir_unusable', EXIT.configuration],
   ['unsafe_key', EXIT.configuration],
   ['cancelled', EXIT.interrupted],

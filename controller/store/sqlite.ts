@@ -15,7 +15,7 @@ const BUSY_TIMEOUT_MS = 5_000;
 
 /**
  * Opens or makes the database in this file and brings it to this release's shape.
- * @throws {MusterError} storage_failed
+ * @throws {MusterError} storage_failed, store_too_new
  */
 export async function openSqlite(file: string): Promise<Database> {
   const forWriting = openConnection(file);

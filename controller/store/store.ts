@@ -30,7 +30,7 @@ export const POSTGRES_URL = /^postgres(ql)?:\/\//;
  * Opens or makes the store and brings it to this release's shape. `place` is a directory, for a SQLite file of its own,
  * or the URL of a PostgreSQL database. `seal` surrounds each transaction, and looks at the trail at once. `onDoubt` is told when a commit
  * may or may not have happened, because the server went away with the answer.
- * @throws {MusterError} storage_failed
+ * @throws {MusterError} storage_failed, store_too_new
  */
 export async function openStore(
   place: string,

@@ -36,7 +36,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
 
 /**
  * Brings the tables to this release's shape.
- * @throws {MusterError} storage_failed: the store was written by a newer release, or a migration failed
+ * @throws {MusterError} store_too_new; storage_failed: a migration failed
  */
 export async function migrate(queries: Queries): Promise<void> {
   const migrator = new Migrator({ db: queries, provider: { getMigrations: async () => ({ ...MIGRATIONS }) } });
@@ -58,7 +58,7 @@ export async function isMigrated(queries: Queries): Promise<boolean> {
 async function refuseNewer(queries: Queries): Promise<void> {
   const unknown = (await listApplied(queries)).find((name) => !Object.hasOwn(MIGRATIONS, name));
   if (unknown !== undefined) {
-    throw new MusterError('storage_failed', `The database was written by a newer release (it has ${unknown})`);
+    throw new MusterError('store_too_new', `The database was written by a newer release (it has ${unknown})`);
   }
 }
 

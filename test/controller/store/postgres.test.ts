@@ -162,7 +162,7 @@ testOn('a store that a newer release wrote to PostgreSQL is refused', async ({ u
   await (await openStore(url)).close();
   await runStatement(url, `insert into kysely_migration (name, timestamp) values ('9999-later', '2030-01-01')`);
 
-  await assertRejectsCode(openStore(url), 'storage_failed');
+  await assertRejectsCode(openStore(url), 'store_too_new');
 });
 
 testOn('the tables stay as they are while a controller of another release leads on them', async ({ t, url }) => {

@@ -61,7 +61,7 @@ test('a store that a newer release wrote is refused', async (t) => {
   );
   await store.close();
 
-  await assertRejectsCode(openStore(directory), 'storage_failed');
+  await assertRejectsCode(openStore(directory), 'store_too_new');
 });
 
 test('a step to a newer shape that fails in its middle leaves nothing behind, and is made at the next start', async (t) => {
