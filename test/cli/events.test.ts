@@ -66,14 +66,14 @@ test('muster pending --watch tells when something waits, and when it waits no mo
   await until(() => watching.stdout().includes(`${second} waits`), { what: 'what waits now' });
   await controller.muster('approve', second);
   await controller.muster('deny', first, '--reason', 'not on a Friday');
-  await until(() => watching.stdout().includes(`${first} was denied\n`), { what: 'what was said' });
+  await until(() => watching.stdout().includes(`${first} was denied by owner\n`), { what: 'what was said' });
 
   const [, ...lines] = watching.stdout().split('\n').slice(1);
   assert.match(
     lines[0] ?? '',
     /^\S{36} waits until \S+Z: ann asks for prime on nodes pump-1, write \(a\\x1b\[31m ticket\)$/,
   );
-  assert.deepEqual(lines.slice(1), [`${second} was approved by owner`, `${first} was denied`, '']);
+  assert.deepEqual(lines.slice(1), [`${second} was approved by owner`, `${first} was denied by owner`, '']);
   assert.equal(await watching.interrupt(), 130);
 });
 
