@@ -48,3 +48,17 @@ for (const page of PAGES) {
     }
   });
 }
+
+test('F-85, F-86, F-87: the README has examples, the API describes each route of the queue, and there is a page for trouble', () => {
+  const { paths } = JSON.parse(readFileSync(join(ROOT, 'docs/reference/openapi.json'), 'utf8'));
+
+  assert.match(readFileSync(join(ROOT, 'README.md'), 'utf8'), /```sh[\s\S]*\bmuster run /);
+  for (const [path, method] of [
+    ['/api/actions/queue', 'post'],
+    ['/api/actions/pending', 'get'],
+    ['/api/actions/report', 'post'],
+  ] as const) {
+    assert.ok(paths[path]?.[method]?.summary, `${method} ${path}`);
+  }
+  assert.ok(anchorsOf('docs/operate.md').has('trouble'));
+});

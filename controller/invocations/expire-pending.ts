@@ -24,7 +24,8 @@ export async function expirePending(
   }
 }
 
-async function findOverdue(queries: Queries, { org, nowMs }: { org: string; nowMs: number }): Promise<string[]> {
+/** The ids of asks that nobody has approved in time; some of them when there are many. */
+export async function findOverdue(queries: Queries, { org, nowMs }: { org: string; nowMs: number }): Promise<string[]> {
   const rows = await queries
     .selectFrom('invocations')
     .select('id')

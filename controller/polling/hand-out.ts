@@ -5,7 +5,7 @@ import type { OpenExecution, OpenExecutions } from '../dispatch/open-executions.
 import { RESULT_GRACE_MS } from '../dispatch/sweeper.js';
 import { fixRequest } from '../invocations/request.js';
 import { appendAudit } from '../store/audit.js';
-import type { Tx } from '../store/database.js';
+import type { Queries, Tx } from '../store/database.js';
 import { type ExecutionRow, insertRequests, moveExecutions } from '../store/executions.js';
 import { type InvocationRow, settleInvocations } from '../store/invocations.js';
 import { findActionIds } from './action-ids.js';
@@ -38,7 +38,7 @@ export type HandOut = Readonly<{
  * time; a fetch under another key says that the answer to the one before has arrived.
  */
 export async function handOut(tx: Tx, fetch: Fetch): Promise<HandOut> {
-  const sent = await openOf(tx, fetch, 'sent').execute();
+  const sent = await openOf(tx, fetch.node, 'sent').execute();
   const isRepeated = ({ handed_as }: ExecutionRow): boolean => fetch.key !== undefined && handed_as === fetch.key;
   const again = sent
     .filter(isRepeated)
@@ -49,7 +49,7 @@ export async function handOut(tx: Tx, fetch: Fetch): Promise<HandOut> {
     sent.filter((row) => !isRepeated(row)),
     fetch,
   );
-  const fresh = await openOf(tx, fetch, 'queued')
+  const fresh = await openOf(tx, fetch.node, 'queued')
     .where('cancelling', '=', 0)
     .where('expires_at', '>', fetch.nowMs)
     .limit(MAX_FETCHED - again.length)
@@ -96,8 +96,9 @@ function isDue({ cancelling, expires_at }: ExecutionRow, nowMs: number): boolean
   return cancelling === 0 && expires_at > nowMs;
 }
 
-function openOf(tx: Tx, { node }: Fetch, status: 'queued' | 'sent') {
-  return tx
+/** What is open on a node in this state, oldest first. */
+export function openOf(queries: Queries, node: string, status: 'queued' | 'sent') {
+  return queries
     .selectFrom('executions')
     .selectAll()
     .where('node', '=', node)

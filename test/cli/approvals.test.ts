@@ -5,7 +5,7 @@ import { until } from '../support/until.js';
 
 const PRIME = { name: 'prime', description: 'changes something', parameters: [] };
 
-test('an operator asks on the command line, an admin sees what waits and approves it', async (t) => {
+test('S-A-36: an operator asks on the command line, an admin sees what waits and approves it', async (t) => {
   const controller = await startTestController(t);
   const agent = await controller.startAgent('pump-1', { runs: true, actions: [PRIME] });
   const ann = await tokenOf(controller, 'ann', 'operator');
@@ -30,17 +30,22 @@ test('an operator asks on the command line, an admin sees what waits and approve
   assert.equal((await controller.muster('pending')).stdout, 'Nothing waits.\n');
 });
 
-test('what is denied ends the run that waits for it with 1 and the reason', async (t) => {
+test('S-A-36: what is denied ends the run that waits for it with 1 and the reason', async (t) => {
   const controller = await startTestController(t);
   await controller.startAgent('pump-1', { actions: [PRIME] });
   const ann = await tokenOf(controller, 'ann', 'operator');
   const env = { MUSTER_DATA: controller.dataDir, MUSTER_TOKEN: ann };
-  const asked = await endOf(spawnMuster(t, ['run', 'prime', '--node', 'pump-1', '--detach'], env));
-  const id = asked.stdout.trim();
+  const run = endOf(spawnMuster(t, ['run', 'prime', '--node', 'pump-1'], env));
+  const id = await until(async () => /^(\S{36}) +prime /m.exec((await controller.muster('pending')).stdout)?.[1], {
+    what: 'what waits',
+  });
 
   const denied = await controller.muster('deny', id, '--reason', 'not on a Friday');
 
   assert.equal(denied.stdout, `Denied ${id}.\n`);
+  const { exitCode, stdout } = await run;
+  assert.equal(exitCode, 1);
+  assert.match(stdout, /not on a Friday/);
   assert.match((await controller.muster('show', id)).stdout, /status: +denied\n[\s\S]*error: +not on a Friday\n/);
   assert.equal((await controller.muster('approve', id)).exitCode, 1);
 });

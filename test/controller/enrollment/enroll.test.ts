@@ -57,7 +57,7 @@ test('the same token and key get the same node again, also when the token is use
   assert.equal(second.node_id, first.node_id);
 });
 
-test('of many nodes that use one token at once, exactly as many get in as it has uses', async (t) => {
+test('S-D-17: of many nodes that use one token at once, exactly as many get in as it has uses', async (t) => {
   const muster = await startTestCore(t);
   const { services } = muster.core;
   const { token } = await services.enrollment.createToken(OWNER, { ...TOKEN, uses: 3 });
@@ -82,7 +82,7 @@ test('a node id that is enrolled with another key is refused with node_id_taken'
   assert.equal(items[0]?.uses_left, 1);
 });
 
-test('an expired, deleted, unknown, altered or foreign token lets nobody in', async (t) => {
+test('S-D-17: an expired, deleted, unknown, altered or foreign token lets nobody in', async (t) => {
   const clock = createTestClock();
   const { services } = (await startTestCore(t, { clock })).core;
   const expired = await services.enrollment.createToken(OWNER, { ...TOKEN, expires_in: '1m' });
@@ -145,7 +145,7 @@ test('an enrollment whose signature or payload does not hold is refused', async 
   }
 });
 
-test('the secret of an enrollment token is stored as a hash only', async (t) => {
+test('S-D-17: the secret of an enrollment token is stored as a hash only', async (t) => {
   const muster = await startTestCore(t);
   const { token, id } = await muster.core.services.enrollment.createToken(OWNER, TOKEN);
   const secret = parseEnrollmentToken(token)?.secret ?? '';

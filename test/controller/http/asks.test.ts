@@ -29,7 +29,7 @@ async function stored({ url, token }: TestController): Promise<readonly Invocati
   return pageOf(InvocationView).parse(await answer.json()).items;
 }
 
-test('a bad ask gets its status and code, and nothing of it is stored', async (t) => {
+test('S-A-11: a bad ask gets its status and code, and nothing of it is stored', async (t) => {
   const controller = await startTestController(t);
   await controller.startAgent('pump-1', { actions: [PROBE] });
 

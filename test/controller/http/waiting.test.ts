@@ -137,7 +137,7 @@ test('a stop answers those who wait with what there is', async (t) => {
   assert.equal(scripted.waiting(), 0);
 });
 
-test('a denied ask is answered 403 with the address of its record', async (t) => {
+test('S-A-9: a denied ask is answered 403 with the address of its record', async (t) => {
   const scripted = createScriptedServices();
   const { invocations } = scripted.services;
   const { url } = await startTestHttp(t, {

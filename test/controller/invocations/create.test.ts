@@ -176,7 +176,7 @@ test('what nobody has announced yet cannot be asked of anybody', async (t) => {
   await assertRejectsCode(invoke(muster.core.services.invocations, { nodes: ['pump-1'] }), 'unknown_action');
 });
 
-test('invocations are listed newest first and their executions by node, page by page', async (t) => {
+test('A-48, S-A-33: invocations are listed newest first and their executions by node, page by page', async (t) => {
   const muster = await startTestCore(t);
   const { services } = muster.core;
   for (const node of ['a', 'b', 'c']) await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { ENDED_STATUSES, type InvocationView } from '../../../controller/http/schemas.js';
+import { ENDED_STATUSES, INVOCATION_STATUSES, type InvocationView } from '../../../controller/http/schemas.js';
 import type { Principal } from '../../../controller/services.js';
 import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
 import { isMusterError } from '../../../protocol/errors.js';
@@ -30,7 +30,7 @@ const WAYS: readonly Readonly<{
   approvedBy: string | null;
 }>[] = [
   {
-    what: 'A-35: a read that succeeds is approved, executing, completed',
+    what: 'A-35, A-52: a read that succeeds is approved, executing, completed',
     action: 'ping',
     go: (stage, { id }) => run(stage, id),
     states: ['approved', 'executing', 'completed'],
@@ -102,6 +102,11 @@ const WAYS: readonly Readonly<{
     approvedBy: 'policy',
   },
 ];
+
+test('A-33: the seven states and cancelled are all there are, and each is on one of the ways', () => {
+  assert.deepEqual([...new Set(WAYS.flatMap(({ states }) => states))].sort(), [...INVOCATION_STATUSES].sort());
+  assert.equal(INVOCATION_STATUSES.length, 8);
+});
 
 for (const { what, action, go, states, approvedBy } of WAYS) {
   test(`${what}, and then nothing more`, async (t) => {

@@ -45,7 +45,7 @@ async function actOn(
   return { request: offered.request, status: answer.status, body: Answered.parse(answer.body) };
 }
 
-test('D-2, D-3, D-6, D-7, D-8, D-9, D-10, D-12, D-26, S-D-4: each verb goes to the node of the container, and its answer to the caller', async (t) => {
+test('D-2, D-3, D-5, D-6, D-7, D-8, D-9, D-10, D-12, D-14, D-17, D-26, S-D-4: each verb goes to the node of the container, and its answer to the caller', async (t) => {
   const installation = await startPollingInstallation(t);
   const { call, people, muster } = installation;
   await startDocker(t, installation, {

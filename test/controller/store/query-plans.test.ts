@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CompiledQuery, createQueryId, type RootOperationNode } from 'kysely';
+import { findOverdue } from '../../../controller/invocations/expire-pending.js';
+import { openOf } from '../../../controller/polling/hand-out.js';
 import { findCutoff, findRemovable } from '../../../controller/retention/removable.js';
 import type { Queries } from '../../../controller/store/database.js';
 import { deleteOldEvents } from '../../../controller/store/events.js';
@@ -14,7 +16,7 @@ const SINCE = '2026-11-21T12:00:00.000Z';
 
 /** Every way in which people narrow the list of invocations, and what runs each hour or minute. */
 const OFTEN: Readonly<Record<string, (queries: Queries) => Promise<unknown>>> = {
-  'all invocations': (read) => findInvocations(read, PAGE),
+  'A-30, F-17: all invocations': (read) => findInvocations(read, PAGE),
   'the next page': (read) => findInvocations(read, { ...PAGE, before: '01970000-0000-7000-8000-000000000000' }),
   'invocations in a state': (read) => findInvocations(read, { ...PAGE, status: ['failed'] }),
   'invocations in one of two states': (read) => findInvocations(read, { ...PAGE, status: ['denied', 'expired'] }),
@@ -31,6 +33,8 @@ const OFTEN: Readonly<Record<string, (queries: Queries) => Promise<unknown>>> = 
     const limits = { ageMs: 1_000, count: 100_000 };
     await findRemovable(read, await findCutoff(read, { org: 'default', nowMs: Date.now(), limits }), '');
   },
+  'A-31: asks that nobody approved in time': (read) => findOverdue(read, { org: 'default', nowMs: Date.now() }),
+  'F-16: what a node that polls is given': (read) => openOf(read, 'kiosk-1', 'queued').execute(),
   'events to forget': (read) => deleteOldEvents(read, { upToId: 10, beforeMs: 0 }),
 };
 

@@ -49,6 +49,20 @@ test('a commit syncs the write-ahead log before it is acknowledged (promise 1)',
   assert.ok(between.some((line) => /f(data)?sync\(\d+<[^>]*muster\.db-wal>\)/.test(line)));
 });
 
+test('F-5, F-18, S-F-26: a store that is opened again has its tables already, and keeps what is in it', async (t) => {
+  const directory = temporaryDirectory(t);
+  const row = { key: 'kept', value: 'yes' };
+  const first = await openStore(directory);
+  await first.write((tx) => tx.insertInto('meta').values(row).execute());
+  await first.close();
+
+  for (let count = 0; count < 2; count += 1) {
+    const again = await openStore(directory);
+    assert.deepEqual(await again.read.selectFrom('meta').selectAll().where('key', '=', 'kept').execute(), [row]);
+    await again.close();
+  }
+});
+
 test('a store that a newer release wrote is refused', async (t) => {
   const directory = temporaryDirectory(t);
   const store = await openStore(directory);
