@@ -1,5 +1,6 @@
 import { ExecutionGroupView } from '../controller/http/list-schemas.js';
 import { ExecutionView, type InvocationAnswer, pageOf } from '../controller/http/schemas.js';
+import { escapeText } from '../runtime/terminal-text.js';
 import type { Client } from './client.js';
 import type { Io } from './io.js';
 import { type Groups, renderEnds, renderGroupEnds, renderGroups } from './render/groups.js';
@@ -32,8 +33,9 @@ function onlyOne({ executions = [] }: InvocationAnswer): ExecutionView | undefin
   return executions.length === 1 ? executions[0] : undefined;
 }
 
-function nobody({ invocation: { status } }: InvocationAnswer): string {
-  return `No node was asked: the invocation is ${status}.\n`;
+function nobody({ invocation: { status, error } }: InvocationAnswer): string {
+  const why = error === null ? '.' : `: ${escapeText(error)}`;
+  return `No node was asked: the invocation is ${status}${why}\n`;
 }
 
 /** A line for each node; for so many that the answer leaves them out, a line for each kind of end. */

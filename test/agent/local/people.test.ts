@@ -195,8 +195,8 @@ test('what cannot be asked is said in a sentence, with the exit code of its kind
   const agent = await startLocalAgent(t);
   for (const [words, exitCode, code] of [
     [['run', 'nothing'], 1, 'unknown_action'],
-    [['run', 'ping'], 1, 'missing_required_parameter'],
-    [['run', 'ping', 'target=10.0.0.1', 'colour=red'], 1, 'invalid_parameter'],
+    [['run', 'ping'], 2, 'missing_required_parameter'],
+    [['run', 'ping', 'target=10.0.0.1', 'colour=red'], 2, 'invalid_parameter'],
     [['run', 'gather_info', '--timeout', '0s'], 2, 'usage'],
     [['run', '../../bin/sh'], 2, 'usage'],
     [['run', 'ping', 'target'], 2, 'usage'],

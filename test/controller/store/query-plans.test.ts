@@ -34,7 +34,6 @@ const OFTEN: Readonly<Record<string, (queries: Queries) => Promise<unknown>>> = 
     await findRemovable(read, await findCutoff(read, { org: 'default', nowMs: Date.now(), limits }), '');
   },
   'A-31: asks that nobody approved in time': (read) => findOverdue(read, { org: 'default', nowMs: Date.now() }),
-  'F-16: what a node that polls is given': (read) => openOf(read, 'kiosk-1', 'queued').execute(),
   'events to forget': (read) => deleteOldEvents(read, { upToId: 10, beforeMs: 0 }),
 };
 
@@ -52,6 +51,12 @@ test('a list that is narrowed to states reads each of them by itself', async (t)
 
   assert.equal(plans.length, 8);
   for (const { plan } of plans) assert.match(plan, /invocations_by_action \(org=\? AND action=\? AND status=\?\)/);
+});
+
+test('F-16: what a node that polls is given is found by the node and its state', async (t) => {
+  const plans = await plansOf(t, (read) => openOf(read, 'kiosk-1', 'queued').execute());
+
+  assert.match(plans[0]?.plan ?? '', /executions_open_by_node \(node=\? AND status=\?\)/);
 });
 
 /** What SQLite would do for each query that `run` makes, one step to a line. */
