@@ -24,6 +24,7 @@ import { createAttempts } from './identity/attempts.js';
 import { createBrokerCredentials } from './identity/broker-credentials.js';
 import { createGate } from './identity/gate.js';
 import type { Keyring } from './identity/keyring.js';
+import { createRefusedLogins } from './identity/refused-logins.js';
 import { createRevocationsFile } from './identity/revocations-file.js';
 import { createUsers } from './identity/users.js';
 import { createEvidenceStore } from './ingest/evidence.js';
@@ -50,6 +51,7 @@ import { createPolling } from './polling/service.js';
 import { runRetention } from './retention/run.js';
 import type { Services } from './services.js';
 import { deleteOldIdempotentUses } from './store/idempotency.js';
+import { countPending } from './store/invocations.js';
 import type { Store } from './store/store.js';
 import { createStoreWatch } from './store-watch.js';
 
@@ -118,6 +120,8 @@ export async function createCore({
       return { online, offline: registry.size - online };
     },
     brokerConnected: () => link.connected,
+    // The other metrics are wanted most while the store does not answer.
+    approvalsPending: () => countPending(store.read, { org, nowMs: clock.nowMs() }).catch(() => Number.NaN),
   });
   const shared = { store, keyring, registry, presence, open, link, marks, events, metrics, clock, log, org, random };
   const dispatcher = createDispatcher(shared);
@@ -164,6 +168,7 @@ export async function createCore({
   const membership = createMembership({ ...shared, controls, revocations });
   await revocations.write();
   const attempts = createAttempts(clock);
+  const onRefusedLogin = createRefusedLogins({ log, clock, count: metrics.loginRefused });
   const invocations = createInvocationService({ ...shared, policies, dispatcher, cancellations, ...limits });
   const services: Services = {
     org,
@@ -174,7 +179,7 @@ export async function createCore({
     policy: createPolicyService({ store, clock, fileOrg: config.policy_file === undefined ? undefined : org }),
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
     people: createUsers({ store, clock, attempts, gate: createGate(PEOPLE_GATE) }),
-    tokens: createTokens({ store, clock, attempts, gate: createGate(LOGIN_GATE) }),
+    tokens: createTokens({ store, clock, attempts, gate: createGate(LOGIN_GATE), onRefusedLogin }),
     containers: createContainerService({
       ...shared,
       create: invocations.create,

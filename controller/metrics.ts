@@ -16,6 +16,7 @@ export type ControllerMetrics = Readonly<{
   hooksChanged: (count: number) => void;
   /** A result told of a hook that was not the one asked for. */
   hookViolation: () => void;
+  loginRefused: () => void;
   render: () => Promise<Readonly<{ body: string; contentType: string }>>;
 }>;
 
@@ -24,6 +25,7 @@ export type MetricsSources = Readonly<{
   openByStatus: () => Readonly<Record<(typeof OPEN_STATUSES)[number], number>>;
   nodes: () => Readonly<{ online: number; offline: number }>;
   brokerConnected: () => boolean;
+  approvalsPending: () => Promise<number>;
 }>;
 
 /** Action names in the labels are capped, since nodes choose the names of hooks. */
@@ -69,6 +71,11 @@ export function createControllerMetrics(sources: MetricsSources): ControllerMetr
     help: 'Results that tell of a hook which was not the one asked for',
     registers,
   });
+  const loginsRefused = new Counter({
+    name: 'muster_controller_logins_refused_total',
+    help: 'Logins that were refused: a wrong name or password, or too many tries',
+    registers,
+  });
   registerGauges(sources, registers);
 
   const actions = new Set<string>();
@@ -83,6 +90,7 @@ export function createControllerMetrics(sources: MetricsSources): ControllerMetr
     executionLatency: (seconds) => latency.observe(seconds),
     hooksChanged: (count) => hooksChanged.inc(count),
     hookViolation: () => violations.inc(),
+    loginRefused: () => loginsRefused.inc(),
     render: async () => ({ body: await registry.metrics(), contentType: registry.contentType }),
   };
 }
@@ -91,7 +99,16 @@ function histogram(name: string, help: string, registers: Registry[]): Histogram
   return new Histogram({ name, help, buckets: LATENCY_BUCKETS, registers });
 }
 
-function registerGauges({ openByStatus, nodes, brokerConnected }: MetricsSources, registers: Registry[]): void {
+function registerGauges(sources: MetricsSources, registers: Registry[]): void {
+  const { openByStatus, nodes, brokerConnected, approvalsPending } = sources;
+  new Gauge({
+    name: 'muster_controller_approvals_pending',
+    help: 'Asks that wait for a person',
+    registers,
+    async collect() {
+      this.set(await approvalsPending());
+    },
+  });
   new Gauge({
     name: 'muster_controller_executions_open',
     help: 'Executions that are not at their end',

@@ -1,5 +1,5 @@
 import { parseDuration } from '../../protocol/durations.js';
-import { MusterError } from '../../protocol/errors.js';
+import { isMusterError, MusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
 import { type ApiTokenView, Role } from '../http/people-schemas.js';
 import { readTimeCursor, timeKey, toPage } from '../paging.js';
@@ -10,6 +10,7 @@ import type { Store } from '../store/store.js';
 import type { Attempts } from './attempts.js';
 import type { Gate } from './gate.js';
 import { isPassword } from './passwords.js';
+import type { OnRefusedLogin } from './refused-logins.js';
 import { lesser, reaches } from './roles.js';
 import { isSecret } from './secrets.js';
 import { deleteTokens, findToken, insertToken, LOGIN, makeToken, type TokenRow } from './token-rows.js';
@@ -99,12 +100,14 @@ export function createTokens({
   clock,
   attempts,
   gate,
+  onRefusedLogin,
 }: {
   store: Store;
   clock: Clock;
   attempts: Attempts;
   /** Of logins: anybody may try. */
   gate: Gate;
+  onRefusedLogin: OnRefusedLogin;
 }): TokenService {
   return {
     async create(principal, ask) {
@@ -147,15 +150,21 @@ export function createTokens({
     delete: (principal, id) => removeToken(store, principal, { id, nowMs: clock.nowMs() }),
     async login(org, { user, password }) {
       const key = `${org}/${user}`;
-      const { row, isRight } = await gate.run(async () => {
-        attempts.begin(key); // inside the gate: what is not looked at is no try
-        const found = await findUser(store.read, org, user);
-        return { row: found, isRight: await isPassword(password, found?.password_hash ?? null) };
-      });
-      const made = row === undefined || !isRight ? undefined : await insertLogin(store, row, clock.nowMs());
-      if (made === undefined) throw new MusterError('unauthenticated', 'The name or the password is wrong');
-      attempts.succeeded(key);
-      return { ...toView(made.row), token: made.token };
+      let known: UserRow | undefined;
+      try {
+        const isRight = await gate.run(async () => {
+          attempts.begin(key); // inside the gate: what is not looked at is no try
+          known = await findUser(store.read, org, user);
+          return isPassword(password, known?.password_hash ?? null);
+        });
+        const made = known === undefined || !isRight ? undefined : await insertLogin(store, known, clock.nowMs());
+        if (made === undefined) throw new MusterError('unauthenticated', 'The name or the password is wrong');
+        attempts.succeeded(key);
+        return { ...toView(made.row), token: made.token };
+      } catch (error) {
+        if (isMusterError(error, 'unauthenticated') || isMusterError(error, 'rate_limited')) onRefusedLogin(known?.id);
+        throw error;
+      }
     },
     async logout(principal, bearer) {
       const { id } = parseToken(bearer) ?? {};

@@ -22,6 +22,18 @@ const IDS_PER_STATEMENT = 5_000;
 
 const DENIED = 'policy_revalidated_deny' satisfies StopReason;
 
+/** How many asks wait for a person. */
+export async function countPending(read: Queries, { org, nowMs }: { org: string; nowMs: number }): Promise<number> {
+  const { count } = await read
+    .selectFrom('invocations')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('org', '=', org)
+    .where('status', '=', 'pending')
+    .where('expires_at', '>', nowMs)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** How many executions in each state, by invocation. An invocation without executions is absent. */
 export async function countExecutions(
   queries: Queries,

@@ -29,6 +29,7 @@ test('what ended in the same commit is not concluded a second time', async (t) =
     openByStatus: open.countByState,
     nodes: () => ({ online: 0, offline: 1 }),
     brokerConnected: () => true,
+    approvalsPending: async () => 0,
   });
   const log = createLogger('controller', { level: 'silent' });
   const marks = createMarks({ store, clock: SYSTEM_CLOCK, log });

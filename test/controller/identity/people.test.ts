@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
 import { test } from 'node:test';
+import { z } from 'zod';
 import { createTokens, ensureOwnerToken, principalOf } from '../../../controller/identity/api-tokens.js';
 import { createAttempts } from '../../../controller/identity/attempts.js';
 import { createGate, type Gate } from '../../../controller/identity/gate.js';
+import { createRefusedLogins, type OnRefusedLogin } from '../../../controller/identity/refused-logins.js';
 import { createUsers } from '../../../controller/identity/users.js';
 import type { PeopleService, Principal } from '../../../controller/services.js';
 import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
 import { openStore, type Store } from '../../../controller/store/store.js';
 import { isMusterError } from '../../../protocol/errors.js';
+import { createLogger } from '../../../runtime/logger.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
 import type { TestScope } from '../../support/broker.js';
 import { storePlace } from '../../support/store-place.js';
@@ -150,7 +154,13 @@ for (const [what, change] of [
     const { store, clock, people } = await startPeople(t);
     await people.createUser(OWNER, { id: 'ann', role: 'operator', password: PASSWORD });
     const gate = thenDo(() => change(people));
-    const tokens = createTokens({ store, clock, attempts: createAttempts(clock), gate });
+    const tokens = createTokens({
+      store,
+      clock,
+      attempts: createAttempts(clock),
+      gate,
+      onRefusedLogin: () => undefined,
+    });
 
     await assertRejectsCode(tokens.login('default', { user: 'ann', password: PASSWORD }), 'unauthenticated');
     await people.deleteUser(OWNER, 'ann');
@@ -264,6 +274,43 @@ test('a login takes the right password, gives a token for 12 h, and a logout end
   }
 });
 
+test('refused logins are counted and logged once in a minute, with the name only when there is such a user', async (t) => {
+  const lines: unknown[] = [];
+  const destination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(JSON.parse(chunk.toString()));
+      done();
+    },
+  });
+  const clock = createStillClock();
+  let count = 0;
+  const log = createLogger('controller', { level: 'warn', destination });
+  const counted = (): void => {
+    count += 1;
+  };
+  const { people, tokens } = await startPeople(t, createRefusedLogins({ log, clock, count: counted }));
+  await people.createUser(OWNER, { id: 'ann', role: 'viewer', password: PASSWORD });
+  const refuse = (user: string) =>
+    assertRejectsCode(tokens.login('default', { user, password: 'wrong' }), 'unauthenticated');
+
+  await refuse('ann');
+  await refuse('hunter2');
+  clock.advance(60_000);
+  await refuse('hunter2');
+  await tokens.login('default', { user: 'ann', password: PASSWORD });
+
+  assert.equal(count, 3);
+  const Line = z.object({ msg: z.string(), user: z.string().optional(), unlogged: z.int() });
+  assert.deepEqual(
+    lines.map((line) => Line.parse(line)),
+    [
+      { msg: 'login refused', user: 'ann', unlogged: 0 },
+      { msg: 'login refused', unlogged: 1 },
+    ],
+  );
+  assert.doesNotMatch(JSON.stringify(lines), /hunter2|wrong/);
+});
+
 test('ten wrong passwords keep a name out for a quarter of an hour, and no other name', async (t) => {
   const { people, tokens, clock } = await startPeople(t);
   for (const id of ['ann', 'ben']) await people.createUser(OWNER, { id, role: 'viewer', password: PASSWORD });
@@ -323,7 +370,7 @@ function thenDo(other: () => Promise<unknown>): Gate {
   };
 }
 
-async function startPeople(t: TestScope) {
+async function startPeople(t: TestScope, onRefusedLogin: OnRefusedLogin = () => undefined) {
   const store: Store = await openStore(await storePlace(t));
   t.after(store.close);
   const clock = createStillClock();
@@ -333,7 +380,7 @@ async function startPeople(t: TestScope) {
     store,
     clock,
     people: createUsers({ store, clock, attempts, gate: createGate({ atOnce: 1, waiting: 20 }) }),
-    tokens: createTokens({ store, clock, attempts, gate: createGate({ atOnce: 2, waiting: 20 }) }),
+    tokens: createTokens({ store, clock, attempts, gate: createGate({ atOnce: 2, waiting: 20 }), onRefusedLogin }),
     speaks: (token: string) => principalOf(store, token, clock.nowMs()),
   };
 }
