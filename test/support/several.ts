@@ -21,6 +21,7 @@ import type { TestScope } from './broker.js';
 import { startChild, type TestChild } from './child.js';
 import { freePort } from './free-port.js';
 import { writeHook } from './hooks.js';
+import { type Link, startLink } from './link.js';
 import { createDatabase, startPostgres, type TestPostgres } from './postgres.js';
 import { temporaryDirectory } from './temporary-directory.js';
 import { until } from './until.js';
@@ -31,6 +32,10 @@ export type TestController = Readonly<{ url: string; token: string; client: Clie
 /** Two controllers on one database, a broker, and an agent with the hook `count.sh` that adds a line for each start. */
 export type Several = Readonly<{
   postgres: TestPostgres;
+  /** Between the first controller and the database. */
+  link: Link;
+  /** Where each controller keeps what brokers may read. */
+  publicDirs: readonly [string, string];
   /** The owner's. */
   token: string;
   controllers: readonly [TestController, TestController];
@@ -46,7 +51,9 @@ const Ready = z.object({ url: z.string(), ownerToken: z.string().optional() });
 export async function startSeveral(t: TestScope): Promise<Several | undefined> {
   const postgres = await startPostgres(t);
   if (postgres === undefined) return undefined;
-  const store_url = await createDatabase(t, postgres.url);
+  const direct = await createDatabase(t, postgres.url);
+  const link = await startLink(t, postgres.port);
+  const storeUrls = [direct.replace(`:${postgres.port}/`, `:${link.port}/`), direct] as const;
   const directory = temporaryDirectory(t);
   const dataDirs = [makeDataDir(join(directory, 'one')), join(directory, 'two')] as const;
   const keys = ensureKeys(dataDirs[0], 'default', SYSTEM_CLOCK);
@@ -60,7 +67,7 @@ export async function startSeveral(t: TestScope): Promise<Several | undefined> {
 
   let token = '';
   const start = async (which: 0 | 1): Promise<TestController> => {
-    const settings = { store_url, broker_url: `mqtt://127.0.0.1:${broker.port}`, log_level: 'error' };
+    const settings = { store_url: storeUrls[which], broker_url: `mqtt://127.0.0.1:${broker.port}`, log_level: 'error' };
     const config = { ...settings, data_dir: dataDirs[which], port: ports[which] };
     const child = startChild(t, './controller-child.ts', [JSON.stringify(config)]);
     const { url, ownerToken = token } = Ready.parse(await child.message());
@@ -70,7 +77,10 @@ export async function startSeveral(t: TestScope): Promise<Several | undefined> {
   const first = await start(0);
   const second = await start(1);
   const ledger = await startCountingAgent(t, { directory, first, broker_url: `mqtt://127.0.0.1:${broker.port}` });
-  return { postgres, token, controllers: [first, second], restart: start, started: () => linesOf(ledger) };
+  return {
+    ...{ postgres, link, token, controllers: [first, second], restart: start, started: () => linesOf(ledger) },
+    publicDirs: [join(dataDirs[0], 'public'), join(dataDirs[1], 'public')],
+  };
 }
 
 /** Asks for one run of the hook until it is taken, of one controller after the other, and gives the invocation. */

@@ -5,7 +5,7 @@ import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
 import { makeDataDir } from '../../../runtime/data-dir.js';
 import { createSmallDisk, lacksSmallDisk } from '../../faults/tools/small-disk.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
-import type { TestScope } from '../../support/broker.js';
+import { backwards } from '../../support/backwards.js';
 import { OWNER, startTestCore } from '../../support/core.js';
 import { startTestHttp } from '../../support/http.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
@@ -51,12 +51,3 @@ test('a controller whose disk is full refuses changes, says that it is not ready
   await services.enrollment.createToken(OWNER, TOKEN);
   assert.equal(await firstBrokenAuditRow(store.read), undefined);
 });
-
-/** What is opened last is closed first: the disk is let go after those that write to it. */
-function backwards(t: TestScope): TestScope {
-  const ends: (() => unknown)[] = [];
-  t.after(async () => {
-    for (const end of ends) await end();
-  });
-  return { after: (end) => void ends.unshift(end) };
-}
