@@ -23,7 +23,7 @@ test('muster audit tells who did what, newest first and by subject', async (t) =
     json.items.map(({ event }: { event: string }) => event),
     ['node_changed', 'capabilities_changed'],
   );
-  assert.equal((await controller.muster('audit', '--since', 'yesterday')).exitCode, 1);
+  assert.equal((await controller.muster('audit', '--since', 'yesterday')).exitCode, 2);
 });
 
 test('muster verify says that everything holds, and with 1 what does not', async (t) => {
@@ -35,7 +35,7 @@ test('muster verify says that everything holds, and with 1 what does not', async
   assert.equal(online.exitCode, 0, online.stdout + online.stderr);
   assert.match(
     online.stdout,
-    /^checked: \d+ audit rows, 1 requests, 1 results, 1 executions, 1 invocations\ntrail: {3}(\d+:[0-9a-f]{64}) at \S+Z\nEverything holds\.\n$/,
+    /^checked: \d+ audit rows, \d+ access, 1 requests, 1 results, 1 executions, 1 invocations\ntrail: {3}(\d+:[0-9a-f]{64}) at \S+Z\nEverything holds\.\n$/,
   );
   const kept = /trail: {3}(\S+)/.exec(online.stdout)?.[1] ?? '';
   assert.equal((await controller.muster('verify', '--kept', kept, '--json')).exitCode, 0);

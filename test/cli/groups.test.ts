@@ -45,6 +45,6 @@ test('invocations are listed by state and time', async (t) => {
 
   assert.match(listed.stdout, /completed +ping +nodes a +1 of 1/);
   assert.equal(none.stdout, 'There is none such.\n');
-  assert.equal(wrong.exitCode, 1);
+  assert.equal(wrong.exitCode, 2);
   assert.match(wrong.stderr, /query status/);
 });

@@ -36,8 +36,8 @@ export const CONTROLLER_CONTROLS: readonly Control[] = [
     name: 'approvals that do not look at what was said before',
     breakages: [
       {
-        file: 'controller/invocations/approvals.ts',
-        good: ".where('status', '=', 'pending')\n    .where('expires_at', '>', nowMs)\n    .executeTakeFirst()",
+        file: 'controller/invocations/decide-once.ts',
+        good: ".where('status', '=', 'pending')\n    .where('expires_at', '>', nowMs)\n    .where('created_at', '<=', newestMs(nowMs))\n    .executeTakeFirst()",
         bad: '.executeTakeFirst()',
       },
     ],

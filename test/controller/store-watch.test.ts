@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
-import { makeDataDir } from '../../../runtime/data-dir.js';
-import { createSmallDisk, lacksSmallDisk } from '../../faults/tools/small-disk.js';
-import { assertRejectsCode } from '../../support/assert-code.js';
-import { backwards } from '../../support/backwards.js';
-import { OWNER, startTestCore } from '../../support/core.js';
-import { startTestHttp } from '../../support/http.js';
-import { temporaryDirectory } from '../../support/temporary-directory.js';
-import { until } from '../../support/until.js';
+import { firstBrokenAuditRow } from '../../controller/store/audit.js';
+import { makeDataDir } from '../../runtime/data-dir.js';
+import { createSmallDisk, lacksSmallDisk } from '../faults/tools/small-disk.js';
+import { assertRejectsCode } from '../support/assert-code.js';
+import { backwards } from '../support/backwards.js';
+import { OWNER, startTestCore } from '../support/core.js';
+import { startTestHttp } from '../support/http.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+import { until } from '../support/until.js';
 
 const TOKEN = { uses: 1, expires_in: '2h', groups: [], labels: {} };
 
