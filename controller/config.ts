@@ -1,9 +1,11 @@
 import { z } from 'zod';
-import { PositiveDuration } from '../protocol/durations.js';
+import { PositiveDuration, parseDuration } from '../protocol/durations.js';
 import { DEFAULT_MAX_PACKET_BYTES } from '../protocol/envelope.js';
 import { Id } from '../protocol/ids.js';
 import { DEFAULT_PREFIX } from '../protocol/topics.js';
 import { LOG_LEVELS } from '../runtime/logger.js';
+
+const MAX_INTEGRATION_MS = 300_000;
 
 const BrokerUrl = z.url({ protocol: /^(mqtts?|wss?)$/ }).max(512);
 
@@ -83,6 +85,22 @@ export const ControllerConfig = z.strictObject({
     .describe(
       'YAML file with the policy, read at the start, when it changes and on SIGHUP; the policy cannot be changed elsewhere then',
     ),
+  integrations_file: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe('YAML file with adapters of your own for integrations, read at the start; see docs/extend.md'),
+  integration_timeout: PositiveDuration.refine(
+    (text) => (parseDuration(text) ?? 0) <= MAX_INTEGRATION_MS,
+    'must be at most 5m',
+  )
+    .default('30s')
+    .describe('How long a call of an integration may take, at most 5m'),
+  integrations_allow_http: z
+    .boolean()
+    .default(false)
+    .describe('True: credentials of integrations may also go to http addresses that are not on this machine'),
   max_event_streams: z
     .int()
     .min(1)

@@ -33,6 +33,11 @@ import { createLocalAllowance } from './ingest/local-allowance.js';
 import { createMissingOutput } from './ingest/missing-output.js';
 import { createObjections } from './ingest/objections.js';
 import { createReceipts } from './ingest/receipts.js';
+import type { Adapters } from './integrations/adapter.js';
+import { createAdapters } from './integrations/adapters/list.js';
+import { endInterrupted } from './integrations/recover.js';
+import { createIntegrations } from './integrations/service.js';
+import { createVault } from './integrations/vault.js';
 import { createCapacity } from './invocations/capacity.js';
 import { createReplay } from './invocations/create.js';
 import { expirePending } from './invocations/expire-pending.js';
@@ -83,6 +88,8 @@ export type CoreDeps = Readonly<{
   config: ControllerConfig;
   /** PEM of the broker's CA, handed to nodes. */
   brokerCa: string | undefined;
+  /** How other systems are spoken to; those of this release when absent. */
+  adapters?: Adapters;
   /** False when another controller may lead: then nothing is published. */
   holds?: () => boolean;
   /** What `/readyz` says when all is well. */
@@ -98,6 +105,7 @@ export async function createCore({
   keyring,
   config,
   brokerCa,
+  adapters = createAdapters(),
   holds = () => true,
   ready = 'ok',
   clock,
@@ -169,13 +177,24 @@ export async function createCore({
   await revocations.write();
   const attempts = createAttempts(clock);
   const onRefusedLogin = createRefusedLogins({ log, clock, count: metrics.loginRefused });
-  const invocations = createInvocationService({ ...shared, policies, dispatcher, cancellations, ...limits });
+  const integrations = createIntegrations({
+    ...{ ...shared, policies, adapters },
+    vault: createVault(config.data_dir),
+    timeoutMs: parseDuration(config.integration_timeout) ?? 0,
+    allowHttp: config.integrations_allow_http,
+  });
+  await endInterrupted(store, { org, nowMs: clock.nowMs(), log });
+  const { approveAction, runner } = integrations;
+  const invocations = createInvocationService({
+    ...{ ...shared, policies, dispatcher, cancellations, ...limits, approveAction },
+  });
   const services: Services = {
     org,
     authenticate: (bearer) => principalOf(store, bearer, clock.nowMs()),
     nodes: createNodeService({ store, registry, presence, clock, openOn: open.countOf, membership, policies }),
     hooks: createHookService(shared),
     invocations,
+    integrations: integrations.service,
     policy: createPolicyService({ store, clock, fileOrg: config.policy_file === undefined ? undefined : org }),
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
     people: createUsers({ store, clock, attempts, gate: createGate(PEOPLE_GATE) }),
@@ -215,6 +234,7 @@ export async function createCore({
       if (!(await takesChanges())) return; // what is past its time ends when it does
       await sweep(shared);
       await expirePending(shared, { org, nowMs: clock.nowMs() });
+      await runner.settle();
       await keepEvents();
     },
     async tidy() {
@@ -234,6 +254,7 @@ export async function createCore({
       });
     },
     async drain() {
+      await runner.stop();
       await ingest.drained();
       receipts.stop();
       marks.stop();

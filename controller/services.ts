@@ -1,6 +1,12 @@
 import type { z } from 'zod';
-import type { Parameters as ActionParameters } from '../protocol/messages/parameters.js';
 import type { AuditQuery, AuditView } from './http/audit-schemas.js';
+import type {
+  AskIntegration,
+  ChangeIntegration,
+  CreateIntegration,
+  IntegrationTest,
+  IntegrationView,
+} from './http/integration-schemas.js';
 import type { ExecutionGroupView, ExecutionsQuery, GroupBy, InvocationsQuery } from './http/list-schemas.js';
 import type {
   ApiTokenCreated,
@@ -40,6 +46,7 @@ import type {
   NodeDetail,
   NodeView,
 } from './http/schemas.js';
+import type { AnyParameters } from './http/target-schemas.js';
 import type { Report } from './ingest/reported-result.js';
 import type { PolicyDocument } from './policy/document.js';
 import type { PolledAck } from './polling/acks.js';
@@ -100,6 +107,9 @@ export type HookService = Readonly<{
   ) => Promise<HookView | undefined>;
 }>;
 
+/** What an integration answered: JSON, in which secrets are redacted. */
+export type ActionResult = Readonly<{ result: unknown; result_truncated: boolean }>;
+
 export type InvocationService = Readonly<{
   /**
    * What `create` would come to now; nothing is stored.
@@ -133,7 +143,9 @@ export type InvocationService = Readonly<{
   /** What looks like a secret by its name is left out of the parameters, here and wherever invocations are shown. */
   get: (org: string, id: string) => Promise<InvocationView | undefined>;
   /** All of what it is asked with, for whoever may approve it. */
-  parametersOf: (org: string, id: string) => Promise<ActionParameters | undefined>;
+  parametersOf: (org: string, id: string) => Promise<AnyParameters | undefined>;
+  /** What an integration answered, redacted and at most 10 KB; undefined while there is nothing, and for nodes. */
+  resultOf: (org: string, id: string) => Promise<ActionResult | undefined>;
   /**
    * Runs what waits, as it was shown: `digest` is the one that the caller has seen. Undefined when there is none such.
    * @throws {MusterError} conflict (decided already, another digest, changed nodes, asker gone), expired, forbidden,
@@ -187,6 +199,41 @@ export type InvocationService = Readonly<{
     id: string,
     wait: Readonly<{ ms: number; signal?: AbortSignal | undefined }>,
   ) => Promise<InvocationView | undefined>;
+}>;
+
+/** Systems outside of the fleet that the controller acts in, with credentials that no caller sees. */
+export type IntegrationService = Readonly<{
+  /** By name. @throws {MusterError} invalid_request (the cursor) */
+  list: (org: string, page: PageRequest) => Promise<Page<IntegrationView>>;
+  get: (org: string, name: string) => Promise<IntegrationView | undefined>;
+  /** Those that may be asked now, with their actions, by name (S-A-34). */
+  available: (org: string) => Promise<readonly IntegrationView[]>;
+  /**
+   * Seals the credential and keeps it; nothing gives it back.
+   * @throws {MusterError} conflict (the name is taken), invalid_request (adapter, address, key), storage_failed
+   */
+  add: (principal: Principal, ask: CreateIntegration) => Promise<IntegrationView>;
+  /** Undefined when there is none such. @throws {MusterError} storage_failed */
+  change: (principal: Principal, name: string, change: ChangeIntegration) => Promise<IntegrationView | undefined>;
+  /** What was asked of it stays; what waits for it fails when it is approved. False when there is none such. */
+  remove: (principal: Principal, name: string) => Promise<boolean>;
+  /** Gets a token and asks the system for something that changes nothing. Undefined when there is none such. */
+  test: (principal: Principal, name: string) => Promise<IntegrationTest | undefined>;
+  /** What `invoke` would come to now; nothing is stored. @throws {MusterError} what `invoke` throws of the ask */
+  preview: (principal: Principal, ask: AskIntegration) => Promise<InvocationPreview>;
+  /**
+   * Stores the ask, whatever becomes of it: `denied` by the policy, `pending` for a person, or `executing`, which has
+   * begun when this resolves. `InvocationService.whenDone` waits for the end, within controller.integration_timeout, and
+   * `resultOf` has the answer. `approve`, `deny` and `cancel` of the invocation service are for these, too.
+   * @throws {MusterError} unknown_integration, unknown_action, missing_required_parameter, invalid_parameter,
+   *   plan_changed, forbidden, confirmation_required, rate_limited, too_many_pending, too_many_open,
+   *   idempotency_conflict, overloaded, storage_failed; denied_by_policy when that was the answer under the same key
+   */
+  invoke: (
+    principal: Principal,
+    ask: AskIntegration,
+    request: Parameters<InvocationService['create']>[2],
+  ) => Promise<Readonly<{ invocation: InvocationView; replayed: boolean }>>;
 }>;
 
 export type PolicyService = Readonly<{
@@ -381,6 +428,7 @@ export type Services = Readonly<{
   nodes: NodeService;
   hooks: HookService;
   invocations: InvocationService;
+  integrations: IntegrationService;
   policy: PolicyService;
   enrollment: EnrollmentService;
   people: PeopleService;

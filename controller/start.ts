@@ -10,6 +10,8 @@ import { startFront } from './http/front.js';
 import { ensureOwnerToken } from './identity/api-tokens.js';
 import { sealDeps, startKeyring } from './identity/keyring.js';
 import { startSharedKeyring } from './identity/shared-keys.js';
+import { createAdapters } from './integrations/adapters/list.js';
+import { readDeclaredAdapters } from './integrations/declared/read-file.js';
 import type { Office } from './leading/office.js';
 import { startShared } from './leading/shared.js';
 import { beginTerm } from './leading/term.js';
@@ -64,6 +66,9 @@ async function start(
   const brokerCa = readCa(config.broker_ca_file);
   // Before anything is made: a first start that fails later would not show the owner's token again.
   const policy = config.policy_file === undefined ? undefined : readPolicyFile(config.policy_file);
+  const adapters = createAdapters(
+    config.integrations_file === undefined ? [] : readDeclaredAdapters(config.integrations_file),
+  );
   const dataDir = await claimDataDir(config.data_dir);
   closers.add(dataDir.release);
   if (storeUrl !== undefined) await awaitPostgres(storeUrl, { clock, log, stop });
@@ -87,7 +92,7 @@ async function start(
 
   const front = await startFront(config, log.child({ component: 'http' }));
   closers.add(front.stop);
-  const deps = { keyring, config, clientId, brokerCa, front, clock, log };
+  const deps = { keyring, config, clientId, brokerCa, adapters, front, clock, log };
   if (storeUrl === undefined) {
     const end = await beginTerm({ ...deps, store, ready: 'ok', holds: () => true });
     closers.add(end);

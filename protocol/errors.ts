@@ -200,6 +200,26 @@ export const ERROR_CODES = {
   precondition_failed: api(412, 'the record was changed since it was read', 'read it again and make the change anew'),
   method_not_allowed: api(405, 'the address does not take this method', 'use a method that the Allow header names'),
   not_found: api(404, 'there is nothing under this address', 'list what there is and use an id from the list'),
+  unknown_integration: api(
+    422,
+    'no active integration has this name',
+    'list the integrations with: muster integration list',
+  ),
+  integration_failed: api(
+    502,
+    'the system behind an integration refused, failed or did not answer in time',
+    'read the error of the invocation: it holds the status and the words of that system',
+  ),
+  integration_gone: api(
+    409,
+    'the integration was removed or disabled, or the controller does not know its adapter any more',
+    'add it again, then ask again',
+  ),
+  outcome_unknown: api(
+    502,
+    'nobody knows whether an integration did what it was asked: the answer, or the controller, was lost meanwhile',
+    'look at the system behind the integration before you ask again',
+  ),
   unknown_node: api(422, 'no node of this name is enrolled', 'list the nodes with: muster nodes'),
   node_offline: api(
     503,

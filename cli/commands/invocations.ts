@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { InvocationView } from '../../controller/http/schemas.js';
+import { describeTarget } from '../../controller/http/target-schemas.js';
 import { parseDuration } from '../../protocol/durations.js';
 import { Time } from '../../protocol/ids.js';
-import { describeSelector } from '../../protocol/selectors.js';
 import { SYSTEM_CLOCK, toTime } from '../../runtime/clock.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, connect, print } from '../options.js';
@@ -53,7 +53,7 @@ function render(invocations: readonly InvocationView[], { io, isNarrowed }: { io
     id,
     invocationCell(status),
     action,
-    describeSelector(target),
+    describeTarget(target),
     `${counts.success} of ${counts.total}`,
     created_at,
     created_by,

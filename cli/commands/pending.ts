@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import type { StreamMessage } from '../../controller/http/event-schemas.js';
 import { InvocationView } from '../../controller/http/schemas.js';
-import { describeSelector } from '../../protocol/selectors.js';
+import { describeTarget } from '../../controller/http/target-schemas.js';
 import { escapeText, toJsonLine } from '../../runtime/terminal-text.js';
 import type { Client } from '../client.js';
 import { followEvents } from '../events.js';
@@ -74,7 +74,7 @@ async function lineOf(client: Client, id: string): Promise<string> {
   const { invocation } = await client.call(z.object({ invocation: InvocationView }), { path: `/invocations/${id}` });
   const { action, target, risk, reason, created_by, expires_at } = invocation;
   const why = reason === null ? '' : ` (${reason})`;
-  return `${id} waits until ${expires_at}: ${created_by} asks for ${action} on ${describeSelector(target)}, ${risk}${why}`;
+  return `${id} waits until ${expires_at}: ${created_by} asks for ${action} on ${describeTarget(target)}, ${risk}${why}`;
 }
 
 function endOf(message: Extract<StreamMessage, { type: 'action_approval_result' | 'action_completed' }>): string {
@@ -87,7 +87,7 @@ function render(invocations: readonly InvocationView[], io: Io): string {
   if (invocations.length === 0) return 'Nothing waits.';
   const head = ['ID', 'ACTION', 'TARGET', 'RISK', 'REASON', 'BY', 'UNTIL'];
   const rows = invocations.map(({ id, action, target, risk, reason, created_by, expires_at }) => [
-    ...[id, action, describeSelector(target), risk, reason ?? '-', created_by, expires_at],
+    ...[id, action, describeTarget(target), risk, reason ?? '-', created_by, expires_at],
   ]);
   return renderTable(head, rows, io);
 }

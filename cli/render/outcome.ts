@@ -1,6 +1,6 @@
 import type { ExecutionView, InvocationView } from '../../controller/http/schemas.js';
+import { describeTarget } from '../../controller/http/target-schemas.js';
 import { formatDuration } from '../../protocol/durations.js';
-import { describeSelector } from '../../protocol/selectors.js';
 import { escapeOutput, escapeText } from '../../runtime/terminal-text.js';
 import { colorsFor, type Io } from '../io.js';
 import type { StreamText } from '../whole-output.js';
@@ -37,7 +37,7 @@ export function renderInvocation(invocation: InvocationView): string {
     ['status', status],
     ['origin', invocation.origin === 'local' ? 'local: on the node itself' : null],
     ['action', [action, ...asked].join(' ')],
-    ['target', describeSelector(target)],
+    ['target', describeTarget(target)],
     ['batches', batchesOf(invocation)],
     ['risk', invocation.risk],
     ['reason', reason],

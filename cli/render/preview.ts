@@ -1,5 +1,5 @@
 import type { InvocationPreview } from '../../controller/http/schemas.js';
-import { describeSelector } from '../../protocol/selectors.js';
+import { describeTarget } from '../../controller/http/target-schemas.js';
 import { escapeText } from '../../runtime/terminal-text.js';
 
 /** How many node names stand in a line. */
@@ -11,7 +11,7 @@ export function renderPreview(preview: InvocationPreview): string {
   const { total, without_action: without } = counts;
   const fields: readonly (readonly [string, string | undefined])[] = [
     ['action', action],
-    ['target', `${describeSelector(target)}: ${countNodes(total)}`],
+    ['target', `${describeTarget(target)}: ${countNodes(total)}`],
     ['nodes', namesOf(preview, total, () => true)],
     ['away', awayOf(preview)],
     [

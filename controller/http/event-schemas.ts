@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { ActionName, Id, Time } from '../../protocol/ids.js';
 import { Risk } from '../../protocol/messages/capabilities.js';
-import { Parameters } from '../../protocol/messages/parameters.js';
 import { type Role, UserId } from './people-schemas.js';
 import { Counts, ExecutionStatus, InvocationId, InvocationStatus, TokenId } from './schemas.js';
+import { AnyParameters } from './target-schemas.js';
 
 /** What actions on nodes are an action of, where other systems have their own name (A-87). */
 export const OWN_INTEGRATION = 'muster';
@@ -14,7 +14,7 @@ const ApprovalRequest = z.object({
   integration: z.string().describe('Whose action it is; `muster` for actions on nodes'),
   action: ActionName,
   riskLevel: Risk,
-  params: Parameters.describe('What looks like a secret by its name is `[redacted]`'),
+  params: AnyParameters.describe('What looks like a secret by its name is `[redacted]`'),
   expiresAt: Time.describe('Until when it waits'),
 });
 
@@ -29,7 +29,10 @@ const ActionCompleted = z.object({
   type: z.literal('action_completed'),
   invocationId: InvocationId,
   status: z.enum(['completed', 'failed']).describe('`failed` is every end but success: also expired and cancelled'),
-  result: Counts.partial().optional().describe('How many executions ended in which way'),
+  result: z
+    .union([Counts.partial(), z.unknown()])
+    .optional()
+    .describe('Of nodes how many executions ended in which way; of an integration what it answered, as it is stored'),
   error: z.string().optional(),
 });
 
@@ -38,6 +41,7 @@ const InvocationChanged = z.object({
   invocation_id: InvocationId,
   status: InvocationStatus,
   action: ActionName,
+  integration: Id.nullable().describe('Whose action it is; null for actions on nodes'),
   risk: Risk,
   created_by: z.string(),
   total: z.int().describe('On how many nodes it is'),

@@ -45,6 +45,10 @@ export function openApiOptions(): FastifyDynamicSwaggerOptions {
         { name: 'fleet', description: 'Nodes, groups and what they offer' },
         { name: 'invocations', description: 'Asking for actions and reading their outcome' },
         { name: 'approvals', description: 'What waits for a person, and what they say' },
+        {
+          name: 'integrations',
+          description: 'Other systems that the controller acts in, without a credential in sight',
+        },
         { name: 'policy', description: 'What may be asked for, by whom, and who approves it' },
         { name: 'events', description: 'What happens, as it happens' },
         { name: 'enrollment', description: 'How nodes become members' },

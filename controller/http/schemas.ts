@@ -9,6 +9,7 @@ import { MAX_REQUEST_WINDOW_MS, Spread } from '../../protocol/messages/request.j
 import { OUTCOMES, Violation } from '../../protocol/messages/result.js';
 import { Labels, Selector } from '../../protocol/selectors.js';
 import { Batch, BatchView } from './batch-schemas.js';
+import { AnyParameters, InvocationTarget } from './target-schemas.js';
 
 /** Invocation states (A-33 and `cancelled`). */
 export const INVOCATION_STATUSES = [
@@ -177,6 +178,13 @@ export const CreateInvocation = z.strictObject({
 });
 export type CreateInvocation = Readonly<z.infer<typeof CreateInvocation>>;
 
+/** An ask as it comes: of nodes, or of an integration, for which only some of the fields have a meaning. */
+export const AnyAsk = CreateInvocation.extend({
+  target: InvocationTarget,
+  parameters: AnyParameters.default({}),
+});
+export type AnyAsk = Readonly<z.infer<typeof AnyAsk>>;
+
 /** A header by which a client says how long it would wait. Other headers pass. */
 export const WaitHeaders = z.looseObject({
   prefer: z.string().max(1024).optional().describe('wait=N: seconds to wait for the end, 0 to 60 (RFC 7240)'),
@@ -215,7 +223,7 @@ export const PreviewedNode = z.object({ node: Id, state: NodeState, offers_actio
 /** What an ask would come to, without asking. */
 export const InvocationPreview = z.object({
   action: ActionName,
-  target: Selector,
+  target: InvocationTarget,
   risk: Risk,
   timeout: z.string(),
   expires_in: z.string(),
@@ -239,8 +247,8 @@ export const InvocationView = z.object({
   status: InvocationStatus,
   origin: Origin,
   action: ActionName,
-  target: Selector,
-  parameters: Parameters.describe(
+  target: InvocationTarget,
+  parameters: AnyParameters.describe(
     'What looks like a secret by its name is `[redacted]`, but for admins and owners who read this one invocation',
   ),
   risk: Risk,
@@ -259,6 +267,7 @@ export const InvocationView = z.object({
   digest: Sha256Hex.describe('Of what is asked: action, target, parameters, time-out'),
   counts: Counts,
   error: z.string().nullable(),
+  error_code: z.string().nullable().describe("Why an integration's action failed; executions have their own"),
   cancel_requested_at: Time.nullable().describe('When somebody wanted it to end'),
   cancel_requested_by: z.string().nullable(),
   batch: BatchView.nullable().describe('Null when all its nodes are asked at once'),
@@ -304,8 +313,16 @@ export const ExecutionView = z.object({
 });
 export type ExecutionView = Readonly<z.infer<typeof ExecutionView>>;
 
-/** An invocation and, while they fit on a page of at most 200, its executions. */
-export const InvocationAnswer = z.object({ invocation: InvocationView, executions: z.array(ExecutionView).optional() });
+/** An invocation and, while they fit on a page of at most 200, its executions; or what an integration answered. */
+export const InvocationAnswer = z.object({
+  invocation: InvocationView,
+  executions: z.array(ExecutionView).optional(),
+  result: z
+    .unknown()
+    .optional()
+    .describe('What an integration answered: secrets redacted by their names, and at most 10 KB of it'),
+  result_truncated: z.boolean().optional().describe('True when there was more'),
+});
 export type InvocationAnswer = Readonly<z.infer<typeof InvocationAnswer>>;
 
 export const ApproveInvocation = z.strictObject({

@@ -113,6 +113,7 @@ function toInvocation(
     cancel_requested_at: null,
     cancel_requested_by: null,
     ...{ batch: null, batches_begun: null, batch_stopped_at: null },
+    ...{ integration: null, integration_id: null, error_code: null },
     total: 1,
     origin: 'local',
   };

@@ -28,7 +28,8 @@ export function createApprovals(deps: ApprovalDeps): Pick<InvocationService, 'ap
         if (digest !== row.digest) {
           throw new MusterError('conflict', 'The digest is not that of this invocation: look at it again');
         }
-        const done = await approveNow(deps, principal, row);
+        const done =
+          row.integration === null ? await approveNow(deps, principal, row) : await deps.approveAction(principal, row);
         if (done !== 'policy_changed') return read(store, done);
       }
     },

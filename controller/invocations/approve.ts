@@ -13,7 +13,12 @@ import type { ExpiryDeps } from './expire-pending.js';
 import { type Plan, planInvocation, questionOf } from './plan.js';
 import { insertDraft } from './store-draft.js';
 
-export type ApprovalDeps = CreateDeps & ExpiryDeps;
+export type ApprovalDeps = CreateDeps &
+  ExpiryDeps &
+  Readonly<{
+    /** As `approveNow`, for what is asked of an integration. */
+    approveAction: (principal: Principal, row: InvocationRow) => Promise<InvocationRow | 'policy_changed'>;
+  }>;
 
 /** What came of an approval, when it was not done. */
 type NotApproved =
@@ -24,7 +29,7 @@ type NotApproved =
   | Readonly<{ kind: 'policy_changed' }>;
 
 /** An approval as it is about to be made. */
-type Approval = Readonly<{ principal: Principal; policy: PolicyInForce; question: Question; draft: Draft }>;
+export type Approval = Readonly<{ principal: Principal; policy: PolicyInForce; question: Question; draft: Draft }>;
 
 /** What the error of an invocation begins with that a policy ended which came after the ask (S-A-22). */
 const REVALIDATED_DENY = 'policy_revalidated_deny';
@@ -38,7 +43,7 @@ export async function approveNow(
   principal: Principal,
   row: InvocationRow,
 ): Promise<InvocationRow | 'policy_changed'> {
-  const { store, policies, presence, clock, events } = deps;
+  const { policies, presence, clock } = deps;
   const nowMs = clock.nowMs();
   const policy = await policies.current(row.org);
   const ask = CreateInvocation.parse(JSON.parse(row.ask ?? '{}'));
@@ -47,19 +52,34 @@ export async function approveNow(
   try {
     const by = principal.id;
     const draft = draftApproved({ row, ask, plan, policy, by, isConnected: presence.isConnected, nowMs });
-    const approval = { principal, policy, question: questionOf(plan, ask), draft };
-    const other = await store.write((tx) => storeApproval(tx, deps.policies, approval));
-    if (other?.kind === 'policy_changed') return other.kind;
-    if (other?.kind === 'refused') throw new MusterError(other.refusal.code, other.refusal.detail);
-    if (other?.kind === 'denied') {
-      events.ended([row.id]);
-      throw new MusterError('conflict', `The policy has changed since it was asked, and denies it: ${other.why}`);
-    }
+    const other = await commitApproval(deps, { principal, policy, question: questionOf(plan, ask), draft });
+    if (other !== undefined) return other;
     dispatchDraft(deps, draft, plan);
     return draft.row;
   } finally {
     release();
   }
+}
+
+/**
+ * Stores an approval if it still may be made; `also` is done in its transaction.
+ * @throws {MusterError} conflict, expired, forbidden
+ */
+export async function commitApproval(
+  { store, policies, events }: Pick<ApprovalDeps, 'store' | 'policies' | 'events'>,
+  approval: Approval,
+  also?: (tx: Tx) => Promise<void>,
+): Promise<'policy_changed' | undefined> {
+  const other = await store.write(async (tx) => {
+    const objection = await storeApproval(tx, policies, approval);
+    if (objection === undefined) await also?.(tx);
+    return objection;
+  });
+  if (other?.kind === 'policy_changed') return other.kind;
+  if (other?.kind === 'refused') throw new MusterError(other.refusal.code, other.refusal.detail);
+  if (other?.kind !== 'denied') return undefined;
+  events.ended([approval.draft.row.id]);
+  throw new MusterError('conflict', `The policy has changed since it was asked, and denies it: ${other.why}`);
 }
 
 /** @throws {MusterError} conflict: it would be something else by now */

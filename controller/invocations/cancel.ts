@@ -42,6 +42,9 @@ export function createCancel(deps: CancelDeps, find: Find): InvocationService['c
       throw new MusterError('conflict', `The invocation has ended already: it is ${invocation.status}`);
     }
     const before = invocation.status === 'pending' && (await cancelPending(deps, { principal, id, reason }));
+    if (!before && 'integration' in invocation.target) {
+      throw new MusterError('conflict', 'The integration has been asked already, and nobody can take that back');
+    }
     if (!before) await cancelOpen(deps, { principal, id, reason });
     return find(principal.org, id);
   };

@@ -93,7 +93,8 @@ export function createReplay({ store, clock }: Pick<CreateDeps, 'store' | 'clock
   };
 }
 
-function useOf(
+/** The use that a request makes of its key; undefined without one. */
+export function useOf(
   { org, id }: Principal,
   { idempotencyKey, bodySha256 }: KeyedRequest,
   nowMs: number,
@@ -120,10 +121,11 @@ async function admit(deps: CreateDeps, asked: Asked, policy: PolicyInForce): Pro
   return { ...judged, release: takePlaces(deps, judged) };
 }
 
-async function pastLimit(
+/** Why one more ask is past a limit of the policy; undefined when it is within. */
+export async function pastLimit(
   queries: Queries,
-  { principal, nowMs }: Asked,
-  { policy, verdict }: Judged,
+  { principal, nowMs }: Pick<Asked, 'principal' | 'nowMs'>,
+  { policy, verdict }: Pick<Judged, 'policy' | 'verdict'>,
 ): Promise<PastLimit | undefined> {
   const excess = await excessOf(queries, policy.document, { principal, waits: verdict.kind === 'pending', nowMs });
   return excess === undefined ? undefined : { kind: 'past_limit', excess };
@@ -178,8 +180,11 @@ function refuseUnlessAsSeen({ digest }: CreateInvocation, plan: Plan): void {
   );
 }
 
-/** @throws {MusterError} idempotency_conflict, denied_by_policy, rate_limited, too_many_pending */
-function repeat(other: Earlier | PastLimit): Answer {
+/**
+ * The answer to an ask that came before.
+ * @throws {MusterError} idempotency_conflict, denied_by_policy, rate_limited, too_many_pending
+ */
+export function repeat(other: Earlier | PastLimit): Answer {
   if (other.kind === 'past_limit') throw new LimitReached(other.excess);
   if (other.kind === 'refused') throw new MusterError(other.code, other.detail);
   return { invocation: other.invocation, replayed: true };

@@ -74,6 +74,7 @@ export function draftInvocation(from: {
     batch: ask.batch === undefined ? null : JSON.stringify(ask.batch),
     batches_begun: beginsBatch(plan, verdict.kind),
     batch_stopped_at: null,
+    ...{ integration: null, integration_id: null, error_code: null },
   };
   const draft = { row, executionId, policyVersion: policy.version };
   if (verdict.kind !== 'approved') return { ...draft, executions: [], broadcast: undefined, timeoutMs: 0 };

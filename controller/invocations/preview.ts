@@ -47,7 +47,8 @@ function previewNodes({ presence, clock }: CreateDeps, { targets }: Plan, action
   return [...nodes.filter(({ state }) => state !== 'online'), ...nodes.filter(({ state }) => state === 'online')];
 }
 
-function toDecision(decision: Decision): InvocationPreview['decision'] {
+/** What the policy would say, as a preview shows it. */
+export function toDecision(decision: Decision): InvocationPreview['decision'] {
   const { kind } = decision;
   if (kind === 'refused') return { kind, code: decision.code, detail: decision.detail };
   if (kind === 'denied') return { kind, code: 'denied_by_policy', detail: decision.error };

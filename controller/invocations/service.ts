@@ -1,8 +1,9 @@
-import { Parameters } from '../../protocol/messages/parameters.js';
 import type { InvocationEvents } from '../events/invocation-events.js';
 import { ENDED_STATUSES, type InvocationView } from '../http/schemas.js';
+import { InvocationTarget, readParametersFor } from '../http/target-schemas.js';
 import type { InvocationService } from '../services.js';
 import type { ExecutionRow } from '../store/executions.js';
+import { findIntegrationResult } from '../store/integration-results.js';
 import { countExecutions, findInvocationStatus, type InvocationRow, noExecutions } from '../store/invocations.js';
 import { listOutputs } from '../store/outputs.js';
 import { findResult } from '../store/results.js';
@@ -26,7 +27,12 @@ export function createInvocationService(deps: ApprovalDeps & CancelDeps): Invoca
     get,
     async parametersOf(org, id) {
       const row = await findRow(store, org, id);
-      return row === undefined ? undefined : Parameters.parse(JSON.parse(row.parameters));
+      if (row === undefined) return undefined;
+      return readParametersFor(InvocationTarget.parse(JSON.parse(row.target)), row.parameters);
+    },
+    async resultOf(org, id) {
+      if ((await findInvocationStatus(store.read, org, id)) === undefined) return undefined;
+      return findIntegrationResult(store.read, id);
     },
     cancel: createCancel(deps, get),
     ...createApprovals(deps),

@@ -1,5 +1,5 @@
-import { describeSelector, Selector } from '../../protocol/selectors.js';
 import type { InvocationView } from '../http/schemas.js';
+import { describeTarget, InvocationTarget } from '../http/target-schemas.js';
 import type { Excess } from '../policy/limits.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries, Tx } from '../store/database.js';
@@ -78,7 +78,7 @@ export async function storeDraft(
 
 /** In words: the trail outlives the invocation. */
 function targetOf({ target }: InvocationRow): string {
-  return describeSelector(Selector.parse(JSON.parse(target))).slice(0, MAX_TARGET);
+  return describeTarget(InvocationTarget.parse(JSON.parse(target))).slice(0, MAX_TARGET);
 }
 
 /** Adds the executions of an invocation and their requests. */

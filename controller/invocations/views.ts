@@ -1,13 +1,12 @@
 import { decodeBase64Url } from '../../protocol/base64url.js';
 import { parsePayload } from '../../protocol/envelope.js';
 import { Risk } from '../../protocol/messages/capabilities.js';
-import { Parameters } from '../../protocol/messages/parameters.js';
 import { Result } from '../../protocol/messages/result.js';
-import { Selector } from '../../protocol/selectors.js';
 import { toTime } from '../../runtime/clock.js';
 import { redactParameters } from '../events/redact.js';
 import { Batch } from '../http/batch-schemas.js';
 import { Evidence, ExecutionStatus, type ExecutionView, type InvocationView, Origin } from '../http/schemas.js';
+import { InvocationTarget, readParametersFor } from '../http/target-schemas.js';
 import { inlineText, ReportedResult, type StoredResult } from '../ingest/reported-result.js';
 import type { ExecutionRow } from '../store/executions.js';
 import { type InvocationCounts, type InvocationRow, readInvocationStatus } from '../store/invocations.js';
@@ -16,13 +15,14 @@ import { batchesOf } from './batches.js';
 
 /** An invocation as the API shows it to everybody who may read. */
 export function toInvocationView(row: InvocationRow, counts: InvocationCounts): InvocationView {
+  const target = InvocationTarget.parse(JSON.parse(row.target));
   return {
     id: row.id,
     status: readInvocationStatus(row),
     origin: Origin.parse(row.origin),
     action: row.action,
-    target: Selector.parse(JSON.parse(row.target)),
-    parameters: redactParameters(Parameters.parse(JSON.parse(row.parameters))),
+    target,
+    parameters: redactParameters(readParametersFor(target, row.parameters)),
     risk: Risk.parse(row.risk),
     timeout: row.timeout,
     reason: row.reason,
@@ -36,6 +36,7 @@ export function toInvocationView(row: InvocationRow, counts: InvocationCounts): 
     digest: row.digest,
     counts,
     error: row.error,
+    error_code: row.error_code,
     cancel_requested_at: timeOrNull(row.cancel_requested_at),
     cancel_requested_by: row.cancel_requested_by,
     batch: toBatchView(row),

@@ -12,6 +12,7 @@ import { endUnavailable, sendUnavailable } from '../http/transport.js';
 import { issueBrokerPassword } from '../identity/broker-credentials.js';
 import type { Keyring } from '../identity/keyring.js';
 import { INGESTED } from '../ingest/ingest.js';
+import type { Adapters } from '../integrations/adapter.js';
 import type { Store } from '../store/store.js';
 import { startTimers } from '../timers.js';
 
@@ -23,6 +24,7 @@ export type TermDeps = Readonly<{
   /** The client id at the broker: the same for every controller on a store, so that a new term ends the session of the old. */
   clientId: string;
   brokerCa: string | undefined;
+  adapters: Adapters;
   front: Front;
   /** What `/readyz` says when all is well. */
   ready: string;

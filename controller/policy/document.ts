@@ -15,7 +15,11 @@ const MIN_APPROVAL_MS = 10_000;
 const MAX_APPROVAL_MS = 7 * 24 * 3_600_000;
 
 const Patterns = z.array(ActionPattern).min(1).max(MAX_PATTERNS);
-const Kind = z.enum(['builtin', 'hook']).describe('Only built-ins, or only hooks; both when absent');
+const Kind = z
+  .enum(['builtin', 'hook', 'integration'])
+  .describe(
+    'Only built-ins, only hooks, or only actions of integrations, which are named INTEGRATION/ACTION; all when absent',
+  );
 const Users = z.array(UserId).min(1).max(MAX_USERS);
 
 /** What actions of these names may do; the first rule that fits counts. */
@@ -23,7 +27,7 @@ export const RiskRule = z.strictObject({
   actions: Patterns.describe('Patterns of action names'),
   kind: Kind.optional(),
   risk: Risk.describe(
-    '`read` runs at once, `write` waits for a person, `danger` is denied unless a rule of `access` names who may approve it',
+    'For integrations a rule without `kind: integration` only raises what the adapter says. `read` runs at once, `write` waits for a person, `danger` is denied unless a rule of `access` names who may approve it',
   ),
 });
 export type RiskRule = Readonly<z.infer<typeof RiskRule>>;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** A glob over action names: `*` stands for any characters or none, `?` for one. */
 export const ActionPattern = z
   .string()
-  .regex(/^[A-Za-z0-9_.*?-]{1,63}$/, 'must be an action name, in which * and ? may stand for others')
+  .regex(/^[A-Za-z0-9_.*?/-]{1,127}$/, 'must be an action name, in which * and ? may stand for others')
   .describe('Name of an action; `*` stands for any characters or none, `?` for one');
 
 /** True when one of the patterns is for this name. Takes no longer than pattern × name, whatever they are. */

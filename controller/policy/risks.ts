@@ -4,8 +4,8 @@ import { fitsAny } from './glob.js';
 
 const ORDER: readonly Risk[] = ['read', 'write', 'danger'];
 
-/** Under one name a node offers a built-in of ours or a hook of its own. */
-export type ActionKind = 'builtin' | 'hook';
+/** Under one name a node offers a built-in of ours or a hook of its own; integrations are no nodes. */
+export type ActionKind = 'builtin' | 'hook' | 'integration';
 
 /** How an action is offered on some node: as what, and the risk that the node announces. */
 export type OfferedRisk = Readonly<{ kind: ActionKind; announced: Risk | undefined }>;
@@ -29,6 +29,16 @@ export function riskOf({ risks }: Pick<PolicyDocument, 'risks'>, action: string,
     const rule = rules.find((each) => (each.kind ?? kind) === kind && fitsAny(each.actions, action));
     return [rule?.risk ?? 'write', announced ?? 'read'].reduce(higher, risk);
   }, 'read');
+}
+
+/**
+ * The risk of an integration's action, `name` being `integration/action`: what its adapter says, unless the policy says
+ * more. Only a rule that is for integrations alone says less: others were written with nodes in mind (C-13, S-A-41).
+ */
+export function riskOfIntegration({ risks }: Pick<PolicyDocument, 'risks'>, name: string, declared: Risk): Risk {
+  const rule = risks.find(({ kind, actions }) => (kind ?? 'integration') === 'integration' && fitsAny(actions, name));
+  if (rule === undefined) return declared;
+  return rule.kind === 'integration' ? rule.risk : higher(rule.risk, declared);
 }
 
 function higher(a: Risk, b: Risk): Risk {

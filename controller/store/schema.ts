@@ -16,6 +16,8 @@ export type Tables = Readonly<{
   policies: PolicyTable;
   node_tokens: NodeTokenTable;
   invocations: InvocationTable;
+  integrations: IntegrationTable;
+  integration_results: IntegrationResultTable;
   idempotency_keys: IdempotencyKeyTable;
   requests: RequestTable;
   executions: ExecutionTable;
@@ -174,7 +176,35 @@ type InvocationTable = {
   batches_begun: number | null;
   /** When too many had failed for another batch to begin, or the policy was against it. */
   batch_stopped_at: number | null;
+  /** The name of the integration whose action it is; null for what is asked of nodes. */
+  integration: string | null;
+  /** Which one that was; null when it has been removed since. */
+  integration_id: string | null;
+  /** Why an integration's action failed, as a code. */
+  error_code: string | null;
 };
+
+/** Another system, and the credential for it. */
+type IntegrationTable = {
+  id: string;
+  org: string;
+  name: string;
+  adapter: string;
+  base_url: string;
+  /** Where the token comes from when an action runs. */
+  provider: string;
+  /** What the provider has to know and is no secret, as JSON. */
+  settings: string;
+  /** The secret, under a key that is not in the store. */
+  sealed: string;
+  /** `active` or `disabled`. */
+  status: string;
+  created_at: number;
+  created_by: string;
+};
+
+/** What an integration answered: redacted, cut to 10 KB, JSON. */
+type IntegrationResultTable = { invocation_id: string; result: string; sha256: string; truncated: number };
 
 type IdempotencyKeyTable = {
   principal: string;

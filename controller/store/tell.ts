@@ -1,15 +1,25 @@
 import { Risk } from '../../protocol/messages/capabilities.js';
-import { Parameters } from '../../protocol/messages/parameters.js';
 import { toTime } from '../../runtime/clock.js';
 import { redactParameters } from '../events/redact.js';
 import { type Event, OWN_INTEGRATION } from '../http/event-schemas.js';
 import { ENDED_STATUSES, ExecutionStatus, InvocationStatus } from '../http/schemas.js';
+import { AnyParameters } from '../http/target-schemas.js';
 import type { Tx } from './database.js';
 import type { ExecutionRow } from './executions.js';
 import type { InvocationCounts, InvocationRow } from './invocations.js';
 
 /** What has to be known of an invocation to tell of it. */
-export const TOLD_INVOCATION = ['id', 'org', 'status', 'action', 'risk', 'created_by', 'total', 'error'] as const;
+export const TOLD_INVOCATION = [
+  'id',
+  'org',
+  'status',
+  'action',
+  'integration',
+  'risk',
+  'created_by',
+  'total',
+  'error',
+] as const;
 export type ToldInvocation = Pick<InvocationRow, (typeof TOLD_INVOCATION)[number]>;
 
 /** What has to be known of an execution to tell of it. */
@@ -25,19 +35,22 @@ export const TOLD_EXECUTION = [
   'provisional',
   'open',
 ] as const;
+/** What an integration answered, as it is stored. */
+type Answered = Readonly<{ answer: unknown }>;
+
 type ToldExecution = Pick<ExecutionRow, (typeof TOLD_EXECUTION)[number]>;
 
 /**
  * Tells of an invocation in its new state: `invocation`, and `action_completed` when this is its end. What was denied
- * never was an action under way.
+ * never was an action under way. `result` is how many executions ended in which way, or what an integration answered.
  */
-export function tellInvocation(tx: Tx, row: ToldInvocation, counts?: InvocationCounts): void {
-  const { id, org, action, created_by, total, error } = row;
+export function tellInvocation(tx: Tx, row: ToldInvocation, result?: InvocationCounts | Answered): void {
+  const { id, org, action, integration, created_by, total, error } = row;
   const status = InvocationStatus.parse(row.status);
   const risk = Risk.parse(row.risk);
-  const event = { type: 'invocation', invocation_id: id, status, action, risk, created_by, total, error } as const;
-  tx.tell({ org, event });
-  if (ENDED_STATUSES.has(status) && status !== 'denied') tx.tell({ org, event: completionOf(row, counts) });
+  const head = { type: 'invocation', invocation_id: id, status, action, integration } as const;
+  tx.tell({ org, event: { ...head, risk, created_by, total, error } });
+  if (ENDED_STATUSES.has(status) && status !== 'denied') tx.tell({ org, event: completionOf(row, result) });
 }
 
 /** Tells of invocations that were changed without being read. */
@@ -55,10 +68,10 @@ export function tellApprovalRequest(
   const event = {
     type: 'action_approval_request',
     invocationId: row.id,
-    integration: OWN_INTEGRATION,
+    integration: row.integration ?? OWN_INTEGRATION,
     action: row.action,
     riskLevel: Risk.parse(row.risk),
-    params: redactParameters(Parameters.parse(JSON.parse(row.parameters))),
+    params: redactParameters(AnyParameters.parse(JSON.parse(row.parameters))),
     expiresAt: toTime(row.expires_at),
   } as const;
   tx.tell({ org: row.org, event });
@@ -88,13 +101,22 @@ export function tellExecution(tx: Tx, row: ToldExecution): void {
   });
 }
 
-function completionOf({ id, status, error }: ToldInvocation, counts: InvocationCounts | undefined): Event {
-  const some = Object.entries(counts ?? {}).filter(([, count]) => count > 0);
+function completionOf(
+  { id, status, error }: ToldInvocation,
+  result: InvocationCounts | Answered = { answer: undefined },
+): Event {
+  const told = 'answer' in result ? result.answer : countsOf(result);
   return {
     type: 'action_completed',
     invocationId: id,
     status: status === 'completed' ? 'completed' : 'failed',
-    ...(some.length === 0 ? {} : { result: Object.fromEntries(some) }),
+    ...(told === undefined ? {} : { result: told }),
     ...(status === 'completed' ? {} : { error: error ?? status }),
   };
+}
+
+/** Of the states that there are; undefined when there is none. */
+function countsOf(counts: InvocationCounts): Record<string, number> | undefined {
+  const some = Object.entries(counts).filter(([, count]) => count > 0);
+  return some.length === 0 ? undefined : Object.fromEntries(some);
 }

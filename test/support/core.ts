@@ -5,6 +5,8 @@ import { type Core, createCore } from '../../controller/core.js';
 import { issueBrokerPassword } from '../../controller/identity/broker-credentials.js';
 import { type Keyring, sealDeps, startKeyring } from '../../controller/identity/keyring.js';
 import { INGESTED } from '../../controller/ingest/ingest.js';
+import type { Adapters } from '../../controller/integrations/adapter.js';
+import { createAdapters } from '../../controller/integrations/adapters/list.js';
 import type { Principal } from '../../controller/services.js';
 import { createSeal } from '../../controller/store/audit-seal.js';
 import { openStore, type Store } from '../../controller/store/store.js';
@@ -39,8 +41,15 @@ export async function startTestCore(
     clock = SYSTEM_CLOCK,
     config: settings = {},
     directory = temporaryDirectory(t),
+    adapters = createAdapters(),
     log = createLogger('controller', { level: 'silent' }),
-  }: { clock?: Clock; log?: Logger; config?: Readonly<Record<string, unknown>>; directory?: string } = {},
+  }: {
+    clock?: Clock;
+    log?: Logger;
+    config?: Readonly<Record<string, unknown>>;
+    directory?: string;
+    adapters?: Adapters;
+  } = {},
 ): Promise<TestCore> {
   const keyring = startKeyring({ directory, org: 'default', clock, log });
   t.after(keyring.stop);
@@ -68,7 +77,7 @@ export async function startTestCore(
   const start = async (): Promise<void> => {
     const seal = createSeal(sealDeps(keyring, { clock, org: 'default', log }));
     const store = await openStore(config.store_url ?? directory, { clock, seal });
-    const core = await createCore({ store, keyring, config, brokerCa: undefined, clock, log });
+    const core = await createCore({ store, keyring, config, brokerCa: undefined, adapters, clock, log });
     running = { core, store, stopTimers: startTimers(core, log) };
     linkUp(core, { brokerUrl, keyring, clock, log });
     await until(() => core.link.connected, { what: 'the connection to the broker' });

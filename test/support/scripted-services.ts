@@ -75,6 +75,7 @@ export function createScriptedServices({
       preview: async () => Promise.reject(new MusterError('plan_changed', 'Not scripted')),
       get: async (_org, id) => find(id),
       parametersOf: async (_org, id) => find(id)?.parameters,
+      resultOf: async () => undefined,
       cancel: async (_principal, id) => find(id),
       approve: async (_principal, id) => find(id),
       deny: async (_principal, id) => find(id),
@@ -97,6 +98,17 @@ export function createScriptedServices({
           waiters.add(finish);
           if (signal?.aborted) finish();
         }),
+    },
+    integrations: {
+      list: async () => EMPTY_PAGE,
+      get: async () => undefined,
+      available: async () => [],
+      add: async () => Promise.reject(new MusterError('conflict', 'The name sentry is taken')),
+      change: async () => undefined,
+      remove: async () => false,
+      test: async () => undefined,
+      preview: async () => Promise.reject(new MusterError('unknown_integration', 'There is no active integration')),
+      invoke: async () => Promise.reject(new MusterError('unknown_integration', 'There is no active integration')),
     },
     policy: {
       read: async () => EXAMPLE_POLICY,
@@ -196,6 +208,7 @@ export function exampleInvocation(index: number, ask: CreateInvocation, createdB
     digest: '0'.repeat(64),
     counts: Counts.parse({ ...none, accepted: 1, total: 1 }),
     error: null,
+    error_code: null,
     cancel_requested_at: null,
     cancel_requested_by: null,
     batch: null,

@@ -47,7 +47,7 @@ export function containerActionRoutes(app: App, deps: RouteDeps): void {
       const defaultSeconds = invocation.status === 'pending' ? 0 : DEFAULT_WAIT_SECONDS;
       const wait = { request, reply, stopping: deps.stopping, defaultSeconds };
       const service = {
-        executions: invocations.executions,
+        ...invocations,
         whenDone: (org: string, _: string, until: Parameters<typeof invocations.whenDone>[2]) =>
           containers.whenDone(org, invocation, until),
       };

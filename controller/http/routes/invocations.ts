@@ -2,14 +2,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { MusterError } from '../../../protocol/errors.js';
 import { reaches } from '../../identity/roles.js';
-import type { Services } from '../../services.js';
+import type { InvocationService, Principal, Services } from '../../services.js';
+import { splitAsk } from '../asks.js';
 import { whenGone } from '../hang-up.js';
 import { InvocationsQuery } from '../list-schemas.js';
 import { DEFAULT_WAIT_SECONDS, waitPreference } from '../prefer.js';
 import {
+  AnyAsk,
   AskHeaders,
   CancelInvocation,
-  CreateInvocation,
   ENDED_STATUSES,
   type ExecutionView,
   InvocationAnswer,
@@ -30,7 +31,7 @@ export const WAIT_NOTE =
 
 /** Asking for actions, and what became of it. */
 export function invocationRoutes(app: App, deps: RouteDeps): void {
-  const { invocations } = deps.services;
+  const { invocations, integrations } = deps.services;
 
   app.route({
     method: 'POST',
@@ -41,15 +42,11 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
       description: `${WAIT_NOTE} 15 s without the header.`,
       tags: ['invocations'],
       headers: AskHeaders,
-      body: CreateInvocation,
+      body: AnyAsk,
       response: { 200: InvocationAnswer, 202: InvocationAnswer, ...FAILURE },
     },
     handler: async (request, reply) => {
-      const principal = principalOf(request);
-      const { invocation, executions } = await invocations.create(principal, request.body, {
-        idempotencyKey: request.headers['idempotency-key'],
-        bodySha256: request.bodySha256,
-      });
+      const { invocation, executions } = await create(deps, principalOf(request), request);
       reply.header('location', `${API}/invocations/${invocation.id}`);
       if (invocation.status === 'denied') {
         throw new MusterError('denied_by_policy', invocation.error ?? 'The policy denies this action');
@@ -71,10 +68,16 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
       description:
         'Which nodes, how many of them are away, the risk and what the policy says. Nothing is stored. An ask that carries the `digest` is refused with plan_changed when it would come to something else by then.',
       tags: ['invocations'],
-      body: CreateInvocation,
+      body: AnyAsk,
       response: { 200: InvocationPreview, ...FAILURE },
     },
-    handler: (request) => invocations.preview(principalOf(request), request.body),
+    handler: (request) => {
+      const asked = splitAsk(request.body);
+      const principal = principalOf(request);
+      return asked.kind === 'nodes'
+        ? invocations.preview(principal, asked.ask)
+        : integrations.preview(principal, asked.ask);
+    },
   });
 
   app.route({
@@ -116,6 +119,26 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
   cancelRoute(app, deps);
 }
 
+/** Asks nodes, or an integration. */
+async function create(
+  { services: { invocations, integrations } }: RouteDeps,
+  principal: Principal,
+  {
+    body,
+    headers,
+    bodySha256,
+  }: Pick<FastifyRequest, 'bodySha256'> & {
+    body: AnyAsk;
+    headers: { 'idempotency-key'?: string | undefined };
+  },
+): ReturnType<InvocationService['create']> {
+  const request = { idempotencyKey: headers['idempotency-key'], bodySha256 };
+  const asked = splitAsk(body);
+  return asked.kind === 'nodes'
+    ? invocations.create(principal, asked.ask, request)
+    : integrations.invoke(principal, asked.ask, request);
+}
+
 function cancelRoute(app: App, deps: RouteDeps): void {
   const { invocations } = deps.services;
   app.route({
@@ -142,7 +165,7 @@ function cancelRoute(app: App, deps: RouteDeps): void {
 
 /** The invocation once it has ended or the client has waited as long as it prefers, with its executions while they are few. */
 export async function answerWhenDone(
-  invocations: Pick<Services['invocations'], 'whenDone' | 'executions'>,
+  invocations: Pick<Services['invocations'], 'whenDone' | 'executions' | 'resultOf'>,
   {
     request,
     reply,
@@ -168,6 +191,9 @@ export async function answerWhenDone(
   if (seconds > 0 && !ENDED_STATUSES.has(invocation.status)) {
     const wait = { ms: seconds * 1000, signal: whenGone(reply, stopping) };
     latest = (await invocations.whenDone(org, invocation.id, wait)) ?? invocation;
+  }
+  if ('integration' in latest.target) {
+    return { invocation: latest, executions: [], ...(await invocations.resultOf(org, latest.id)) };
   }
   if (latest.counts.total > MAX_INLINE_EXECUTIONS) return { invocation: latest };
   if (latest === invocation && executions !== undefined) return { invocation, executions: executions() };

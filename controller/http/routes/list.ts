@@ -8,6 +8,7 @@ import { eventRoutes } from './events.js';
 import { executionRoutes } from './executions.js';
 import { fleetQueueRoutes } from './fleet-queue.js';
 import { hookRoutes } from './hooks.js';
+import { integrationRoutes } from './integrations.js';
 import { invocationRoutes } from './invocations.js';
 import { nodeReportRoutes } from './node-reports.js';
 import { nodeTokenRoutes } from './node-tokens.js';
@@ -25,6 +26,7 @@ export const ROUTES: readonly AddRoutes[] = [
   invocationRoutes,
   approvalRoutes,
   executionRoutes,
+  integrationRoutes,
   policyRoutes,
   eventRoutes,
   enrollmentRoutes,

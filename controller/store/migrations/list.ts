@@ -15,6 +15,7 @@ import { LEASE } from './0010-lease.js';
 import { NODE_KEYS } from './0011-node-keys.js';
 import { POLLING } from './0013-polling.js';
 import { INVOCATION_LISTS } from './0014-invocation-lists.js';
+import { INTEGRATIONS } from './0030-integrations.js';
 
 /** Every migration by its name, forward only; the names sort in the order in which they run. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -32,6 +33,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0011-node-keys': NODE_KEYS,
   '0013-polling': POLLING,
   '0014-invocation-lists': INVOCATION_LISTS,
+  '0030-integrations': INTEGRATIONS,
 };
 
 /**

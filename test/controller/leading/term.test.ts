@@ -6,6 +6,7 @@ import { ControllerConfig } from '../../../controller/config.js';
 import { startFront } from '../../../controller/http/front.js';
 import { ensureOwnerToken } from '../../../controller/identity/api-tokens.js';
 import { startKeyring } from '../../../controller/identity/keyring.js';
+import { createAdapters } from '../../../controller/integrations/adapters/list.js';
 import { beginTerm } from '../../../controller/leading/term.js';
 import { openStore } from '../../../controller/store/store.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
@@ -55,7 +56,17 @@ async function startTerm(t: TestScope) {
   t.after(front.stop);
   let holds = true;
   const end = await beginTerm({
-    ...{ store, keyring, config, clientId: 'ctl-test', brokerCa: undefined, front, clock, log },
+    ...{
+      store,
+      keyring,
+      config,
+      clientId: 'ctl-test',
+      brokerCa: undefined,
+      adapters: createAdapters(),
+      front,
+      clock,
+      log,
+    },
     ...{ ready: 'leader', holds: () => holds },
   });
   t.after(end);

@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { Id } from '../../protocol/ids.js';
+import { ParameterName, Parameters } from '../../protocol/messages/parameters.js';
+import { describeSelector, Selector } from '../../protocol/selectors.js';
+
+/** An integration, where others name nodes. */
+export const IntegrationTarget = z.strictObject({ integration: Id.describe('Name of an integration') });
+export type IntegrationTarget = Readonly<z.infer<typeof IntegrationTarget>>;
+
+/** Whom an invocation is for: nodes, or an integration. */
+export const InvocationTarget = z.union(
+  [...Selector.options, IntegrationTarget],
+  'must be exactly one of nodes, group, labels, fleet and integration',
+);
+export type InvocationTarget = Readonly<z.infer<typeof InvocationTarget>>;
+
+/** A target in words, for people and logs. */
+export function describeTarget(target: InvocationTarget): string {
+  return 'integration' in target ? `integration ${target.integration}` : describeSelector(target);
+}
+
+const MAX_PARAMETERS_BYTES = 64 * 1024;
+
+/** Name → any JSON value: what an integration's action takes may be an object (A-41). */
+export const AnyParameters = z
+  .record(ParameterName, z.unknown())
+  .refine((parameters) => Object.keys(parameters).length <= 64, 'at most 64 parameters')
+  .refine(
+    (parameters) => Buffer.byteLength(JSON.stringify(parameters)) <= MAX_PARAMETERS_BYTES,
+    'at most 64 KiB in all',
+  )
+  .describe('Name → value; for nodes strings, numbers and booleans, for integrations also objects');
+export type AnyParameters = Readonly<z.infer<typeof AnyParameters>>;
+
+/** A column that holds parameters as JSON. */
+export function readParametersFor(target: InvocationTarget, text: string): AnyParameters {
+  return ('integration' in target ? AnyParameters : Parameters).parse(JSON.parse(text));
+}

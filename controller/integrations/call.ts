@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { isMusterError, MusterError } from '../../protocol/errors.js';
+import type { Clock } from '../../runtime/clock.js';
+import { redactValue } from '../events/redact.js';
+import { IntegrationView } from '../http/integration-schemas.js';
+import type { IntegrationRow } from '../store/integrations.js';
+import type { Adapter, Adapters } from './adapter.js';
+import { tokenFrom } from './providers/list.js';
+import { createScrubber } from './scrub.js';
+import { createUpstream, type Upstream } from './upstream.js';
+import { UpstreamFailure } from './upstream-failure.js';
+import type { Vault } from './vault.js';
+
+export type CallDeps = Readonly<{ adapters: Adapters; vault: Vault; clock: Clock }>;
+
+const ProviderKind = IntegrationView.shape.provider;
+const Settings = z.record(z.string(), z.string());
+/** What a header can hold. */
+const TOKEN = /^[\x21-\x7e]{1,8192}$/;
+
+/** What a sealed credential belongs to: with another address or adapter it does not open. */
+export function contextOf(
+  row: Omit<IntegrationRow, 'sealed' | 'status' | 'name' | 'created_at' | 'created_by'>,
+): string {
+  const { org, id, adapter, base_url, provider, settings } = row;
+  return JSON.stringify([org, id, adapter, base_url, provider, settings]);
+}
+
+/**
+ * Does something at the system behind an integration, with a token of this moment (A-79). What it gives, and what it
+ * throws, holds no secret: neither what is one by its name nor the credential itself.
+ * @throws {UpstreamFailure}; {MusterError} integration_gone, unsafe_key, and what `work` throws
+ */
+export async function callIntegration(
+  { adapters, vault, clock }: CallDeps,
+  row: IntegrationRow,
+  { signal, work }: { signal: AbortSignal; work: (adapter: Adapter, via: Upstream) => Promise<unknown> },
+): Promise<unknown> {
+  const adapter = adapters.get(row.adapter);
+  if (adapter === undefined) throw new MusterError('integration_gone', 'Integration no longer available');
+  const secret = vault.open(row.sealed, contextOf(row));
+  const secrets = [secret];
+  try {
+    const ask = (name: string, baseUrl: string, headers: Readonly<Record<string, string>>): Upstream => {
+      secrets.push(...Object.values(headers).map((value) => value.replace(/^Bearer /, '')));
+      return createUpstream({ name, baseUrl, headers, signal });
+    };
+    const provider = ProviderKind.parse(row.provider);
+    const settings = Settings.parse(JSON.parse(row.settings));
+    const token = await tokenFrom(provider, { secret, settings }, { ask, nowMs: clock.nowMs() });
+    secrets.push(token);
+    if (!TOKEN.test(token)) throw new UpstreamFailure('integration_failed', `${provider} gave what is no token`);
+    const value = await work(adapter, ask(row.name, row.base_url, adapter.headersFor(token)));
+    return redactValue(value, createScrubber(secrets));
+  } catch (error) {
+    throw withoutSecrets(error, createScrubber(secrets));
+  }
+}
+
+/** The same failure in words that hold no secret; what caused it may, and is left out. */
+function withoutSecrets(error: unknown, scrub: (text: string) => string): unknown {
+  if (error instanceof UpstreamFailure) {
+    const { code, message, status } = error;
+    const isUnknown = code === 'outcome_unknown';
+    return new UpstreamFailure(isUnknown ? code : 'integration_failed', scrub(message), { ...(status && { status }) });
+  }
+  if (isMusterError(error)) return new MusterError(error.code, scrub(error.message));
+  const { message, stack = '' } = error instanceof Error ? error : new Error(String(error));
+  return Object.assign(new Error(scrub(message)), { stack: scrub(stack) });
+}

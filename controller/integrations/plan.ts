@@ -1,0 +1,59 @@
+import { sha256Hex } from '../../protocol/envelope.js';
+import { MusterError } from '../../protocol/errors.js';
+import type { Risk } from '../../protocol/messages/capabilities.js';
+import type { AskIntegration } from '../http/integration-schemas.js';
+import type { Question } from '../policy/decide.js';
+import type { PolicyDocument } from '../policy/document.js';
+import { riskOfIntegration } from '../policy/risks.js';
+import type { IntegrationRow } from '../store/integrations.js';
+import type { ActionDefinition } from './action.js';
+import { type Adapters, actionOf } from './adapter.js';
+
+/** What an ask comes to, before anything is stored. */
+export type ActionPlan = Readonly<{
+  integration: IntegrationRow;
+  risk: Risk;
+  /** SHA-256 of everything that decides what would be done: an approval names it. */
+  digest: string;
+  question: Question;
+}>;
+
+/**
+ * Holds an ask against the integration that it names; undefined stands for one that is not there (S-A-6).
+ * @throws {MusterError} unknown_integration, unknown_action, missing_required_parameter, invalid_parameter
+ */
+export function planAction(
+  { adapters, policy }: Readonly<{ adapters: Adapters; policy: PolicyDocument }>,
+  integration: IntegrationRow | undefined,
+  ask: AskIntegration,
+): ActionPlan {
+  const { integration: name } = ask.target;
+  const adapter = integration?.status === 'active' ? adapters.get(integration.adapter) : undefined;
+  if (integration === undefined || adapter === undefined) {
+    throw new MusterError('unknown_integration', `There is no active integration ${name}`);
+  }
+  const action = actionOf({ integration: name, actions: adapter.actions }, ask.action);
+  action.check(ask.parameters);
+  const risk = riskOfIntegration(policy, policyNameOf(ask), action.risk);
+  return { integration, risk, digest: digestOf(integration, action, ask), question: questionOf(ask, risk) };
+}
+
+/** `integration/action`, as policies and people name it. */
+export function policyNameOf({ target, action }: Pick<AskIntegration, 'target' | 'action'>): string {
+  return `${target.integration}/${action}`;
+}
+
+/** What the policy has to say yes or no to. */
+export function questionOf(ask: AskIntegration, risk: Risk): Question {
+  const { reason, confirm } = ask;
+  return { action: policyNameOf(ask), kinds: ['integration'], risk, nodes: [], reason, confirmed: confirm };
+}
+
+function digestOf(
+  { id, name, adapter, base_url, provider, settings }: IntegrationRow,
+  { fingerprint }: ActionDefinition,
+  { action, parameters }: AskIntegration,
+): string {
+  const sorted = Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1));
+  return sha256Hex(JSON.stringify([id, name, adapter, base_url, provider, settings, action, fingerprint, sorted]));
+}

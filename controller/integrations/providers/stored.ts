@@ -1,0 +1,7 @@
+import type { Provider } from './provider.js';
+
+/** A token that somebody gave to the controller. */
+export const STORED: Provider<'stored'> = {
+  recordOf: ({ token }) => ({ secret: token, settings: {} }),
+  token: async ({ secret }) => secret,
+};
