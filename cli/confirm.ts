@@ -1,4 +1,5 @@
 import { InvocationPreview } from '../controller/http/schemas.js';
+import { escapeText } from '../runtime/terminal-text.js';
 import type { Client } from './client.js';
 import type { Io } from './io.js';
 import { countNodes, renderPreview } from './render/preview.js';
@@ -16,12 +17,13 @@ export function preview(client: Client, ask: Ask): Promise<InvocationPreview> {
  */
 export async function confirmAsk(client: Client, ask: Ask, io: Io): Promise<Ask | undefined> {
   const shown = await preview(client, ask);
-  const { decision, risk, counts, digest } = shown;
+  const { decision, risk, counts, digest, target } = shown;
   const isOwnToConfirm = decision.kind === 'approved' || decision.code === 'confirmation_required';
   if (risk === 'read' || !isOwnToConfirm) return ask;
   io.stderr.write(renderPreview(shown));
   const away = counts.offline + counts.never_seen;
-  const where = `${countNodes(counts.total)}${away === 0 ? '' : `, ${away} of them away`}`;
-  const answer = await io.readLine(`It changes something on ${where}. Run it? [y/N] `);
+  const nodes = `on ${countNodes(counts.total)}${away === 0 ? '' : `, ${away} of them away`}`;
+  const where = 'integration' in target ? `in ${escapeText(target.integration)}` : nodes;
+  const answer = await io.readLine(`It changes something ${where}. Run it? [y/N] `);
   return /^y(es)?$/i.test(answer.trim()) ? { ...ask, confirm: true, digest } : undefined;
 }

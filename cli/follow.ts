@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ENDED_STATUSES, ExecutionView, InvocationAnswer, type InvocationView } from '../controller/http/schemas.js';
+import { ENDED_STATUSES, ExecutionView, InvocationAnswer } from '../controller/http/schemas.js';
 import { isMusterError } from '../protocol/errors.js';
 import type { Client } from './client.js';
 
-/** An invocation and all of its executions. */
-export type Outcome = Readonly<{ invocation: InvocationView; executions: readonly ExecutionView[] }>;
+/** An invocation and all of its executions, or what an integration answered. */
+export type Outcome = InvocationAnswer & Readonly<{ executions: readonly ExecutionView[] }>;
 
 /** How often a controller that went away is asked again, and for how long. */
 const RETRY_MS = 1_000;
@@ -46,8 +46,9 @@ export function look(client: Client, id: string): Promise<InvocationAnswer> {
 }
 
 /** Adds the executions when they were too many for the answer itself. */
-export async function complete(client: Client, { invocation, executions }: InvocationAnswer): Promise<Outcome> {
-  if (executions !== undefined) return { invocation, executions };
+export async function complete(client: Client, answer: InvocationAnswer): Promise<Outcome> {
+  const { invocation, executions } = answer;
+  if (executions !== undefined) return { ...answer, executions };
   return {
     invocation,
     executions: await client.list(ExecutionView, { path: `/invocations/${invocation.id}/executions` }),

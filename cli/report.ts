@@ -3,6 +3,7 @@ import { ExecutionView, type InvocationAnswer, pageOf } from '../controller/http
 import { escapeText } from '../runtime/terminal-text.js';
 import type { Client } from './client.js';
 import type { Io } from './io.js';
+import { renderAction } from './render/action.js';
 import { type Groups, renderEnds, renderGroupEnds, renderGroups } from './render/groups.js';
 import { renderSingle } from './render/outcome.js';
 import { inlineOutput, wholeOutput } from './whole-output.js';
@@ -16,6 +17,7 @@ type Screen = Pick<Io, 'stdout' | 'env'>;
 export async function renderOutcome(client: Client, answer: InvocationAnswer, io: Screen): Promise<string> {
   const only = onlyOne(answer);
   if (only !== undefined) return renderSingle(only, await wholeOutput(client, only), io);
+  if ('integration' in answer.invocation.target) return renderAction(answer);
   if (answer.invocation.counts.total === 0) return nobody(answer);
   const groups = await readGroups(client, answer);
   return `${renderGroups(groups, io)}${renderManyEnds(answer, groups, io)}`;
@@ -25,6 +27,7 @@ export async function renderOutcome(client: Client, answer: InvocationAnswer, io
 export async function renderEnd(client: Client, answer: InvocationAnswer, io: Screen): Promise<string> {
   const only = onlyOne(answer);
   if (only !== undefined) return renderSingle(only, undefined, io);
+  if ('integration' in answer.invocation.target) return renderAction(answer);
   if (answer.invocation.counts.total === 0) return nobody(answer);
   return renderManyEnds(answer, await readGroups(client, answer), io);
 }

@@ -33,7 +33,7 @@ export function watchOf(
     return { waitSeconds: WATCHED_WAIT_SECONDS, onState, isOutputShown: true, end: () => undefined };
   }
   if (isLive) io.stderr.write(`Output is shown at the end: there are more than ${MAX_LIVE_NODES} nodes.\n`);
-  if (io.stderr.isTTY !== true) {
+  if (io.stderr.isTTY !== true || total === 0) {
     const nothing = (): void => undefined;
     return { waitSeconds: UNWATCHED_WAIT_SECONDS, onState: nothing, isOutputShown: false, end: nothing };
   }

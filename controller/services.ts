@@ -1,24 +1,7 @@
 import type { z } from 'zod';
 import type { AuditQuery, AuditView } from './http/audit-schemas.js';
-import type {
-  AskIntegration,
-  ChangeIntegration,
-  CreateIntegration,
-  IntegrationTest,
-  IntegrationView,
-} from './http/integration-schemas.js';
 import type { ExecutionGroupView, ExecutionsQuery, GroupBy, InvocationsQuery } from './http/list-schemas.js';
-import type {
-  ApiTokenCreated,
-  ApiTokenView,
-  ChangePassword,
-  ChangeUser,
-  CreateApiToken,
-  CreateUser,
-  Login,
-  Me,
-  UserView,
-} from './http/people-schemas.js';
+import type { Me } from './http/people-schemas.js';
 import type { PolicyVersionView, PolicyView } from './http/policy-schemas.js';
 import type {
   AnnounceCapabilities,
@@ -47,7 +30,9 @@ import type {
   NodeView,
 } from './http/schemas.js';
 import type { AnyParameters } from './http/target-schemas.js';
+import type { PeopleService, TokenService } from './identity/people-service.js';
 import type { Report } from './ingest/reported-result.js';
+import type { IntegrationService } from './integrations/integration-service.js';
 import type { PolicyDocument } from './policy/document.js';
 import type { PolledAck } from './polling/acks.js';
 import type { Queries } from './store/database.js';
@@ -201,41 +186,6 @@ export type InvocationService = Readonly<{
   ) => Promise<InvocationView | undefined>;
 }>;
 
-/** Systems outside of the fleet that the controller acts in, with credentials that no caller sees. */
-export type IntegrationService = Readonly<{
-  /** By name. @throws {MusterError} invalid_request (the cursor) */
-  list: (org: string, page: PageRequest) => Promise<Page<IntegrationView>>;
-  get: (org: string, name: string) => Promise<IntegrationView | undefined>;
-  /** Those that may be asked now, with their actions, by name (S-A-34). */
-  available: (org: string) => Promise<readonly IntegrationView[]>;
-  /**
-   * Seals the credential and keeps it; nothing gives it back.
-   * @throws {MusterError} conflict (the name is taken), invalid_request (adapter, address, key), storage_failed
-   */
-  add: (principal: Principal, ask: CreateIntegration) => Promise<IntegrationView>;
-  /** Undefined when there is none such. @throws {MusterError} storage_failed */
-  change: (principal: Principal, name: string, change: ChangeIntegration) => Promise<IntegrationView | undefined>;
-  /** What was asked of it stays; what waits for it fails when it is approved. False when there is none such. */
-  remove: (principal: Principal, name: string) => Promise<boolean>;
-  /** Gets a token and asks the system for something that changes nothing. Undefined when there is none such. */
-  test: (principal: Principal, name: string) => Promise<IntegrationTest | undefined>;
-  /** What `invoke` would come to now; nothing is stored. @throws {MusterError} what `invoke` throws of the ask */
-  preview: (principal: Principal, ask: AskIntegration) => Promise<InvocationPreview>;
-  /**
-   * Stores the ask, whatever becomes of it: `denied` by the policy, `pending` for a person, or `executing`, which has
-   * begun when this resolves. `InvocationService.whenDone` waits for the end, within controller.integration_timeout, and
-   * `resultOf` has the answer. `approve`, `deny` and `cancel` of the invocation service are for these, too.
-   * @throws {MusterError} unknown_integration, unknown_action, missing_required_parameter, invalid_parameter,
-   *   plan_changed, forbidden, confirmation_required, rate_limited, too_many_pending, too_many_open,
-   *   idempotency_conflict, overloaded, storage_failed; denied_by_policy when that was the answer under the same key
-   */
-  invoke: (
-    principal: Principal,
-    ask: AskIntegration,
-    request: Parameters<InvocationService['create']>[2],
-  ) => Promise<Readonly<{ invocation: InvocationView; replayed: boolean }>>;
-}>;
-
 export type PolicyService = Readonly<{
   /** The policy in force; version 0 is the shipped one. */
   read: (org: string) => Promise<PolicyView>;
@@ -352,39 +302,6 @@ export type BrokerCredentialService = Readonly<{
     principal: Principal,
     ask: Readonly<z.infer<typeof CreateBrokerCredential>>,
   ) => Promise<Readonly<z.infer<typeof BrokerCredential>>>;
-}>;
-
-/** Every change is in force when it resolves; each throws {MusterError} storage_failed, too. */
-export type PeopleService = Readonly<{
-  /** By name. @throws {MusterError} invalid_request (the cursor) */
-  listUsers: (org: string, page: PageRequest) => Promise<Page<UserView>>;
-  /** @throws {MusterError} conflict (the name is taken), forbidden, rate_limited */
-  createUser: (principal: Principal, ask: CreateUser) => Promise<UserView>;
-  /**
-   * A new password ends what was logged in with the old one. Undefined when there is no such user.
-   * @throws {MusterError} forbidden, conflict (the last owner), rate_limited
-   */
-  changeUser: (principal: Principal, id: string, change: ChangeUser) => Promise<UserView | undefined>;
-  /** With all tokens; false when there is no such user. @throws {MusterError} forbidden, conflict (the last owner) */
-  deleteUser: (principal: Principal, id: string) => Promise<boolean>;
-  /** Ends what was logged in, too. @throws {MusterError} unauthenticated (not the current password), rate_limited */
-  changePassword: (principal: Principal, ask: ChangePassword) => Promise<void>;
-}>;
-
-export type TokenService = Readonly<{
-  /**
-   * The answer holds the token; it is not shown again. It ends with the token that the principal came with.
-   * @throws {MusterError} forbidden, not_found, invalid_request, unauthenticated (that one has just ended)
-   */
-  create: (principal: Principal, ask: CreateApiToken) => Promise<ApiTokenCreated>;
-  /** One's own; an admin sees all. Newest first. @throws {MusterError} invalid_request (the cursor) */
-  list: (principal: Principal, page: PageRequest) => Promise<Page<ApiTokenView>>;
-  /** With all that were made through it; false when there is none such, or none that the principal may delete. */
-  delete: (principal: Principal, id: string) => Promise<boolean>;
-  /** A token for 12 h. @throws {MusterError} unauthenticated, rate_limited */
-  login: (org: string, ask: Login) => Promise<ApiTokenCreated>;
-  /** Ends the token that this `Authorization: Bearer` value is. */
-  logout: (principal: Principal, bearer: string) => Promise<void>;
 }>;
 
 /** A stored event as streams pass it on. */

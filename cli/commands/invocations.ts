@@ -54,7 +54,7 @@ function render(invocations: readonly InvocationView[], { io, isNarrowed }: { io
     invocationCell(status),
     action,
     describeTarget(target),
-    `${counts.success} of ${counts.total}`,
+    'integration' in target ? '-' : `${counts.success} of ${counts.total}`,
     created_at,
     created_by,
   ]);

@@ -83,6 +83,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./node-token.js')).nodeTokenCommand,
   },
   {
+    name: 'integration',
+    summary: 'look after the other systems that actions reach',
+    load: async () => (await import('./integration.js')).integrationCommand,
+  },
+  {
     name: 'policy',
     summary: 'show, check and replace the policy',
     load: async () => (await import('./policy.js')).policyCommand,

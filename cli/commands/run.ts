@@ -8,24 +8,24 @@ import {
   type InvocationPreview,
   type InvocationView,
 } from '../../controller/http/schemas.js';
+import type { AnyParameters, InvocationTarget } from '../../controller/http/target-schemas.js';
 import { isMusterError } from '../../protocol/errors.js';
-import type { Parameters } from '../../protocol/messages/parameters.js';
 import { EXIT } from '../../runtime/exit-codes.js';
 import { readParameters, type TypedParameters, toParameters } from '../../runtime/parameters.js';
 import { BatchOptions, toBatch } from '../batch.js';
 import type { Client } from '../client.js';
 import { confirmAsk, preview } from '../confirm.js';
 import { complete, follow } from '../follow.js';
+import { toAsk, typeIntegrationParameters } from '../integration-ask.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, collect, collectNodes, connect, print } from '../options.js';
 import { renderPreview } from '../render/preview.js';
 import { renderEnd, renderOutcome } from '../report.js';
-import { toSelector } from '../target.js';
 import { watchOf } from '../watch.js';
 
 const HELP = `
-Say which nodes with exactly one of --node, --group, --label and --all. Values are typed as the action
-announces them (see: muster actions). Durations are written 500ms, 30s, 10m or 24h.
+Say which nodes with exactly one of --node, --group, --label and --all, or which other system with --integration.
+Values are typed as the action announces them (see: muster actions, muster integration list). Durations are written 500ms, 30s, 10m or 24h.
 
 At a terminal, what changes something is shown first and has to be confirmed, unless --yes is there.
 
@@ -36,6 +36,7 @@ Examples:
   $ muster run ping target=10.0.0.1 --group pumps --timeout 10s
   $ muster run reload-config --label site=north --label tier=edge --reason "ticket 4711" --yes
   $ muster run update-firmware --group pumps --batch 10% --pause 5m --max-failed 2
+  $ muster run get_issue issue=4711 --integration sentry
   $ muster run gather_info --all --json | jq '.executions[] | {node, status, exit_code}'
 
 Ctrl-C leaves the action running and prints its id; muster show ID tells how it ended, muster cancel ID ends it.
@@ -50,6 +51,7 @@ const RunOptions = z.object({
   group: z.string().optional(),
   label: z.array(z.string()).optional(),
   all: z.boolean().optional(),
+  integration: z.string().optional(),
   timeout: z.string().optional(),
   expiresIn: z.string().optional(),
   reason: z.string().optional(),
@@ -65,13 +67,16 @@ type RunOptions = z.infer<typeof RunOptions>;
 export function runCommand(io: Io): Command {
   const command = new Command('run')
     .description('Run an action on nodes and show what each answered.')
-    .usage('<action> [name=value...] (--node <id> | --group <id> | --label <k=v> | --all) [options]')
+    .usage(
+      '<action> [name=value...] (--node <id> | --group <id> | --label <k=v> | --all | --integration <name>) [options]',
+    )
     .argument('<action>', 'name of the action')
     .argument('[name=value...]', 'its parameters')
     .option('--node <id>', 'this node; repeat it or use commas for more', collectNodes)
     .option('--group <id>', 'the members of this group')
     .option('--label <k=v>', 'the nodes that carry this label; repeat it for more', collect)
     .option('--all', 'every node')
+    .option('--integration <name>', 'not nodes, but this integration')
     .option('--timeout <duration>', 'how long it may run on a node')
     .option('--expires-in <duration>', 'how long it may wait for a node that is away')
     .option('--reason <text>', 'why, for the record')
@@ -84,12 +89,12 @@ export function runCommand(io: Io): Command {
     .option('--dry-run', 'show what it would come to, and ask for nothing')
     .option('-y, --yes', 'confirm an action that changes something')
     .addHelpText('after', HELP);
-  return addConnectionOptions(command).action(async (action: string, words: string[], options: unknown) => {
+  return addConnectionOptions(command).action(async (word: string, words: string[], options: unknown) => {
     const typed = readParameters(words);
     const ask = RunOptions.parse(options);
-    const spelled = { ...toBody(ask), action, target: toSelector(ask) };
+    const spelled = { ...toBody(ask), ...toAsk(word, targetOf(ask)) };
     const { client, isJson } = connect(options, io);
-    const parameters = await typeParameters(client, action, typed);
+    const parameters = await typeParameters(client, spelled, typed);
     const body = { ...spelled, parameters };
     if (ask.dryRun) return showPreview(await preview(client, body), { isJson, io });
     const confirmed = io.isInteractive && !ask.yes ? await confirmAsk(client, body, io) : body;
@@ -117,6 +122,10 @@ function tellPending({ id, expires_at }: InvocationView, io: Io): void {
   io.stderr.write(`It waits for an admin or an owner until ${expires_at}: muster approve ${id}\n`);
 }
 
+function targetOf({ node, group, label, all, integration }: RunOptions) {
+  return { node, group, label, all, integration };
+}
+
 function toBody(options: RunOptions): Readonly<Record<string, unknown>> {
   const { timeout, expiresIn, reason, stream, yes } = options;
   return { timeout, expires_in: expiresIn, reason, stream, confirm: yes, batch: toBatch(options) };
@@ -141,8 +150,13 @@ async function create(client: Client, body: Readonly<Record<string, unknown>>): 
 }
 
 /** The types come from what the nodes announce; without parameters there is nothing to ask. */
-async function typeParameters(client: Client, action: string, typed: TypedParameters): Promise<Parameters> {
+async function typeParameters(
+  client: Client,
+  { action, target }: Readonly<{ action: string; target: InvocationTarget }>,
+  typed: TypedParameters,
+): Promise<AnyParameters> {
   if (typed.size === 0) return {};
+  if ('integration' in target) return typeIntegrationParameters(client, { ...target, action }, typed);
   const [announced] = await client.list(ActionView, { path: '/actions', query: { name: action } });
   return toParameters(typed, announced?.parameters ?? []);
 }

@@ -23,7 +23,7 @@ export function showCommand(io: Io): Command {
     if (isJson) return print(io, { isJson, value: await complete(client, answer), render: () => '' });
     const { invocation, executions } = answer;
     const parts = [renderInvocation(invocation), await renderOutcome(client, answer, io)];
-    if (executions !== undefined) parts.push(renderTimings(executions, io));
+    if (executions !== undefined && !('integration' in invocation.target)) parts.push(renderTimings(executions, io));
     print(io, { isJson, value: answer, render: () => parts.join('\n') });
   });
 }

@@ -1,4 +1,5 @@
 import { EVENT_ROLES } from '../../controller/http/event-schemas.js';
+import { IntegrationView } from '../../controller/http/integration-schemas.js';
 import { ApiTokenView, UserView } from '../../controller/http/people-schemas.js';
 import { PolicyVersionView } from '../../controller/http/policy-schemas.js';
 import { NodeTokenView } from '../../controller/http/polling-schemas.js';
@@ -84,6 +85,11 @@ const nodeTokens = async ({ client, signal }: Asking) =>
     toCandidate(id, node),
   );
 
+const integrations = async ({ client, signal }: Asking) =>
+  (await client.list(IntegrationView, { path: '/integrations', limit: MAX_LISTED, signal })).map(({ name, adapter }) =>
+    toCandidate(name, adapter),
+  );
+
 const versions = async ({ client, signal }: Asking) =>
   (await client.list(PolicyVersionView, { path: '/policy/versions', limit: NEWEST, signal })).map(
     ({ version, created_at, created_by }) => toCandidate(String(version), `${created_at} by ${created_by}`),
@@ -99,9 +105,11 @@ export const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
   ['--config', 'files'],
   ['--data', 'directories'],
   ['--group', groups],
+  ['--integration', integrations],
   ['--kind', { words: Object.keys(TOPICS) }],
   ['--label', labels],
   ['--node', nodes],
+  ['--secret-file', 'files'],
   ['--socket', 'files'],
   ['--status', { words: INVOCATION_STATUSES }],
   ['--types', { words: Object.keys(EVENT_ROLES) }],
@@ -115,6 +123,10 @@ export const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
   ['enroll-token delete <id>', enrollmentTokens],
   ['events --invocation', invocations()],
   ['hooks --name', hooks],
+  ['integration disable <name>', integrations],
+  ['integration enable <name>', integrations],
+  ['integration remove <name>', integrations],
+  ['integration test <name>', integrations],
   ['node group --add', groups],
   ['node group --remove', groups],
   ['node-token delete <id>', nodeTokens],

@@ -31,7 +31,9 @@ export function renderSingle(
 /** What was asked, by whom and when: the head of `muster show`. */
 export function renderInvocation(invocation: InvocationView): string {
   const { id, status, action, target, parameters, reason, error } = invocation;
-  const asked = Object.entries(parameters).map(([name, value]) => `${name}=${value}`);
+  const asked = Object.entries(parameters).map(
+    ([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : value}`,
+  );
   const fields: readonly (readonly [string, string | null])[] = [
     ['invocation', id],
     ['status', status],

@@ -11,8 +11,8 @@ export function renderPreview(preview: InvocationPreview): string {
   const { total, without_action: without } = counts;
   const fields: readonly (readonly [string, string | undefined])[] = [
     ['action', action],
-    ['target', `${describeTarget(target)}: ${countNodes(total)}`],
-    ['nodes', namesOf(preview, total, () => true)],
+    ['target', 'integration' in target ? describeTarget(target) : `${describeTarget(target)}: ${countNodes(total)}`],
+    ['nodes', total === 0 ? undefined : namesOf(preview, total, () => true)],
     ['away', awayOf(preview)],
     [
       'not offered',

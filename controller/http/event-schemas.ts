@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ActionName, Id, Time } from '../../protocol/ids.js';
 import { Risk } from '../../protocol/messages/capabilities.js';
 import { type Role, UserId } from './people-schemas.js';
-import { Counts, ExecutionStatus, InvocationId, InvocationStatus, TokenId } from './schemas.js';
+import { ExecutionStatus, InvocationId, InvocationStatus, TokenId } from './schemas.js';
 import { AnyParameters } from './target-schemas.js';
 
 /** What actions on nodes are an action of, where other systems have their own name (A-87). */
@@ -30,7 +30,7 @@ const ActionCompleted = z.object({
   invocationId: InvocationId,
   status: z.enum(['completed', 'failed']).describe('`failed` is every end but success: also expired and cancelled'),
   result: z
-    .union([Counts.partial(), z.unknown()])
+    .unknown()
     .optional()
     .describe('Of nodes how many executions ended in which way; of an integration what it answered, as it is stored'),
   error: z.string().optional(),

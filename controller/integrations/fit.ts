@@ -14,6 +14,7 @@ const LEAST = 4;
  * last members, and a text its end.
  */
 export function fitJson(value: unknown, maxBytes: number): Fitted {
+  if (Buffer.byteLength(JSON.stringify(value)) <= maxBytes) return { value, isCut: false };
   const { bytes: _, ...fitted } = fit(value, maxBytes);
   return fitted;
 }

@@ -10,7 +10,7 @@ import type { ControllerMetrics } from '../metrics.js';
 import { decide } from '../policy/decide.js';
 import { LimitReached } from '../policy/limits.js';
 import type { Policies, PolicyInForce } from '../policy/policies.js';
-import type { IntegrationService, Principal } from '../services.js';
+import type { Principal } from '../services.js';
 import type { Queries } from '../store/database.js';
 import type { IdempotencyUse } from '../store/idempotency.js';
 import { findIntegration } from '../store/integrations.js';
@@ -18,6 +18,7 @@ import { beginInvocations, type InvocationRow, noExecutions } from '../store/inv
 import type { Store } from '../store/store.js';
 import { createTurns } from '../turns.js';
 import { draftAction } from './draft.js';
+import type { IntegrationService } from './integration-service.js';
 import { type ActionPlan, planAction, policyNameOf } from './plan.js';
 import type { Place, Runner, RunnerDeps } from './runner.js';
 

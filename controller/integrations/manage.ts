@@ -6,7 +6,7 @@ import type { CreateIntegration } from '../http/integration-schemas.js';
 import { fingerprintOf } from '../identity/secrets.js';
 import { readCursor, toPage } from '../paging.js';
 import type { Policies } from '../policy/policies.js';
-import type { IntegrationService, Principal } from '../services.js';
+import type { Principal } from '../services.js';
 import { type AuditEntry, appendAudit } from '../store/audit.js';
 import {
   deleteIntegration,
@@ -18,6 +18,7 @@ import {
 } from '../store/integrations.js';
 import type { Store } from '../store/store.js';
 import { type CallDeps, callIntegration, contextOf } from './call.js';
+import type { IntegrationService } from './integration-service.js';
 import { recordOf } from './providers/list.js';
 import { toIntegrationView } from './views.js';
 

@@ -1,6 +1,6 @@
 import type { ApprovalDeps } from '../invocations/approve.js';
-import type { IntegrationService } from '../services.js';
 import { createApproveAction } from './approve.js';
+import type { IntegrationService } from './integration-service.js';
 import { createInvoke, type InvokeDeps } from './invoke.js';
 import { createManage, type ManageDeps } from './manage.js';
 import { createRunner, type Runner } from './runner.js';

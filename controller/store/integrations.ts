@@ -31,12 +31,13 @@ export function findIntegrationById(queries: Queries, org: string, id: string): 
 
 /** Adds an integration; false when its name is taken. */
 export async function insertIntegration(tx: Queries, row: IntegrationRow): Promise<boolean> {
-  const { numInsertedOrUpdatedRows } = await tx
+  const added = await tx
     .insertInto('integrations')
     .values(row)
     .onConflict((conflict) => conflict.columns(['org', 'name']).doNothing())
+    .returning('id')
     .executeTakeFirst();
-  return Number(numInsertedOrUpdatedRows) > 0;
+  return added !== undefined;
 }
 
 /** Switches an integration on or off; false when it is so already, or gone. */

@@ -28,9 +28,11 @@ export function readAccess(read: Queries) {
       const enrollmentTokens = await tx.selectFrom('enrollment_tokens').selectAll().execute();
       const policies = await tx.selectFrom('policies').selectAll().execute();
       const keys = [...(await readBelieved(tx)), ...(await readFormer(tx))];
-      const all = [users, tokens, nodeTokens, enrollmentTokens, policies, keys];
+      const integrations = await tx.selectFrom('integrations').selectAll().execute();
+      const all = [users, tokens, nodeTokens, enrollmentTokens, policies, keys, integrations];
       const size = all.reduce((sum, { length }) => sum + length, 0);
-      return { through: last?.seq ?? 0, users, tokens, nodeTokens, enrollmentTokens, policies, keys, size };
+      const through = last?.seq ?? 0;
+      return { through, users, tokens, nodeTokens, enrollmentTokens, policies, keys, integrations, size };
     });
 }
 

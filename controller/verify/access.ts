@@ -23,6 +23,8 @@ const NodeToken = z.object({ node: z.string(), fingerprint: Fingerprint });
 const EnrollmentToken = z.object({ uses: z.int(), expires_at: z.int(), fingerprint: Fingerprint });
 const Enrolled = z.object({ kid: z.string().optional() });
 const Policy = z.object({ sha256: z.string() });
+const Integration = z.object({ name: z.string(), status: z.string().default('active'), fingerprint: Fingerprint });
+const IntegrationChange = Integration.pick({ status: true });
 
 /** What the trail says of one of them at the end. */
 type Claims = Readonly<{
@@ -31,6 +33,7 @@ type Claims = Readonly<{
   nodeTokens: Map<string, z.infer<typeof NodeToken>>;
   enrollmentTokens: Map<string, z.infer<typeof EnrollmentToken>>;
   policies: Map<string, z.infer<typeof Policy>>;
+  integrations: Map<string, z.infer<typeof Integration>>;
   /** Node → the key that it has now; empty for one that polls. */
   enrolled: Map<string, string>;
   /** `{node} {kid}` of every key that was ever enrolled. */
@@ -49,6 +52,7 @@ export async function createAccessCheck({ read, notes }: Pick<VerifyDeps, 'read'
     nodeTokens: new Map(),
     enrollmentTokens: new Map(),
     policies: new Map(),
+    integrations: new Map(),
     enrolled: new Map(),
     keys: new Set(),
   };
@@ -87,6 +91,9 @@ const TAKES: ReadonlyMap<string, (claims: Claims, id: string, row: AuditRow) => 
   ],
   ['enrollment_token_deleted', ({ enrollmentTokens }, id) => enrollmentTokens.delete(id)],
   ['policy_changed', ({ policies }, id, row) => keep(policies, id, readDetails(Policy, row.details))],
+  ['integration_added', ({ integrations }, id, row) => keep(integrations, id, readDetails(Integration, row.details))],
+  ['integration_changed', takeIntegration],
+  ['integration_removed', ({ integrations }, id) => integrations.delete(id)],
   ['node_enrolled', takeNode],
   ['node_removed', ({ enrolled }, id) => enrolled.delete(id)],
 ]);
@@ -112,6 +119,11 @@ function takeToken({ users, tokens }: Claims, id: string, { actor, details }: Au
   users.set(said.user, { role: 'owner', disabled: false, fingerprint: null });
 }
 
+function takeIntegration({ integrations }: Claims, id: string, { details }: AuditRow): void {
+  const known = integrations.get(id);
+  if (known !== undefined) integrations.set(id, { ...known, ...readDetails(IntegrationChange, details) });
+}
+
 function takeNode({ enrolled, keys }: Claims, id: string, { details }: AuditRow): void {
   const kid = readDetails(Enrolled, details)?.kid ?? '';
   enrolled.set(id, kid);
@@ -134,6 +146,7 @@ function* faultsOf(snapshot: AccessSnapshot, claims: Claims): Generator<Fault> {
   for (const row of snapshot.nodeTokens) yield* nodeTokenFaults(row, claims.nodeTokens.get(row.id));
   for (const row of snapshot.enrollmentTokens) yield* enrollmentFaults(row, claims.enrollmentTokens.get(row.id));
   for (const row of snapshot.keys) yield* keyFaults(row, claims);
+  for (const row of snapshot.integrations) yield* integrationFaults(row, claims.integrations.get(row.id));
   yield* policyFaults(snapshot, claims);
 }
 
@@ -177,6 +190,18 @@ function* enrollmentFaults(
   if (told === undefined) return yield [subject, UNTOLD, created_at];
   if (uses_left > told.uses || expires_at !== told.expires_at) yield [subject, 'it lets in more than the trail says'];
   if (isOther(told, secret_sha256)) yield [subject, OTHER_SECRET];
+}
+
+/** The credential opens only beside the address and the adapter that it was sealed with, so its hash stands for those too. */
+function* integrationFaults(
+  { id, name, status, sealed, created_at }: AccessSnapshot['integrations'][number],
+  told: z.infer<typeof Integration> | undefined,
+): Generator<Fault> {
+  const subject = `integration:${id}`;
+  if (told === undefined) return yield [subject, UNTOLD, created_at];
+  if (told.name !== name || told.status !== status)
+    yield [subject, 'the trail says otherwise what it is called, or whether it may be asked'];
+  if (isOther(told, sealed)) yield [subject, 'it has another credential than the one that the trail tells of'];
 }
 
 /** A key is what its octets are, whatever thumbprint stands beside them. */

@@ -44,7 +44,7 @@ async function readIds(read: Queries, after: string): Promise<string[]> {
 /** Invocations and how many executions in each state, in one statement: others may write meanwhile. */
 function readPage(read: Queries, ids: readonly string[]) {
   const columns = ['i.id', 'i.status', 'i.total', 'i.completed_at', 'i.created_at', 'i.ask'] as const;
-  const wishes = ['i.cancel_requested_at'] as const;
+  const wishes = ['i.cancel_requested_at', 'i.integration', 'i.error_code'] as const;
   return read
     .selectFrom('invocations as i')
     .leftJoin('executions as e', 'e.invocation_id', 'i.id')
@@ -67,6 +67,11 @@ function faultsOf(rows: readonly Row[]): string[] {
     faults.push(`it is ${status.data}, and what was asked ${row.ask === null ? 'is gone' : 'still waits'}`);
   const counts = countsOf(rows);
   if (counts === undefined) return [...faults, 'one of its executions is in a state that there is not'];
+  if (row.integration !== null) {
+    if ((row.error_code !== null) !== (status.data === 'failed'))
+      faults.push(`it is ${status.data}, with ${row.error_code} as its code`);
+    return counts.total === 0 ? faults : [...faults, 'it is of an integration, and has executions'];
+  }
   if (counts.total === 0) {
     const mayBeEmpty = ['pending', 'denied', 'expired', 'cancelled'].includes(status.data);
     return mayBeEmpty ? faults : [...faults, `it is ${status.data} without executions`];

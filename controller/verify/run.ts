@@ -4,6 +4,7 @@ import { type Clock, toTime } from '../../runtime/clock.js';
 import { readHead } from '../store/audit-seal.js';
 import type { Queries } from '../store/database.js';
 import { createAccessCheck } from './access.js';
+import { createActionCheck } from './action-results.js';
 import { checkAuditTrail, type KeptHead } from './audit-trail.js';
 import { createEventCheck } from './events.js';
 import { checkExecutions } from './executions.js';
@@ -36,15 +37,18 @@ export async function verifyStore(deps: Omit<VerifyDeps, 'notes'>): Promise<Veri
 
   const access = await createAccessCheck(shared);
   const events = createEventCheck(shared);
+  const actions = createActionCheck(shared);
   await checkAuditTrail(shared, async (rows) => {
     access.look(rows);
     await events.look(rows);
+    await actions.look(rows);
   });
   access.finish();
   await checkRequests(shared);
   await checkExecutions(shared, events.see);
   await checkInvocations(shared, events.seeInvocation);
   await events.finish();
+  await actions.finish();
 
   const { seq, hash, at } = (await headOf(read, keyOf)) ?? {};
   return {

@@ -1,8 +1,6 @@
 import { ensureOwnerToken } from '../../controller/identity/api-tokens.js';
 import type { Role } from '../../controller/services.js';
-import type { Clock } from '../../runtime/clock.js';
 import { SYSTEM_CLOCK } from '../../runtime/clock.js';
-import type { Logger } from '../../runtime/logger.js';
 import type { TestScope } from './broker.js';
 import { OWNER, startTestCore, type TestCore } from './core.js';
 import { startTestHttp } from './http.js';
@@ -31,9 +29,9 @@ export type PollingInstallation = Readonly<{
 
 export async function startPollingInstallation(
   t: TestScope,
-  { clock = SYSTEM_CLOCK, log }: { clock?: Clock; log?: Logger } = {},
+  { clock = SYSTEM_CLOCK, ...rest }: Omit<NonNullable<Parameters<typeof startTestCore>[1]>, 'directory'> = {},
 ): Promise<PollingInstallation> {
-  const muster = await startTestCore(t, { clock, ...(log === undefined ? {} : { log }) });
+  const muster = await startTestCore(t, { clock, ...rest });
   const owner = (await ensureOwnerToken(muster.store, 'default', clock.nowMs())) ?? '';
   const { people, tokens } = muster.core.services;
   const person = async (role: Exclude<Role, 'owner'>): Promise<string> => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { InvocationView } from '../../../controller/http/schemas.js';
-import type { PeopleService, Principal } from '../../../controller/services.js';
+import type { PeopleService } from '../../../controller/identity/people-service.js';
+import type { Principal } from '../../../controller/services.js';
 import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
 import { isMusterError } from '../../../protocol/errors.js';
 import { askFor } from '../../support/asks.js';

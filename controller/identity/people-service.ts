@@ -1,0 +1,44 @@
+import type {
+  ApiTokenCreated,
+  ApiTokenView,
+  ChangePassword,
+  ChangeUser,
+  CreateApiToken,
+  CreateUser,
+  Login,
+  UserView,
+} from '../http/people-schemas.js';
+import type { Page, PageRequest, Principal } from '../services.js';
+
+/** Every change is in force when it resolves; each throws {MusterError} storage_failed, too. */
+export type PeopleService = Readonly<{
+  /** By name. @throws {MusterError} invalid_request (the cursor) */
+  listUsers: (org: string, page: PageRequest) => Promise<Page<UserView>>;
+  /** @throws {MusterError} conflict (the name is taken), forbidden, rate_limited */
+  createUser: (principal: Principal, ask: CreateUser) => Promise<UserView>;
+  /**
+   * A new password ends what was logged in with the old one. Undefined when there is no such user.
+   * @throws {MusterError} forbidden, conflict (the last owner), rate_limited
+   */
+  changeUser: (principal: Principal, id: string, change: ChangeUser) => Promise<UserView | undefined>;
+  /** With all tokens; false when there is no such user. @throws {MusterError} forbidden, conflict (the last owner) */
+  deleteUser: (principal: Principal, id: string) => Promise<boolean>;
+  /** Ends what was logged in, too. @throws {MusterError} unauthenticated (not the current password), rate_limited */
+  changePassword: (principal: Principal, ask: ChangePassword) => Promise<void>;
+}>;
+
+export type TokenService = Readonly<{
+  /**
+   * The answer holds the token; it is not shown again. It ends with the token that the principal came with.
+   * @throws {MusterError} forbidden, not_found, invalid_request, unauthenticated (that one has just ended)
+   */
+  create: (principal: Principal, ask: CreateApiToken) => Promise<ApiTokenCreated>;
+  /** One's own; an admin sees all. Newest first. @throws {MusterError} invalid_request (the cursor) */
+  list: (principal: Principal, page: PageRequest) => Promise<Page<ApiTokenView>>;
+  /** With all that were made through it; false when there is none such, or none that the principal may delete. */
+  delete: (principal: Principal, id: string) => Promise<boolean>;
+  /** A token for 12 h. @throws {MusterError} unauthenticated, rate_limited */
+  login: (org: string, ask: Login) => Promise<ApiTokenCreated>;
+  /** Ends the token that this `Authorization: Bearer` value is. */
+  logout: (principal: Principal, bearer: string) => Promise<void>;
+}>;
