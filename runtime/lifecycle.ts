@@ -5,24 +5,36 @@ import type { Logger } from './logger.js';
 
 /**
  * A part that has started. `stop` waits for running work, up to `drainMs` (0 when absent); when `hurry` fires it stops
- * waiting.
+ * waiting. When `whenLeaving` resolves, the part wants to be stopped, and started again.
  */
-export type Running = Readonly<{ stop: (hurry: AbortSignal) => Promise<void>; drainMs?: number }>;
+export type Running = Readonly<{
+  stop: (hurry: AbortSignal) => Promise<void>;
+  drainMs?: number;
+  whenLeaving?: Promise<void>;
+}>;
 
 /** What a part tells the process that started it, once it can be used: where it listens. */
 export type ReadyMessage = Readonly<{ ready: Readonly<Record<string, unknown>> }>;
+
+export type RunOptions = Readonly<{
+  stopLimitMs?: number;
+  /** Starts the program anew in place of a process that nobody supervises; gives the exit code of that. */
+  startAgain?: ((stop: AbortSignal) => Promise<number>) | undefined;
+}>;
 
 /** A stop that takes longer than this after the drain is a bug; the process then ends with 1. */
 const STOP_LIMIT_MS = 60_000;
 
 /**
  * Runs one part until SIGINT, SIGTERM or the end of the process that started it, then stops it. A second signal skips
- * the wait. While it still starts, `stop` fires at the first signal, and a second one ends the process. Foreseen failures end with a plain sentence on stderr and their exit code; anything else is a bug: 1.
+ * the wait. While it still starts, `stop` fires at the first signal, and a second one ends the process. Foreseen
+ * failures end with a plain sentence on stderr and their exit code; anything else is a bug: 1. A part that leaves by
+ * itself ends with what `startAgain` gives, 0 when that is absent: who supervises the process starts it again.
  */
 export async function runProcess(
   log: Logger,
   start: (stop: AbortSignal) => Promise<Running>,
-  { stopLimitMs = STOP_LIMIT_MS }: { stopLimitMs?: number } = {},
+  { stopLimitMs = STOP_LIMIT_MS, startAgain }: RunOptions = {},
 ): Promise<void> {
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (err: unknown) => {
@@ -36,22 +48,27 @@ export async function runProcess(
     stopAsked.second.addEventListener('abort', leave);
     const running = await start(stopAsked.firstSignal);
     stopAsked.second.removeEventListener('abort', leave);
-    await stopAsked.first;
+    await Promise.race([stopAsked.first, ...(running.whenLeaving === undefined ? [] : [running.whenLeaving])]);
     log.info('stopping');
-    limitStop(log, { drainMs: running.drainMs ?? 0, stopLimitMs, hurry: stopAsked.second });
+    const endLimit = limitStop(log, { drainMs: running.drainMs ?? 0, stopLimitMs, hurry: stopAsked.second });
     await running.stop(stopAsked.second);
+    endLimit();
     log.info('stopped');
-    process.exit(0);
+    const isStopped = stopAsked.firstSignal.aborted || startAgain === undefined;
+    process.exit(isStopped ? 0 : await startAgain(stopAsked.firstSignal));
   } catch (error) {
     process.exit(stopAsked.firstSignal.aborted && isMusterError(error) ? 0 : reportFailure(error, log));
   }
 }
 
-/** Ends the process when its stop takes too long, counted from when it waits no more for running work. */
+/**
+ * Ends the process when its stop takes too long, counted from when it waits no more for running work; gives what ends
+ * that watch.
+ */
 function limitStop(
   log: Logger,
   { drainMs, stopLimitMs, hurry }: { drainMs: number; stopLimitMs: number; hurry: AbortSignal },
-): void {
+): () => void {
   const endAfter = (ms: number): NodeJS.Timeout =>
     setTimeout(
       () => {
@@ -60,13 +77,17 @@ function limitStop(
       },
       Math.min(MAX_TIMER_MS, ms),
     ).unref();
-  const timer = endAfter(drainMs + stopLimitMs);
+  let timer = endAfter(drainMs + stopLimitMs);
   const onHurry = (): void => {
     clearTimeout(timer);
-    endAfter(stopLimitMs);
+    timer = endAfter(stopLimitMs);
   };
   if (hurry.aborted) onHurry();
   else hurry.addEventListener('abort', onHurry, { once: true });
+  return () => {
+    hurry.removeEventListener('abort', onHurry);
+    clearTimeout(timer);
+  };
 }
 
 /** Says a foreseen failure in a sentence with its code and what to do next; gives the exit code. */

@@ -19,6 +19,20 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
+test('a part that leaves by itself is stopped, and ends as what was started in its place', async (t) => {
+  const { code, stderr } = await startChild(t, CHILD, ['leaving']).ended;
+
+  assert.equal(code, 3, stderr);
+  assert.match(stderr, /"msg":"stopping"[\s\S]*draining[\s\S]*"msg":"stopped"[\s\S]*started again/);
+});
+
+test('a part that leaves under a supervisor ends with 0', async (t) => {
+  const { code, stderr } = await startChild(t, CHILD, ['left-alone']).ended;
+
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /draining/);
+});
+
 test('a second signal skips the wait for running work', async (t) => {
   const { child, message, ended } = startChild(t, CHILD, ['busy']);
   await message();

@@ -22,6 +22,7 @@ const start = async (stopAsked: AbortSignal): Promise<Running> => {
   announceReady({ port: 1 });
   if (mode === 'bug-later') setImmediate(() => void Promise.reject(new TypeError('x is not a function')));
   return {
+    ...(mode === 'leaving' || mode === 'left-alone' ? { whenLeaving: Promise.resolve() } : {}),
     ...(mode === 'long-drain' ? { drainMs: 60_000 } : {}),
     async stop(hurry) {
       clearInterval(work);
@@ -40,4 +41,12 @@ const start = async (stopAsked: AbortSignal): Promise<Running> => {
 };
 
 const isBounded = mode === 'long-drain' || mode === 'hanging-stop';
-await runProcess(createLogger('part'), start, isBounded ? { stopLimitMs: STOP_LIMIT_MS } : {});
+const startAgain = async (): Promise<number> => {
+  await delay(3 * STOP_LIMIT_MS); // the limit of the stop must not end what comes after it
+  process.stderr.write('started again\n');
+  return 3;
+};
+await runProcess(createLogger('part'), start, {
+  ...(isBounded || mode === 'leaving' ? { stopLimitMs: STOP_LIMIT_MS } : {}),
+  ...(mode === 'leaving' ? { startAgain } : {}),
+});
