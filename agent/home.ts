@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { MusterError } from '../protocol/errors.js';
 import { toId } from '../protocol/ids.js';
-import type { Clock } from '../runtime/clock.js';
+import type { WakefulClock } from '../runtime/clock.js';
 import { claimDataDir } from '../runtime/data-dir.js';
 import { type KeyPair, loadOrCreateKey } from '../runtime/key-file.js';
 import type { Logger } from '../runtime/logger.js';
@@ -14,6 +13,7 @@ import type { Speaker } from './executor/to-result.js';
 import { createIdentityFile, type Identity, type IdentityFile, loadIdentity, saveIdentity } from './identity.js';
 import type { Journal } from './journal/contract.js';
 import { openJournal } from './journal/journal.js';
+import { type Machine, readBootId } from './machine.js';
 import type { Stops } from './stops.js';
 
 /** What a node keeps in its data directory, which this process alone uses now. */
@@ -24,12 +24,13 @@ export type Home = Readonly<{
   journal: Journal;
   /** Who this process is in everything that it says. */
   speaker: Speaker;
+  machine: Machine;
 }>;
 
 export type HomeOptions = Readonly<{
   settings: AgentConfig;
   log: Logger;
-  clock: Clock;
+  clock: WakefulClock;
   /** Fires when a start that waits for its enrollment has to end. */
   signal: AbortSignal | undefined;
   stops: Stops;
@@ -59,8 +60,10 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     log: log.child({ component: 'journal' }),
   });
   stops.add(journal.close);
-  const speaker = { org, node, bootId: readBootId(), processId: randomUUID() };
-  return { dataDir: dataDir.path, key, identity, journal, speaker };
+  const machine = { processId: randomUUID(), bootId: readBootId(), clock };
+  // A machine that tells no boot id gets a new one with each process, which only makes it look rebooted.
+  const speaker = { org, node, bootId: machine.bootId ?? randomUUID(), processId: machine.processId };
+  return { dataDir: dataDir.path, key, identity, journal, speaker, machine };
 }
 
 async function becomeKnown(
@@ -87,13 +90,4 @@ async function becomeKnown(
   saveIdentity(dataDir, identity);
   log.info({ org: identity.org, node: identity.node }, 'enrolled');
   return identity;
-}
-
-/** The kernel's; a machine without one gets a new id with each process, which only makes it look rebooted. */
-function readBootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return randomUUID();
-  }
 }

@@ -1,4 +1,4 @@
-import type { EntryState } from './records.js';
+import type { EntryState, Handover } from './records.js';
 
 /** What the journal knows of one execution. */
 export type JournalEntry = Readonly<{
@@ -11,6 +11,8 @@ export type JournalEntry = Readonly<{
   launched: boolean;
   /** Why it was cancelled; undefined when it was not. */
   cancelled: string | undefined;
+  /** What its process left to the next one, as far as the disk knows; undefined when it does not outlive its process. */
+  handover: Handover | undefined;
   receipted: boolean;
 }>;
 
@@ -36,6 +38,10 @@ export type Journal = Readonly<{
   starting: (id: string) => Promise<void>;
   /** The program runs. Not waited for: a crash before it is on disk reports `launched: unknown`. */
   launched: (id: string) => void;
+  /** It outlives its process: the next one ends it by this. The last one counts. */
+  handOver: (id: string, handover: Handover) => Promise<void>;
+  /** Whether something that has not ended is handed over. */
+  hasHandover: () => boolean;
   /** Also for an id that was never seen: a tombstone, so that its late request does not start. */
   cancel: (cancel: Readonly<{ id: string; reason: string; expiresMs: number }>) => Promise<void>;
   /** `output`: the `muster-output` payloads that belong to the result, kept beside the journal for `resend`. */

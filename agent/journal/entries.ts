@@ -1,4 +1,4 @@
-import type { EntryState, JournalRecord } from './records.js';
+import type { EntryState, Handover, JournalRecord } from './records.js';
 
 /** Where raw bytes lie in the journal: the number of the file, and the place in it. */
 export type Place = Readonly<{ segment: number; offset: number; length: number }>;
@@ -17,6 +17,8 @@ export type Entry = {
   launched: boolean;
   /** Why it was cancelled; null when it was not. */
   cancelled: string | null;
+  /** What its process left to the next one; null when it does not outlive its process. */
+  handover: Handover | null;
   receipted: boolean;
   /** When it ended by the node's clock; of what a welcome has followed, no earlier than that welcome. */
   finishedMs: number;
@@ -165,6 +167,10 @@ export function createEntries(): Entries {
         case 'launched':
           change(record.id, { launched: true });
           return;
+        case 'handed_over':
+          // What is about to be written counts once it is: nothing may begin on the strength of it before.
+          if (segment !== undefined) change(record.id, { handover: record.handover });
+          return;
         case 'cancelled':
           if (byId.has(record.id)) change(record.id, { cancelled: record.reason });
           else put({ ...blankEntry(record.id), cancelled: record.reason, expiresMs: record.expires_ms, base });
@@ -192,6 +198,7 @@ export function createEntries(): Entries {
       if (entry === undefined) return;
       const octets = place.length === 0 ? undefined : place;
       if (record.kind === 'entry' || entry.base === Number.POSITIVE_INFINITY) entry.base = place.segment;
+      if (record.kind === 'handed_over') entry.handover = record.handover;
       if (record.kind === 'finished') Object.assign(entry, { octets, undo: undefined });
       // Its end may have been told while this was being written: then these are the octets of before.
       else if (record.kind !== 'entry' && record.kind !== 'accepted') return;
@@ -223,6 +230,7 @@ export function toRecord(entry: Entry): { record: JournalRecord; octets: Octets 
     state,
     launched: entry.launched,
     cancelled: entry.cancelled,
+    handover: entry.handover,
     receipted: entry.receipted,
     at_ms: finishedMs,
     since_welcome: sinceWelcome,
@@ -240,6 +248,7 @@ function fromRecord(record: Extract<JournalRecord, { kind: 'entry' }>): Omit<Ent
     state: record.state,
     launched: record.launched,
     cancelled: record.cancelled,
+    handover: record.handover,
     receipted: record.receipted,
     finishedMs: record.at_ms,
     sinceWelcome: record.since_welcome,
@@ -263,6 +272,7 @@ function blankEntry(id: string): Entry {
     state: 'tombstone',
     launched: false,
     cancelled: null,
+    handover: null,
     receipted: false,
     finishedMs: 0,
     sinceWelcome: false,

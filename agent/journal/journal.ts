@@ -184,6 +184,8 @@ function createJournal({
       entries.apply({ record });
       queue.addLazily({ record, octets: undefined });
     },
+    handOver: (id, handover) => write({ kind: 'handed_over', id, handover }),
+    hasHandover: () => [...entries.open].some((id) => entries.byId.get(id)?.handover != null),
     cancel: ({ id, reason, expiresMs }) => write({ kind: 'cancelled', id, reason, expires_ms: expiresMs }),
     async finish(id, result, output) {
       const spillBytes = await spill.write(id, output).catch(failStorage);
@@ -254,8 +256,13 @@ function standingRecord({ standing }: Entries): Extract<JournalRecord, { kind: '
 
 function toEntry(entry: Entry | undefined): JournalEntry | undefined {
   if (entry === undefined) return undefined;
-  const { id, sha256, expiresMs, state, launched, cancelled, receipted } = entry;
-  return { id, sha256: sha256 ?? undefined, expiresMs, state, launched, cancelled: cancelled ?? undefined, receipted };
+  const { id, sha256, expiresMs, state, launched, cancelled, handover, receipted } = entry;
+  return {
+    ...{ id, expiresMs, state, launched, receipted },
+    sha256: sha256 ?? undefined,
+    cancelled: cancelled ?? undefined,
+    handover: handover ?? undefined,
+  };
 }
 
 function* groupsOf(items: readonly Item[]): Generator<readonly Item[]> {

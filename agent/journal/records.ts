@@ -9,6 +9,17 @@ const Count = z.int().min(0);
 export const EntryState = z.enum(['tombstone', 'accepted', 'starting', 'finished']);
 export type EntryState = z.infer<typeof EntryState>;
 
+/** What a process leaves to the one after it, which alone can say how an action ended that took its process away. */
+export const Handover = z.object({
+  process_id: z.string().max(64).describe('The process that began it'),
+  boot_id: z.string().max(64).nullable().describe('The boot in which it began; null where the kernel tells none'),
+  began_ms: Milliseconds.describe('When it did, since that boot'),
+  due_ms: Milliseconds.describe('When it is to happen, since that boot'),
+  left_ms: Milliseconds.describe('When the process left, or was to leave, by the clock of the node'),
+  left_since_boot_ms: Milliseconds.describe('The same, since that boot'),
+});
+export type Handover = Readonly<z.infer<typeof Handover>>;
+
 /**
  * What the journal files hold, one JSON line per record. `octets` counts the raw bytes that follow the line: the
  * payload of a request or a result.
@@ -47,6 +58,7 @@ export const JournalRecord = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('starting'), id: ExecutionId, seq: Count }),
   z.object({ kind: z.literal('launched'), id: ExecutionId }),
+  z.object({ kind: z.literal('handed_over'), id: ExecutionId, handover: Handover }),
   z.object({ kind: z.literal('cancelled'), id: ExecutionId, reason: z.string().max(1024), expires_ms: Milliseconds }),
   z.object({ kind: z.literal('finished'), id: ExecutionId, at_ms: Milliseconds, spill_bytes: Count, octets: Count }),
   z.object({ kind: z.literal('receipted'), ids: z.array(ExecutionId).max(1000) }),
@@ -58,6 +70,7 @@ export const JournalRecord = z.discriminatedUnion('kind', [
     state: EntryState,
     launched: z.boolean(),
     cancelled: z.string().max(1024).nullable(),
+    handover: Handover.nullable().default(null),
     receipted: z.boolean(),
     at_ms: Milliseconds,
     since_welcome: z
