@@ -2,6 +2,12 @@ import { z } from 'zod';
 
 const MAX_ENTRIES = 64;
 
+/** Started as it is, without a shell and without looking for it. */
+const Program = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\0]*$/, 'must be an absolute path');
+
 const PathList = z
   .array(
     z
@@ -32,6 +38,15 @@ export const BUILTIN_SETTINGS = {
   log_files: PathList.describe('Files, and directories with all below them, that logs_tail may read'),
   log_units: UnitList.describe('Units of systemd whose journal logs_tail may read'),
   services: UnitList.describe('Units of systemd that service_status may show and service_restart may restart'),
+  message_program: Program.optional().describe(
+    'Program that shows a message instead of the programs of the system: it gets title and text as two arguments, and as MUSTER_MESSAGE_TITLE and MUSTER_MESSAGE_TEXT',
+  ),
+  reboot_command: z
+    .union([Program, z.literal('off')], 'must be an absolute path, or off')
+    .optional()
+    .describe(
+      'Program that reboots the node instead of the one of the system: it gets `schedule SECONDS`, or `cancel`; off refuses every reboot',
+    ),
   health_targets: z
     .array(HealthTarget)
     .max(32)

@@ -10,8 +10,8 @@ import type { Logger } from '../runtime/logger.js';
 export type RestartGuard = Readonly<{
   /** Milliseconds for which only reading actions are still taken; 0 when all are. */
   heldForMs: () => number;
-  /** The process ends in order: its start counts no more. */
-  stop: () => void;
+  /** The process ends in order: its start counts no more, unless an action has asked for that end. */
+  stop: (end: Readonly<{ isAskedFor: boolean }>) => void;
 }>;
 
 export type RestartGuardOptions = Readonly<{
@@ -38,7 +38,7 @@ type Start = z.infer<typeof StartsFile>['starts'][number];
 
 /**
  * Remembers this start in `starts.json` of the data directory, and holds when three starts before it lie within ten
- * minutes and none of them ended in order. A disk that does not take the file costs the memory, not the start.
+ * minutes and none of them ended in order, or each did because an action asked for it. A disk that does not take the file costs the memory, not the start.
  */
 export function createRestartGuard({
   dataDir,
@@ -69,8 +69,9 @@ export function createRestartGuard({
 
   return {
     heldForMs: () => (isLoop ? Math.max(0, WINDOW_MS - (clock.monotonicMs() - startedMs)) : 0),
-    stop() {
+    stop({ isAskedFor }) {
       clearTimeout(timer);
+      if (isAskedFor) return;
       if (clock.monotonicMs() - startedMs < WINDOW_MS) store(recent);
     },
   };

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { SYSTEM_CLOCK } from '../runtime/clock.js';
 import type { ConfigOf } from '../runtime/config.js';
 import { announceReady, type Running, runProcess } from '../runtime/lifecycle.js';
@@ -6,6 +7,7 @@ import type { SystemdNotifier } from '../runtime/systemd.js';
 import { AgentConfig, MeshConfig } from './config.js';
 import { closeInherited } from './inherited.js';
 import { type RunningAgent, startAgent } from './start.js';
+import { isSupervised, type Restarting, runAgain } from './successor.js';
 
 /** The sections of the configuration that an agent reads. */
 export const AGENT_SECTIONS = { agent: AgentConfig, mesh: MeshConfig } as const;
@@ -15,14 +17,20 @@ export async function runAgent(config: ConfigOf<typeof AGENT_SECTIONS>): Promise
   const inherited = closeInherited();
   const log = createLogger('agent', { level: config.agent.log_level });
   if (inherited.length > 0) log.info({ descriptors: inherited.length }, 'inherited descriptors closed');
-  await runProcess(log, async (signal) => {
+  const startAgain = isSupervised(process.env) ? undefined : (stop: AbortSignal) => runAgain({ log, stop });
+  const start = async (signal: AbortSignal): Promise<Running> => {
     const notifier = await notifierOf(log);
     const agent = await startAgent({ config, log, clock: SYSTEM_CLOCK, signal });
+    void agent.whenLeaving.then(() => {
+      log.info('restarting agent');
+      process.send?.({ restarting: true } satisfies z.infer<typeof Restarting>);
+    });
     announceReady({ node: agent.node, metricsPort: agent.metricsPort ?? 0 });
     void agent.whenWelcomed.then(() => process.send?.({ welcomed: true }));
     notifier?.ready(agent.pulse);
     return notifier === undefined ? agent : announcingItsEnd(agent, notifier);
-  });
+  };
+  await runProcess(log, start, { startAgain });
 }
 
 /** Loaded only under systemd. */
@@ -35,6 +43,7 @@ async function notifierOf(log: Logger): Promise<SystemdNotifier | undefined> {
 function announcingItsEnd(agent: RunningAgent, notifier: SystemdNotifier): Running {
   return {
     drainMs: agent.drainMs,
+    whenLeaving: agent.whenLeaving,
     async stop(hurry) {
       notifier.stopping();
       await agent.stop(hurry);

@@ -1,4 +1,5 @@
 import { parseDuration } from '../protocol/durations.js';
+import { createGate } from '../runtime/gate.js';
 import type { Running } from '../runtime/lifecycle.js';
 import type { Executor } from './executor/executor.js';
 import type { Outbox } from './outbox.js';
@@ -19,6 +20,8 @@ export type RunningAgent = Running &
     /** Undefined when none is served. */
     metricsPort: number | undefined;
     whenWelcomed: Promise<void>;
+    /** An action has asked for a restart: the process is to be stopped, and started again. */
+    whenLeaving: Promise<void>;
     /** How long `stop` waits for running actions. */
     drainMs: number;
     /** Says in a line how it is, once its journal answers; never while its disk hangs. */
@@ -38,8 +41,12 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
   const stops = createStops();
   try {
     const context = await prepare(options, stops);
-    const actions = await offerActions(context, () => session);
-    const welcomed = createGate();
+    const [welcomed, leaving] = [createGate(), createGate()];
+    const actions = await offerActions(context, {
+      session: () => session,
+      executor: () => executor,
+      leave: leaving.open,
+    });
     const session = connect(context, { actions, onWelcome: welcomed.open });
     const outbox = reportResults(context, session);
     const executor = takeRequests(context, { actions, session, outbox });
@@ -57,6 +64,7 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
       whenWelcomed: welcomed.whenOpen,
       pulse: () => takePulse(context, session, executor),
       drainMs,
+      whenLeaving: leaving.whenOpen,
       stop: (hurry) => stopWork(context, { session, outbox, executor, drainMs, hurry }),
     };
   } catch (error) {
@@ -84,13 +92,4 @@ async function stopWork(
   await executor.shutdown(drainMs, hurry);
   await outbox.settled(session.connected ? AbortSignal.timeout(LAST_RESULTS_MS) : AbortSignal.abort());
   await stops.all();
-}
-
-/** Resolves once somebody has opened it. */
-function createGate(): { open: () => void; whenOpen: Promise<void> } {
-  let open: () => void = () => undefined;
-  const whenOpen = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { open: () => open(), whenOpen };
 }

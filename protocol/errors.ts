@@ -137,6 +137,10 @@ export const ERROR_CODES = {
     'the node lacks what the action needs',
     'read the error, then install or start what it names',
   ),
+  reboot_not_seen: result(
+    'the node took the order to reboot and stayed up',
+    'look at what holds it back, such as an inhibitor of systemd, then ask again',
+  ),
   interrupted: result(
     'the agent ended while the action was under way; launched says whether it had started',
     'look at the node, then ask again',

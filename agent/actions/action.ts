@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Risk } from '../../protocol/messages/capabilities.js';
 import type { ParameterSpec, ParameterValue } from '../../protocol/messages/parameters.js';
 import type { Violation } from '../../protocol/messages/result.js';
+import type { Handover } from '../journal/records.js';
 
 /** Where an action's output goes; bytes past the bound are dropped, and that is said. */
 export type OutputSink = Readonly<{ write: (stream: 'stdout' | 'stderr', bytes: Uint8Array | string) => void }>;
@@ -30,7 +31,22 @@ export type ActionContext = Readonly<{
    * of the run, so neither the time-out nor a cancel counts any more.
    */
   exited?: () => void;
+  /**
+   * For an action that ends its own process in so many milliseconds: writes down that the next process says how it
+   * ended. True once that is on disk; false when the disk does not take it, and then nothing may be begun.
+   */
+  handOver?: (dueInMs: number) => Promise<boolean>;
 }>;
+
+/** What an action gets to see what came of what it has handed over, in this process or in one after it. */
+export type FollowContext = Pick<ActionContext, 'executionId' | 'parameters' | 'output'> &
+  Readonly<{
+    handover: Handover;
+    /** Fires when it is cancelled. */
+    cancelled: AbortSignal;
+    /** Fires when this process ends. */
+    leaving: AbortSignal;
+  }>;
 
 /**
  * How an action ended by itself. A program that fails is a value, never an exception; whether the end was a time-out
@@ -40,6 +56,12 @@ export type ActionEnd =
   | Readonly<{ kind: 'exited'; exitCode: number }>
   | Readonly<{ kind: 'signaled'; signal: NodeJS.Signals }>
   | Readonly<{ kind: 'error'; code: string; message: string; violation?: FoundViolation }>;
+
+/** How `run` ends. `handed_over`: the end is for the next process to say: `handOver` has resolved to true, and what it announced is under way. */
+export type RunEnd = ActionEnd | Readonly<{ kind: 'handed_over' }>;
+
+/** What came of it. `left`: this process ended first. `called_off`: it was cancelled, and will not happen. */
+export type FollowEnd = ActionEnd | Readonly<{ kind: 'left' }> | Readonly<{ kind: 'called_off' }>;
 
 /** An integrity violation; its time is that of the result. */
 export type FoundViolation = Omit<Violation, 'timestamp'>;
@@ -64,5 +86,10 @@ export type Action = Readonly<{
   /** Shape of the JSON that it writes to stdout, or to stderr; docs/reference/actions.md is made from them. */
   prints?: z.ZodObject;
   reports?: z.ZodObject;
-  run: (context: ActionContext) => Promise<ActionEnd>;
+  run: (context: ActionContext) => Promise<RunEnd>;
+  /**
+   * Belongs to a `run` that hands over: waits for what comes of it, and does nothing itself but to call it off. Each
+   * process asks it until one of them gets an answer.
+   */
+  follow?: (context: FollowContext) => Promise<FollowEnd>;
 }>;

@@ -29,6 +29,8 @@ export type Program = Readonly<{
   args: readonly string[];
   cwd: string;
   env: Readonly<Record<string, string>>;
+  /** As whom it runs, without further groups, when the agent is root; as the agent when absent. */
+  user?: Readonly<{ uid: number; gid: number }> | undefined;
   /** Milliseconds between SIGTERM and SIGKILL (P-42: 500 for hooks). */
   graceMs: number;
   /** Environment entries, `NAME=value`, that together only this execution has. */
@@ -130,7 +132,7 @@ async function launchInside(
   return { kind: 'not_started', errno: (await child).code ?? 'unknown' };
 }
 
-function fork(start: typeof execa, { file, args, cwd }: Command, { env, fd3 }: Program) {
+function fork(start: typeof execa, { file, args, cwd }: Command, { env, user, fd3 }: Program) {
   return withPrivateUmask(() =>
     start(file, args, {
       reject: false,
@@ -141,6 +143,7 @@ function fork(start: typeof execa, { file, args, cwd }: Command, { env, fd3 }: P
       extendEnv: false,
       env: { ...env },
       cwd,
+      ...user,
     }),
   );
 }

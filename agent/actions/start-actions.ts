@@ -4,6 +4,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { ActionsConfig, IsolationLimit } from '../actions-config.js';
 import type { BuiltinSettings } from '../builtins-config.js';
+import type { OwnProcess } from '../machine.js';
 import type { Action } from './action.js';
 import { type BuiltinHost, builtins } from './builtins/list.js';
 import { createNodeInfo } from './builtins/node-info.js';
@@ -14,6 +15,7 @@ import { startHookWatch } from './hooks/watch.js';
 import { detectIsolation, forSystemPrograms } from './isolation.js';
 import { createLeftovers } from './leftovers.js';
 import { createRegistry } from './registry.js';
+import { readSystem } from './system/platform.js';
 
 /** A JWS in a packet leaves this share of it to the payload. */
 const PAYLOAD_SHARE = 0.7;
@@ -47,6 +49,7 @@ export type ActionsOptions = Readonly<{
   /** URLs of the node's own broker and controller. */
   endpoints: BuiltinHost['endpoints'];
   clock: Clock;
+  own: Omit<OwnProcess, 'files'>;
   meshInterface: string | undefined;
   localAddress: () => string | undefined;
   maxPacketBytes: number;
@@ -69,6 +72,7 @@ export async function startActions(options: ActionsOptions): Promise<Actions> {
   const detected = await detectIsolation(log, options.processIsolation);
   const isolation = leftovers.remember(detected);
   const system = leftovers.remember(forSystemPrograms(detected));
+  const program = process.argv[1] ?? process.execPath;
   const path = process.env.PATH ?? DEFAULT_PATH;
   const info = createNodeInfo({
     nodeId: node,
@@ -88,6 +92,9 @@ export async function startActions(options: ActionsOptions): Promise<Actions> {
       path,
       isolation: system,
       clock: options.clock,
+      system: readSystem(),
+      env: process.env,
+      own: { ...options.own, files: [process.execPath, program] },
       log,
     }),
     toAction: (hook) =>
@@ -101,7 +108,7 @@ export async function startActions(options: ActionsOptions): Promise<Actions> {
         log,
       }),
   });
-  const binary = await describeBinary(process.argv[1] ?? process.execPath);
+  const binary = await describeBinary(program);
   const describe = (): Buffer =>
     Buffer.from(
       JSON.stringify(

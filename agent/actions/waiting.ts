@@ -27,6 +27,14 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): P
   }
 }
 
+/** Resolves when the signal has fired. */
+export function whenFired(signal: AbortSignal): Promise<void> {
+  return new Promise((fired) => {
+    if (signal.aborted) fired();
+    else signal.addEventListener('abort', () => fired(), { once: true });
+  });
+}
+
 /** Returns once the condition holds, at the latest after this many milliseconds. For what the kernel has no event for. */
 export async function waitUntil(condition: () => boolean, ms: number): Promise<void> {
   const endMs = performance.now() + ms;

@@ -6,14 +6,16 @@ import type { Logger } from '../../runtime/logger.js';
 import type { Action } from '../actions/action.js';
 import type { ActionsConfig } from '../actions-config.js';
 import type { Journal } from '../journal/contract.js';
+import type { Handover } from '../journal/records.js';
+import type { Machine } from '../machine.js';
 import type { AgentMetrics } from '../metrics.js';
 import { admit, type Standing } from './admission.js';
-import type { OutputMessages } from './output-messages.js';
 import { createPerformer } from './perform.js';
 import type { ReceivedRequest } from './received.js';
 import { createRecorder } from './recorder.js';
 import { recoverOpen } from './recover-open.js';
 import { CANCELLED, errorEnd } from './run-action.js';
+import { createSlots, type Slot } from './slots.js';
 import { createSpreadQueue, isSpread } from './spread-queue.js';
 import type { Speaker } from './to-result.js';
 import { BEFORE_EPOCH, endInsteadOfStart, isBeforeEpoch } from './window.js';
@@ -32,6 +34,7 @@ export type ExecutorDeps = Readonly<{
   limits: ActionsConfig;
   maxPacketBytes: number;
   speaker: Speaker;
+  machine: Machine;
   /** Built-ins shadow hooks (P-29). */
   find: (name: string) => Action | undefined;
   journal: Journal;
@@ -62,16 +65,11 @@ export type Executor = Readonly<{
   /** What has not ended on disk yet: running, waiting, or about to be recorded. */
   running: () => readonly string[];
   activeCount: () => number;
-  /** Refuses new requests, waits up to `drainMs` (or until `hurry`), then cancels; resolves when all have ended. */
+  /**
+   * Refuses new requests, waits up to `drainMs` (or until `hurry`), then cancels; resolves when all have ended. What is
+   * handed over stays open for the next process.
+   */
   shutdown: (drainMs: number, hurry: AbortSignal) => Promise<void>;
-}>;
-
-type Running = Readonly<{
-  action: string;
-  cancel: AbortController;
-  done: Promise<void>;
-  /** What it publishes; undefined before it runs. */
-  messages: () => OutputMessages | undefined;
 }>;
 
 /** In a stop what was cancelled has this long to reach the disk, and its output this long to reach the broker. */
@@ -85,27 +83,21 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   const lastCall = new AbortController();
   setMaxListeners(0, lastCall.signal); // one for each execution that reports: Node warns of more than ten
   const { perform, conclude, concludeUnread } = createPerformer(deps, { recorder, lastCall: lastCall.signal });
-  const running = new Map<string, Running>();
+  const slots = createSlots(() => spread.startDue());
   /** Requests whose acceptance is on its way to the disk; a second delivery waits for it. */
   const accepting = new Map<string, Promise<void>>();
   let shuttingDown = false;
   const spread = createSpreadQueue({
     random: deps.random,
     hasSlot: ({ request }) =>
-      running.size < limits.maxConcurrent &&
-      activeOf(request.action) < (deps.find(request.action)?.concurrency ?? limits.maxConcurrent) &&
+      slots.size < limits.maxConcurrent &&
+      slots.activeOf(request.action) < (deps.find(request.action)?.concurrency ?? limits.maxConcurrent) &&
       !shuttingDown &&
       deps.standing() !== undefined,
     start: (waiting) => void startWaiting(waiting),
   });
 
-  const activeOf = (name: string): number => {
-    let count = 0;
-    for (const { action } of running.values()) if (action === name) count += 1;
-    return count;
-  };
-
-  const isUnderWay = (id: string): boolean => running.has(id) || recorder.pending().includes(id);
+  const isUnderWay = (id: string): boolean => slots.has(id) || recorder.pending().includes(id);
 
   async function execute(received: ReceivedRequest): Promise<RejectionReason | ''> {
     const { request, octets, sha256, isLocal = false } = received;
@@ -120,8 +112,8 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       entry: journal.find(id),
       standing: deps.standing(),
       epochMs: journal.epochMs,
-      active: running.size,
-      activeOf,
+      active: slots.size,
+      activeOf: slots.activeOf,
       maxConcurrent: limits.maxConcurrent,
       find: deps.find,
     });
@@ -140,7 +132,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     // Nobody can repeat a local request, so its id need not be kept once the result is receipted.
     const expiresMs = isLocal ? 0 : Date.parse(request.expires_at);
     const entry = { id, sha256, octets, expiresMs, starting: !waits };
-    const slot = waits ? undefined : takeSlot(received); // before the first await: two deliveries in one tick run once
+    const slot = waits ? undefined : slots.take(id, request.action); // before the first await: two deliveries in one tick run once
     const accepted = journal.accept(entry);
     accepting.set(
       id,
@@ -157,39 +149,26 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     }
     const acked = ack(received, ''); // on its way before the start, so before the result; its PUBACK is not waited for
     if (slot === undefined) await addToSpread(received);
-    else slot.run(received, admission.action);
+    else run(slot, received, admission.action);
     await acked;
     return '';
   }
 
-  function takeSlot({ request: { execution_id: id, action: name } }: ReceivedRequest): {
-    run: (received: ReceivedRequest, action: Action) => void;
-    free: () => void;
-  } {
-    const cancel = new AbortController();
-    let messages: OutputMessages | undefined;
-    let finished: () => void = () => undefined;
-    const done = new Promise<void>((resolve) => {
-      finished = resolve;
-    });
-    running.set(id, { action: name, cancel, done, messages: () => messages });
-    const free = (): void => {
-      running.delete(id);
-      finished();
-      spread.startDue();
-    };
-    return {
-      free,
-      run(received, action) {
-        if (shuttingDown) cancel.abort(); // it was being accepted when the stop began
-        void perform(received, action, {
-          stop: cancel.signal,
-          messages(started) {
-            messages = started;
-          },
-        }).finally(free);
-      },
-    };
+  function run(slot: Slot, received: ReceivedRequest, action: Action, handover?: Handover): void {
+    if (shuttingDown && handover === undefined) slot.cancel(); // it was being accepted when the stop began
+    const left = handover === undefined ? {} : { handover };
+    void perform(received, action, { ...slot.context, ...left }).finally(slot.free);
+  }
+
+  /** What the process before this one has left to it. */
+  function takeUp(received: ReceivedRequest, handover: Handover, wasCancelled: boolean): boolean {
+    const { execution_id: id, action: name } = received.request;
+    const action = deps.find(name);
+    if (action?.follow === undefined) return false;
+    const slot = slots.take(id, name);
+    if (wasCancelled) slot.cancel();
+    run(slot, received, action, handover);
+    return true;
   }
 
   /** A cancel may have come while the acceptance was on its way to the disk. */
@@ -207,7 +186,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     if (end !== undefined) return conclude(received, end);
     const action = deps.find(received.request.action);
     if (action === undefined) return conclude(received, errorEnd('hook_not_found', 'The action is no longer offered.'));
-    const slot = takeSlot(received);
+    const slot = slots.take(id, received.request.action);
     try {
       await journal.starting(id);
     } catch (error) {
@@ -215,7 +194,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       if (!isMusterError(error, 'storage_failed')) throw error;
       return spread.add(received);
     }
-    slot.run(received, action);
+    run(slot, received, action);
   }
 
   /** A welcome may have begun a new epoch: what waits since before it may have run, so that it ends here. */
@@ -246,7 +225,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   return {
     execute,
     async cancel({ id, reason, expiresMs }) {
-      running.get(id)?.cancel.abort(); // also when the disk is full
+      slots.cancel(id); // also when the disk is full
       const waiting = spread.remove(id); // before the disk, so that it cannot fall due meanwhile
       try {
         await journal.cancel({ id, reason, expiresMs });
@@ -254,23 +233,23 @@ export function createExecutor(deps: ExecutorDeps): Executor {
         if (waiting !== undefined) spread.add(waiting);
         throw error;
       }
-      running.get(id)?.cancel.abort();
+      slots.cancel(id);
       if (waiting !== undefined) await conclude(waiting, CANCELLED);
     },
-    recover: () => recoverOpen({ journal, conclude, concludeUnread, resume: spread.add, log }),
+    recover: () => recoverOpen({ journal, conclude, concludeUnread, resume: spread.add, takeUp, log }),
     welcomed: onWelcome,
-    liveOutput: (id, fromSeq) => running.get(id)?.messages()?.payloads(fromSeq) ?? [],
+    liveOutput: (id, fromSeq) => slots.messagesOf(id)?.payloads(fromSeq) ?? [],
     running: () =>
-      [...new Set([...running.keys(), ...spread.waiting(), ...recorder.pending()])].filter((id) => !accepting.has(id)),
-    activeCount: () => running.size,
+      [...new Set([...slots.ids(), ...spread.waiting(), ...recorder.pending()])].filter((id) => !accepting.has(id)),
+    activeCount: () => slots.size,
     async shutdown(drainMs, hurry) {
       shuttingDown = true;
       spread.stop();
-      const drained = Promise.all([...running.values()].map(({ done }) => done));
-      await untilEither(drained, drainMs, hurry);
-      for (const { cancel } of running.values()) cancel.abort();
+      await untilEither(slots.settled(), drainMs, hurry);
+      const ended = slots.leave(); // before the cancel, which is not for what is handed over
+      slots.cancelAll();
       const timer = setTimeout(() => lastCall.abort(), LAST_OUTPUT_MS);
-      await Promise.all([drained, recorder.close(LAST_RECORD_MS)]);
+      await Promise.all([ended, recorder.close(LAST_RECORD_MS)]);
       clearTimeout(timer);
     },
   };

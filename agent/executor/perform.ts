@@ -1,10 +1,14 @@
+import { isMusterError } from '../../protocol/errors.js';
 import type { Action, OutputSink } from '../actions/action.js';
 import { createOutputCapture, type OutputCapture } from '../actions/output-capture.js';
+import type { Handover } from '../journal/records.js';
+import { beginHandover, leaveWith } from '../machine.js';
 import type { ExecutorDeps } from './executor.js';
+import { followHandover } from './follow.js';
 import { type OutputMessages, startOutputMessages } from './output-messages.js';
 import type { ReceivedRequest } from './received.js';
 import type { Recorder } from './recorder.js';
-import { type ExecutionEnd, runAction, timeoutOf } from './run-action.js';
+import { type ExecutionEnd, errorEnd, runAction, timeoutOf, UNFORESEEN } from './run-action.js';
 import { inlineLimit, pieceLimit, type Subject, subjectOf, toResult } from './to-result.js';
 import { endInsteadOfStart } from './window.js';
 
@@ -12,8 +16,14 @@ import { endInsteadOfStart } from './window.js';
 export type PerformContext = Readonly<{
   /** Fires when it has to end. */
   stop: AbortSignal;
+  /** Fires when the process ends: what is handed over is left to the next one. */
+  leaving: AbortSignal;
   /** Called at the start: what it publishes. */
   messages: (messages: OutputMessages) => void;
+  /** Called when it is handed over: a stop need not wait for it. */
+  handedOver: () => void;
+  /** What a process before this one has left: then it is followed, and not run. */
+  handover?: Handover;
 }>;
 
 /** Runs executions that hold a slot to their recorded and reported end, and ends those that do not run. */
@@ -27,6 +37,8 @@ export type Performer = Readonly<{
 
 type Printed = Readonly<{ capture: OutputCapture; messages?: OutputMessages; inlineBytes: number }>;
 
+type Work = Readonly<{ received: ReceivedRequest; action: Action; output: OutputSink }>;
+
 /** What a report says beside the end. `action` is empty when nobody knows it any more. */
 type Reported = Readonly<{ subject: Subject; action: string }>;
 
@@ -37,7 +49,7 @@ export function createPerformer(
   deps: Omit<ExecutorDeps, 'random' | 'find'>,
   { recorder, lastCall }: { recorder: Recorder; lastCall: AbortSignal },
 ): Performer {
-  const { limits, journal, reporter, metrics, clock, log, speaker, standing } = deps;
+  const { limits, journal, reporter, metrics, clock, log, speaker, machine, standing } = deps;
 
   /** The result is on disk before it leaves: what has been said once is said the same way for ever. */
   async function report({ subject, action }: Reported, end: ExecutionEnd, printed: Printed): Promise<void> {
@@ -64,39 +76,75 @@ export function createPerformer(
     return report(reported, end, { capture, inlineBytes: NOTHING_BYTES });
   }
 
+  /** Runs it to its end, or to where the end is for the next process to say. */
+  async function begin({ received, action, output }: Work, stop: AbortSignal): Promise<ExecutionEnd | Handover> {
+    const { request } = received;
+    const { execution_id: id } = request;
+    const executionLog = log.child({ execution_id: id });
+    let handover: Handover | undefined;
+    const end = await runAction(
+      { request, action, timeoutMs: timeoutOf(request, action, limits.maxActionTimeoutMs), output, stop },
+      {
+        clock,
+        log: executionLog,
+        insteadOfStart: () => endInsteadOfStart(received, { standing: standing(), epochMs: journal.epochMs }),
+        launched: () => journal.launched(id),
+        async handOver(dueInMs) {
+          const next = beginHandover(machine, dueInMs);
+          if (!(await isWritten(journal.handOver(id, next)))) return false;
+          handover = next;
+          return true;
+        },
+      },
+    );
+    if (!('kind' in end)) return end;
+    if (handover !== undefined) return handover;
+    executionLog.error('action handed over nothing');
+    return errorEnd('internal', UNFORESEEN);
+  }
+
+  /** Waits for what comes of a handover; undefined when that is for the next process to say. */
+  async function follow(
+    { received: { request }, action, output }: Work,
+    handover: Handover,
+    { stop: cancelled, leaving }: PerformContext,
+  ): Promise<ExecutionEnd | undefined> {
+    const { execution_id: id } = request;
+    const end = await followHandover(
+      { request, action, handover, output, cancelled, leaving },
+      { machine, log: log.child({ execution_id: id }) },
+    );
+    if (end === undefined) await isWritten(journal.handOver(id, leaveWith(handover, machine)));
+    return end;
+  }
+
   return {
-    async perform(received, action, { stop, messages: tell }) {
+    async perform(received, action, context) {
       const { request, isLocal } = received;
-      const { execution_id: id } = request;
       const capture = createOutputCapture({
         maxBytes: limits.maxOutputBytes,
         maxPieceBytes: pieceLimit(deps.maxPacketBytes),
       });
-      // The controller learns of a local execution by its result, and asks for the output then.
-      const publish = isLocal ? async () => undefined : reporter.output;
       const messages = startOutputMessages({
-        executionId: id,
+        executionId: request.execution_id,
         capture,
         speaker,
-        publish,
-        isLive: request.stream === true,
+        // The controller learns of a local execution by its result, and asks for the output then.
+        publish: isLocal ? async () => undefined : reporter.output,
+        // What the process before has published has these places already.
+        isLive: request.stream === true && context.handover === undefined,
       });
-      tell(messages);
+      context.messages(messages);
       metrics.started();
       const sink = createGate(capture);
-      const end = await runAction(
-        { request, action, timeoutMs: timeoutOf(request, action, limits.maxActionTimeoutMs), output: sink, stop },
-        {
-          clock,
-          log: log.child({ execution_id: id }),
-          insteadOfStart: () => endInsteadOfStart(received, { standing: standing(), epochMs: journal.epochMs }),
-          launched: () => journal.launched(id),
-        },
-      );
+      const work = { received, action, output: sink };
+      const begun = context.handover ?? (await begin(work, context.stop));
+      if (!('status' in begun)) context.handedOver();
+      const end = 'status' in begun ? begun : await follow(work, begun, context);
       sink.close();
       const inlineBytes = inlineLimit(deps.maxPacketBytes, subjectOf(received));
       messages.finish(capture.size('stdout') > inlineBytes || capture.size('stderr') > inlineBytes);
-      await report(reportedOf(received), end, { capture, messages, inlineBytes });
+      if (end !== undefined) await report(reportedOf(received), end, { capture, messages, inlineBytes });
     },
     conclude: (received, end) => concludeAs(reportedOf(received), end),
     concludeUnread: ({ id, sha256 }, end) =>
@@ -106,6 +154,17 @@ export function createPerformer(
 
 function reportedOf(received: ReceivedRequest): Reported {
   return { subject: subjectOf(received), action: received.request.action };
+}
+
+/** False when the disk did not take it. */
+async function isWritten(write: Promise<void>): Promise<boolean> {
+  try {
+    await write;
+    return true;
+  } catch (error) {
+    if (!isMusterError(error, 'storage_failed')) throw error;
+    return false;
+  }
 }
 
 /** What an action that was given up still prints is no part of its result. */

@@ -4,7 +4,7 @@ import type { Outcome } from '../../protocol/messages/result.js';
 import type { Clock } from '../../runtime/clock.js';
 import { MAX_TIMER_MS } from '../../runtime/deadline.js';
 import type { Logger } from '../../runtime/logger.js';
-import type { Action, ActionEnd, FoundViolation, OutputSink } from '../actions/action.js';
+import type { Action, ActionContext, ActionEnd, FoundViolation, OutputSink, RunEnd } from '../actions/action.js';
 import { checkParameters } from './parameters.js';
 
 /** What a run is judged by, and whom it tells. */
@@ -18,6 +18,7 @@ export type RunContext = Readonly<{
    * start and this call leaves `starting` in the journal, which is reported as `launched: unknown`.
    */
   launched: () => void;
+  handOver: NonNullable<ActionContext['handOver']>;
 }>;
 
 /** An action that does not end this long after it was told to has failed us; its slot is needed. */
@@ -25,7 +26,7 @@ const ABANDON_MS = 5_000;
 /** Nor does one that has not cleared away after its program so long after that has ended. */
 const CLEAR_AWAY_MS = 30_000;
 
-const UNFORESEEN = 'The action failed in a way that was not foreseen; the log of the agent says more.';
+export const UNFORESEEN = 'The action failed in a way that was not foreseen; the log of the agent says more.';
 
 /** Why a running action was told to end. */
 export type EndCause = 'timeout' | 'cancelled';
@@ -55,7 +56,7 @@ export function timeoutOf(request: Request, action: Action, capMs: number): numb
 
 /**
  * Runs one action to its end. It is told to end through its signal, by the time-out or by `stop`; a failure of any
- * kind is an end, never an exception (P-106).
+ * kind is an end, never an exception (P-106). What it has handed over has no end yet.
  */
 export async function runAction(
   {
@@ -65,8 +66,8 @@ export async function runAction(
     output,
     stop,
   }: Readonly<{ request: Request; action: Action; timeoutMs: number; output: OutputSink; stop: AbortSignal }>,
-  { clock, log, insteadOfStart, launched }: RunContext,
-): Promise<ExecutionEnd> {
+  { clock, log, insteadOfStart, launched, handOver }: RunContext,
+): Promise<ExecutionEnd | Extract<RunEnd, { kind: 'handed_over' }>> {
   const startMs = clock.monotonicMs();
   /** How long it ran, once its program has ended by itself. */
   let ranMs: number | undefined;
@@ -115,6 +116,7 @@ export async function runAction(
       output,
       mayStart,
       launched: launch,
+      handOver,
       exited() {
         if (cause !== undefined) return;
         ranMs = since();
@@ -122,6 +124,7 @@ export async function runAction(
       },
     });
     const ended = await Promise.race([run, abandoned]);
+    if (ended?.kind === 'handed_over') return ended; // it is under way: whoever follows it sees to a cancel
     if (ended === undefined) log.error('action did not end when it was told to');
     if (lateRefusal !== undefined) return { ...lateRefusal, durationMs: since() };
     if (cause !== undefined) return stoppedEnd(cause, { timeoutMs, durationMs: since(), isLaunched });
@@ -143,7 +146,8 @@ export function errorEnd(errorCode: string, error: string, durationMs = 0): Exec
   return { status: 'error', exitCode: -1, durationMs, errorCode, error };
 }
 
-function toEnd(end: ActionEnd, durationMs: number): ExecutionEnd {
+/** How an action ended by itself, as it is reported. */
+export function toEnd(end: ActionEnd, durationMs: number): ExecutionEnd {
   switch (end.kind) {
     case 'exited':
       return { status: end.exitCode === 0 ? 'success' : 'failed', exitCode: end.exitCode, durationMs };

@@ -93,7 +93,7 @@ function guardRestarts({
     uptimeMs: () => uptime() * 1000,
     onHold: metrics.readsOnly,
   });
-  stops.add(guard.stop);
+  stops.add(() => guard.stop({ isAskedFor: home.journal.hasHandover() }));
   return guard.heldForMs;
 }
 

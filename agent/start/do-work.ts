@@ -29,6 +29,7 @@ export function takeRequests(
     limits,
     maxPacketBytes: settings.max_packet_bytes,
     speaker: home.speaker,
+    machine: home.machine,
     find: actions.find,
     journal: home.journal,
     reporter: {

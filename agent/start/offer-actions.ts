@@ -1,17 +1,23 @@
 import { dirname } from 'node:path';
 import { parseDuration } from '../../protocol/durations.js';
 import { type Actions, startActions } from '../actions/start-actions.js';
+import type { Executor } from '../executor/executor.js';
 import { servedSocket } from '../local/place.js';
 import type { AgentSession } from '../session/session.js';
 import type { Context } from './context.js';
 
-/**
- * Finds what this node can do, and tells of it when it changes. `session` is asked for only when hooks change, and by
- * actions that run: there is one by then.
- */
+/** What actions ask for that starts after them: there is one by the time an action runs or a hook changes. */
+type Later = Readonly<{
+  session: () => AgentSession;
+  executor: () => Executor;
+  /** Ends this process in order, so that it is started again. */
+  leave: () => void;
+}>;
+
+/** Finds what this node can do, and tells of it when it changes. */
 export async function offerActions(
   { config, settings, limits, home, metrics, log, clock, stops }: Context,
-  session: () => AgentSession,
+  { session, executor, leave }: Later,
 ): Promise<Actions> {
   const socket = servedSocket(settings, { dataDir: home.dataDir, env: process.env });
   const actions = await startActions({
@@ -30,6 +36,7 @@ export async function offerActions(
       controller: home.identity.current.controller_url ?? settings.enroll_url,
     },
     clock,
+    own: { machine: home.machine, running: () => executor().activeCount(), leave },
     meshInterface: config.mesh.interface,
     localAddress: () => session().localAddress,
     maxPacketBytes: settings.max_packet_bytes,

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { z } from 'zod';
+import { Restarting } from '../../agent/successor.js';
 import { fullJitterMs } from '../../runtime/backoff.js';
 import type { ReadyMessage } from '../../runtime/lifecycle.js';
 import { createLogFile } from './log-file.js';
@@ -63,9 +64,13 @@ export async function startPart(spec: PartSpec): Promise<Part> {
 
   function supervise(current: ChildProcess): void {
     const startedMs = performance.now();
+    let isAskedFor = false;
+    current.on('message', (message) => {
+      isAskedFor ||= Restarting.safeParse(message).success;
+    });
     current.once('exit', (exitCode) => {
       if (stopping) return;
-      failures = performance.now() - startedMs > STEADY_MS ? 0 : failures + 1;
+      failures = isAskedFor || performance.now() - startedMs > STEADY_MS ? 0 : failures + 1;
       const waitMs = fullJitterMs(failures, { baseMs: RESTART_BASE_MS, capMs: RESTART_CAP_MS, random: Math.random });
       spec.onRestart(exitCode ?? 1, waitMs);
       restartTimer = setTimeout(() => {

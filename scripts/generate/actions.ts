@@ -16,7 +16,7 @@ export function actionsPage(): string {
   return [
     generatedNote('agent/actions/builtins/'),
     '# Built-in actions\n',
-    'What every node can do without a hook. What a node may be asked to look at or restart is listed in its own settings, which are empty until its owner fills them; an ask for anything else ends as `error`, `not_allowed_on_node`. A node that lacks a program or systemd answers `not_supported_on_node`. Exit code 1 with a sentence on stderr means that the action was understood and could not be done.\n',
+    'What every node can do without a hook. Which files, logs and services a node may be asked for is listed in its own settings, which are empty until its owner fills them; an ask for anything else ends as `error`, `not_allowed_on_node`. A node that lacks a program or systemd answers `not_supported_on_node`. Exit code 1 with a sentence on stderr means that the action was understood and could not be done.\n',
     'Sizes are in bytes, times in RFC 3339 UTC. JSON comes as one line; `muster run` on a terminal lays it out.\n',
     ...listBuiltins().map(section),
   ].join('\n');
@@ -33,6 +33,9 @@ function listBuiltins(): Action[] {
     path: '',
     isolation: createProcessGroupIsolation(),
     clock: SYSTEM_CLOCK,
+    system: { platform: 'linux', name: 'Linux', uid: 0, isRoot: true },
+    env: {},
+    own: { machine: { processId: '', bootId: '', clock: SYSTEM_CLOCK }, files: [], running: () => 0, leave: () => {} },
     log: createLogger('agent', { level: 'silent' }),
   });
 }

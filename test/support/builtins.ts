@@ -1,8 +1,11 @@
-import type { ActionEnd } from '../../agent/actions/action.js';
+import { randomUUID } from 'node:crypto';
+import type { ActionEnd, RunEnd } from '../../agent/actions/action.js';
 import { type BuiltinHost, builtins } from '../../agent/actions/builtins/list.js';
 import { createOutputCapture } from '../../agent/actions/output-capture.js';
 import { createProcessGroupIsolation } from '../../agent/actions/process-group.js';
+import { readSystem } from '../../agent/actions/system/platform.js';
 import { AgentConfig } from '../../agent/config.js';
+import type { OwnProcess } from '../../agent/machine.js';
 import type { ParameterValue } from '../../protocol/messages/parameters.js';
 import { SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { createLogger } from '../../runtime/logger.js';
@@ -17,12 +20,23 @@ export const TOOLS = {
 
 export const NODE = { nodeId: 'pump-7', meshIp: () => '10.9.0.7', peerCount: async () => 3 };
 
+/** An agent's own process that a test says to be this one: it never leaves. */
+export function ownProcess(changes: Partial<OwnProcess> = {}): OwnProcess {
+  return {
+    machine: { processId: randomUUID(), bootId: randomUUID(), clock: SYSTEM_CLOCK },
+    files: [process.execPath],
+    running: () => 1,
+    leave: () => undefined,
+    ...changes,
+  };
+}
+
 /** What a built-in is made with in a test, where it differs from a node without any settings. */
 export type BuiltinChanges = Partial<Omit<BuiltinHost, 'settings'>> &
   Readonly<{ settings?: Partial<BuiltinHost['settings']>; signal?: AbortSignal }>;
 
 /** How a built-in ended, and what it wrote. */
-export type BuiltinRun = Readonly<{ end: ActionEnd; stdout: string; stderr: string; stdoutBytes: Buffer }>;
+export type BuiltinRun = Readonly<{ end: RunEnd; stdout: string; stderr: string; stdoutBytes: Buffer }>;
 
 /** Runs the built-in of this name as the executor would. */
 export async function runBuiltin(
@@ -30,6 +44,8 @@ export async function runBuiltin(
   parameters: Readonly<Record<string, ParameterValue>> = {},
   { settings, signal = new AbortController().signal, ...changes }: BuiltinChanges = {},
 ): Promise<BuiltinRun> {
+  if (name === 'reboot' && settings?.reboot_command === undefined && (changes.path ?? TOOLS.path).includes('/sbin'))
+    throw new Error('no test asks the programs of this machine for a reboot');
   const maxOutputBytes = changes.maxOutputBytes ?? 1024 * 1024;
   const action = builtins({
     ...TOOLS,
@@ -39,6 +55,9 @@ export async function runBuiltin(
     dataDir: '/nonexistent',
     maxOutputBytes,
     clock: SYSTEM_CLOCK,
+    own: ownProcess(),
+    system: readSystem(),
+    env: {},
     ...changes,
   }).find((each) => each.name === name);
   if (action === undefined) throw new Error(`there is no built-in ${name}`);

@@ -19,6 +19,7 @@ import { type KeyPair, loadOrCreateKey } from '../../runtime/key-file.js';
 import { createLogger } from '../../runtime/logger.js';
 import type { TestBroker, TestScope } from './broker.js';
 import { connectClient } from './mqtt-clients.js';
+import { NO_REBOOT } from './no-reboot.js';
 import { until } from './until.js';
 
 const NODE = 'pump';
@@ -193,7 +194,10 @@ export async function startControlledAgent(
   const metrics = createAgentMetrics();
   const agent = await startAgent({
     config: {
-      agent: AgentConfig.parse({ data_dir: directory, metrics_port: -1, drain_timeout: '1ms', ...settings }),
+      agent: AgentConfig.parse({
+        ...{ data_dir: directory, metrics_port: -1, drain_timeout: '1ms', reboot_command: NO_REBOOT },
+        ...settings,
+      }),
       mesh: MeshConfig.parse({}),
     },
     log: createLogger('agent', { level: 'silent' }),

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
-import type { Action, ActionContext, ActionEnd } from '../../agent/actions/action.js';
+import type { Action, ActionContext, RunEnd } from '../../agent/actions/action.js';
 import { ACTIONS_DEFAULTS, type ActionsConfig } from '../../agent/actions-config.js';
 import type { Standing } from '../../agent/executor/admission.js';
 import { createExecutor, type Executor, type Reporter } from '../../agent/executor/executor.js';
 import type { ReceivedRequest } from '../../agent/executor/received.js';
 import type { Journal } from '../../agent/journal/contract.js';
+import type { Machine } from '../../agent/machine.js';
 import { createAgentMetrics } from '../../agent/metrics.js';
 import { parsePayload } from '../../protocol/envelope.js';
 import type { Output } from '../../protocol/messages/output.js';
@@ -40,6 +41,8 @@ export type TestExecutor = Readonly<{
 export type TestExecutorOptions = Readonly<{
   directory?: string;
   journal?: Journal;
+  /** The boot and the process that it is in, when they are not those of every other executor. */
+  machine?: Partial<Machine>;
   limits?: Partial<ActionsConfig>;
   actions?: readonly Action[];
   standing?: () => Standing | undefined;
@@ -71,6 +74,7 @@ export async function createTestExecutor(t: TestScope, options: TestExecutorOpti
     limits: { ...ACTIONS_DEFAULTS, ...options.limits },
     maxPacketBytes: options.maxPacketBytes ?? 256 * 1024,
     speaker: { org: 'default', node: 'pump', bootId: BOOT_ID, processId: PROCESS_ID },
+    machine: { bootId: BOOT_ID, processId: PROCESS_ID, clock: SYSTEM_CLOCK, ...options.machine },
     find: (name) => actions.get(name),
     journal,
     reporter: {
@@ -132,7 +136,7 @@ export function idOf({ request }: ReceivedRequest): string {
 /** An action without parameters that does this. */
 export function acting(
   name: string,
-  run: (context: ActionContext) => Promise<ActionEnd>,
+  run: (context: ActionContext) => Promise<RunEnd>,
   more: Partial<Action> = {},
 ): Action {
   return { name, description: `does ${name}`, risk: 'read', parameters: [], run, ...more };

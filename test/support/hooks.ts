@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
-import type { ActionEnd } from '../../agent/actions/action.js';
+import type { RunEnd } from '../../agent/actions/action.js';
 import { discoverHooks } from '../../agent/actions/hooks/discover.js';
 import { createHookAction, type HookHost } from '../../agent/actions/hooks/run-hook.js';
 import { createOutputCapture } from '../../agent/actions/output-capture.js';
@@ -43,7 +43,7 @@ export type HookRun = Readonly<{
 }>;
 
 /** What came of a run. */
-export type HookEnd = Readonly<{ end: ActionEnd; stdout: string; stderr: string; dataDir: string }>;
+export type HookEnd = Readonly<{ end: RunEnd; stdout: string; stderr: string; dataDir: string }>;
 
 /** Writes a hook, discovers it and runs it as a request with its checksum would. */
 export async function runHook(t: TestScope, script: string, options: HookRun = {}): Promise<HookEnd> {

@@ -7,6 +7,7 @@ import { startTestBroker, type TestBroker, type TestScope } from './broker.js';
 import type { CommandEnd } from './commands.js';
 import { enrollByHand } from './controlled-agent.js';
 import { endOf } from './muster.js';
+import { NO_REBOOT } from './no-reboot.js';
 import { temporaryDirectory } from './temporary-directory.js';
 import { until } from './until.js';
 
@@ -58,7 +59,7 @@ export async function startLocalAgent(t: TestScope, flags: readonly string[] = [
     let isReady = false;
     child = spawn(process.execPath, [program, ...usual, '--log-level=error', ...flags], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: { PATH: process.env.PATH },
+      env: { PATH: process.env.PATH, MUSTER_AGENT_REBOOT_COMMAND: NO_REBOOT },
     });
     child.once('message', () => {
       isReady = true;

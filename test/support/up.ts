@@ -28,8 +28,20 @@ export type Up = Readonly<{
 const START_MS = 60_000;
 
 /** Starts `muster up` in this directory and waits until it has shown its first action. */
-export async function startUp(t: TestScope, dataDir: string, ...args: string[]): Promise<Up> {
-  const child = spawnMuster(t, ['up', '--data', dataDir, '--http-port=0', '--mqtt-port=0', ...args]);
+export function startUp(t: TestScope, dataDir: string, ...args: string[]): Promise<Up> {
+  return startUpWith(t, { dataDir, args });
+}
+
+/** The same with more in its environment. */
+export async function startUpWith(
+  t: TestScope,
+  {
+    dataDir,
+    args = [],
+    env = {},
+  }: { dataDir: string; args?: readonly string[]; env?: Readonly<Record<string, string>> },
+): Promise<Up> {
+  const child = spawnMuster(t, ['up', '--data', dataDir, '--http-port=0', '--mqtt-port=0', ...args], env);
   let stdout = '';
   child.stdout?.on('data', (text) => {
     stdout += String(text);

@@ -27,3 +27,12 @@ export function failed(output: OutputSink, sentence: string): ActionEnd {
 export function invalidParameter(sentence: string): ActionEnd {
   return { kind: 'error', code: 'invalid_parameter', message: sentence };
 }
+
+/** The end of an action that outlives its process, when the journal does not take that. */
+export function notWritten(what: string): ActionEnd {
+  return {
+    kind: 'error',
+    code: 'storage_failed',
+    message: `${what}: the journal cannot be written. Nothing was begun.`,
+  };
+}

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { ActionEnd } from '../../../../agent/actions/action.js';
+import type { RunEnd } from '../../../../agent/actions/action.js';
 import { hashHook, isSameChecksum } from '../../../../agent/actions/hooks/hook-file.js';
 import { clearPrivateCopies } from '../../../../agent/actions/hooks/private-copy.js';
 import { createHookAction } from '../../../../agent/actions/hooks/run-hook.js';
@@ -249,7 +249,7 @@ test('what an agent that was killed left of private copies is removed', async (t
   assert.deepEqual(readdirSync(dataDir), []);
 });
 
-function assertError(end: ActionEnd, code: string): string {
+function assertError(end: RunEnd, code: string): string {
   assert.ok(end.kind === 'error', JSON.stringify(end));
   assert.equal(end.code, code, end.message);
   return end.message;
