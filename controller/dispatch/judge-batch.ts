@@ -1,5 +1,7 @@
 import { Risk } from '../../protocol/messages/capabilities.js';
+import { Parameters } from '../../protocol/messages/parameters.js';
 import { askerGone, findAsker } from '../invocations/asker.js';
+import { namedContainers } from '../nodes/announced-containers.js';
 import type { Registry } from '../nodes/registry.js';
 import { decide, type Question } from '../policy/decide.js';
 import type { PolicyDocument } from '../policy/document.js';
@@ -39,7 +41,7 @@ export async function objectionTo(
 function questionOf(
   policy: PolicyDocument,
   registry: Registry,
-  { row: { action, risk, reason }, nodes }: { row: InvocationRow; nodes: readonly string[] },
+  { row: { action, parameters, risk, reason }, nodes }: { row: InvocationRow; nodes: readonly string[] },
 ): Question {
   const records = nodes.flatMap((node) => registry.get(node) ?? []);
   const offers = records.flatMap(({ catalogue }) => catalogue?.get(action) ?? []);
@@ -51,6 +53,7 @@ function questionOf(
     kinds: [...new Set(known.map(({ kind }) => kind))],
     risk: riskOf(policy, action, known),
     nodes: records,
+    containers: namedContainers(records, Parameters.parse(JSON.parse(parameters))),
     reason: reason ?? undefined,
     confirmed: true,
   };

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { sha256Hex } from '../../protocol/envelope.js';
 import { Capabilities } from '../../protocol/messages/capabilities.js';
 import type { Clock } from '../../runtime/clock.js';
@@ -68,6 +69,10 @@ export async function adopt(
   const { node } = record;
   const nowMs = clock.nowMs();
   const { pins, changed, audit } = compareHooks(record, candidate.value);
+  const catalogue = registry.catalogues.of(candidate.value);
+  const containers = containersOf(candidate.value);
+  // Containers come, go, start and end by themselves: that changes nothing about what the node can do.
+  const isRoutine = catalogue === record.catalogue && !isDeepStrictEqual(containers, record.containers);
   await store.write(async (tx) => {
     await updateNode(tx, node, { capabilities: candidate.payload, capabilities_sha256: candidate.sha256 });
     await insertHookPins(
@@ -75,7 +80,8 @@ export async function adopt(
       pins.map(([hook, checksum]) => ({ node, hook, checksum, pinned_at: nowMs })),
     );
     const details = { sha256: candidate.sha256 };
-    const entries = [{ event: 'capabilities_changed', subject: `node:${node}`, details }, ...audit];
+    const announced = { event: 'capabilities_changed', subject: `node:${node}`, details };
+    const entries = isRoutine ? audit : [announced, ...audit];
     await appendAudit(
       tx,
       entries.map((entry) => ({ ...entry, atMs: nowMs, org, actor: `node:${node}` })),
@@ -84,8 +90,8 @@ export async function adopt(
   });
   registry.update(record, {
     capabilitiesSha256: candidate.sha256,
-    catalogue: registry.catalogues.of(candidate.value),
-    containers: containersOf(candidate.value),
+    catalogue,
+    containers,
     pins: new Map([...pins, ...(registry.get(node) ?? record).pins]), // one that was accepted meanwhile counts
   });
   deps.metrics.hooksChanged(changed);

@@ -5,6 +5,7 @@ import type { Risk } from '../../protocol/messages/capabilities.js';
 import { MAX_REQUEST_WINDOW_MS, type Target } from '../../protocol/messages/request.js';
 import type { Batch } from '../http/batch-schemas.js';
 import type { CreateInvocation } from '../http/schemas.js';
+import { namedContainers } from '../nodes/announced-containers.js';
 import { checkParameters, type Offer } from '../nodes/catalogue.js';
 import type { NodeRecord, Registry } from '../nodes/registry.js';
 import type { Question } from '../policy/decide.js';
@@ -102,9 +103,10 @@ export function nodesOf({ targets }: Plan): string[] {
 /** What the policy has to say yes or no to. */
 export function questionOf(
   { targets, kinds, risk }: Plan,
-  { action, reason, confirm }: Pick<CreateInvocation, 'action' | 'reason' | 'confirm'>,
+  { action, parameters, reason, confirm }: Pick<CreateInvocation, 'action' | 'parameters' | 'reason' | 'confirm'>,
 ): Question {
-  return { action, kinds, risk, nodes: targets.map(({ record }) => record), reason, confirmed: confirm };
+  const nodes = targets.map(({ record }) => record);
+  return { action, kinds, risk, nodes, containers: namedContainers(nodes, parameters), reason, confirmed: confirm };
 }
 
 /** Each different offer once; nodes that announce the same share the object. */

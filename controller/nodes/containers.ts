@@ -1,3 +1,4 @@
+import { isMeant } from '../../protocol/containers.js';
 import { sha256Hex } from '../../protocol/envelope.js';
 import { type ErrorCode, isMusterError, MusterError } from '../../protocol/errors.js';
 import type { Clock } from '../../runtime/clock.js';
@@ -17,8 +18,6 @@ const ACTIONS = { START: 'container_start', STOP: 'container_stop', RESTART: 'co
 const TIMEOUT = '30s';
 /** Who asks is waiting for it: past this, nobody wants it any more. */
 const EXPIRES_IN = '60s';
-/** So much of an id names a container, as Docker shows it. */
-const SHORT_ID_LENGTH = 12;
 const NO_REASON = 'no reason given';
 
 /** What has its row already, cannot have one, or would let whoever is past a limit fill the trail. */
@@ -101,10 +100,7 @@ function locate(registry: Registry, org: string, reference: string): { node: str
 }
 
 function matching({ node, containers }: NodeRecord, reference: string): { node: string; id: string }[] {
-  const isShort = reference.length >= SHORT_ID_LENGTH;
-  return containers
-    .filter(({ id, name }) => id === reference || name === reference || (isShort && id.startsWith(reference)))
-    .map(({ id }) => ({ node, id }));
+  return containers.filter((each) => isMeant(each, reference)).map(({ id }) => ({ node, id }));
 }
 
 /** One row for each attempt within the limits, whatever comes of it (D-26). */

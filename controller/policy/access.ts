@@ -1,8 +1,9 @@
+import { PROTECTED_LABEL } from '../../protocol/containers.js';
 import type { Risk } from '../../protocol/messages/capabilities.js';
 import type { Labels } from '../../protocol/selectors.js';
 import { reaches } from '../identity/roles.js';
 import type { Principal, Role } from '../services.js';
-import type { AccessRule, PolicyDocument } from './document.js';
+import type { AccessRule, PolicyDocument, ProtectionRule } from './document.js';
 import { fitsAny } from './glob.js';
 import type { ActionKind } from './risks.js';
 
@@ -48,15 +49,23 @@ export function mayAsk(role: Role): boolean {
   return reaches(role, 'operator');
 }
 
-/** The role that whoever asks needs for these nodes, the highest when several rules fit; undefined when none is protected. */
+/** The rules that hold beside those of a policy: whoever sets the label means it (C-36, C-39). */
+export const SHIPPED_PROTECTION: readonly ProtectionRule[] = [
+  { labels: { [PROTECTED_LABEL]: 'true' }, actions: ['container_stop', 'container_restart', 'reboot'], role: 'admin' },
+];
+
+/**
+ * The role that whoever asks needs for these nodes and containers, the highest when several rules fit; undefined when none
+ * is protected.
+ */
 export function protectionOf(
   policy: PolicyDocument,
   { action, risk }: Pick<Matter, 'action' | 'risk'>,
-  nodes: readonly Readonly<{ labels: Labels }>[],
+  targets: readonly Readonly<{ labels: Labels }>[],
 ): Role | undefined {
   if (risk === 'read') return undefined;
-  const rules = policy.protected.filter(
-    (rule) => fitsAny(rule.actions, action) && nodes.some(({ labels }) => carries(labels, rule.labels)),
+  const rules = [...policy.protected, ...SHIPPED_PROTECTION].filter(
+    (rule) => fitsAny(rule.actions, action) && targets.some(({ labels }) => carries(labels, rule.labels)),
   );
   return rules.reduce<Role | undefined>(
     (role, rule) => (role !== undefined && reaches(role, rule.role) ? role : rule.role),

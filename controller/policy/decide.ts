@@ -16,6 +16,8 @@ export type Decision =
 export type Question = Matter &
   Readonly<{
     nodes: readonly Readonly<{ labels: Labels }>[];
+    /** Those of the nodes that the ask names. */
+    containers?: readonly Readonly<{ labels: Labels }>[];
     reason: string | undefined;
     /** True when an admin or owner said that they mean it. */
     confirmed: boolean;
@@ -64,9 +66,9 @@ export function revalidate(policy: PolicyDocument, asker: Principal, question: Q
   return decision.kind === 'refused' ? decision.detail : undefined;
 }
 
-/** What is asked of protected nodes needs a role and a reason. */
+/** What is asked of protected nodes and containers needs a role and a reason. */
 function refusalByProtection(policy: PolicyDocument, { role }: Principal, question: Question): Decision | undefined {
-  const needed = protectionOf(policy, question, question.nodes);
+  const needed = protectionOf(policy, question, [...question.nodes, ...(question.containers ?? [])]);
   if (needed === undefined) return undefined;
   if (!reaches(role, needed)) return forbidden(`A target is protected: this needs the role ${needed}`);
   if ((question.reason ?? '').trim() !== '') return undefined;

@@ -65,10 +65,10 @@ export const AccessRule = z.strictObject({
 });
 export type AccessRule = Readonly<z.infer<typeof AccessRule>>;
 
-/** What is asked of nodes with these labels and does not only read needs a reason and an asker of that role. */
+/** What is asked of nodes or containers with these labels and does not only read needs a reason and an asker of that role. */
 export const ProtectionRule = z.strictObject({
   labels: Labels.refine((labels) => Object.keys(labels).length > 0, 'must name a label').describe(
-    'Nodes that carry all of these labels',
+    'Nodes that carry all of these labels, and containers that do, when the ask names one in its parameter `container`',
   ),
   actions: Patterns.default(['*']).describe('Patterns of action names'),
   role: z.enum(['operator', 'admin', 'owner']).default('admin').describe('The least role of whoever asks'),
@@ -101,7 +101,7 @@ export const PolicyDocument = z.strictObject({
   v: z.literal(1).describe('Version of this format'),
   risks: z.array(RiskRule).max(MAX_RULES).default([]).describe('What actions may do, before the shipped rules'),
   access: z.array(AccessRule).max(MAX_RULES).default([]).describe('Who may ask and who may approve'),
-  protected: z.array(ProtectionRule).max(MAX_RULES).default([]).describe('Nodes that need a reason'),
+  protected: z.array(ProtectionRule).max(MAX_RULES).default([]).describe('Nodes and containers that need a reason'),
   approval_time: z
     .string()
     .max(64)

@@ -13,7 +13,18 @@ export type OfferedRisk = Readonly<{ kind: ActionKind; announced: Risk | undefin
 /** The rules that count after those of a policy: our own built-ins that only read. What nobody names is `write`. */
 export const SHIPPED_RISKS: readonly RiskRule[] = [
   {
-    actions: ['gather_info', 'ping', 'diagnostics', 'health_check', 'logs_tail', 'service_status', 'file_fetch'],
+    actions: [
+      'gather_info',
+      'ping',
+      'diagnostics',
+      'health_check',
+      'logs_tail',
+      'service_status',
+      'file_fetch',
+      'container_list',
+      'container_inspect',
+      'container_logs',
+    ],
     kind: 'builtin',
     risk: 'read',
   },

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { SHIPPED_PROTECTION } from '../../controller/policy/access.js';
 import {
   AccessRule,
   PolicyDocument,
@@ -29,7 +30,7 @@ export function policyPage(): string {
   return [
     generatedNote('controller/policy/'),
     '# Policy\n',
-    'A policy says what actions may do, who may ask for them, who approves them, which nodes need a reason, and how much is refused. Owners replace it with `muster policy set FILE` or `PUT /api/v1/policy`; or it stands in the file that `controller.policy_file` names, and then only there. It is in force at once, for what waits for approval as well.\n',
+    'A policy says what actions may do, who may ask for them, who approves them, which nodes and containers need a reason, and how much is refused. Owners replace it with `muster policy set FILE` or `PUT /api/v1/policy`; or it stands in the file that `controller.policy_file` names, and then only there. It is in force at once, for what waits for approval as well.\n',
     `\`\`\`yaml\n${EXAMPLE}\n\`\`\`\n`,
     'Here hooks whose names begin with `logs-` run at once, `factory-reset` is denied unless an owner approves it who has not asked for it, only admins ask for a deployment and another one approves it, protected nodes are rebooted by admins who say why, and nobody asks more than 60 times a minute.\n',
     '## Members\n',
@@ -55,6 +56,8 @@ export function policyPage(): string {
     `\`\`\`yaml\n${writeYaml(SHIPPED_POLICY)}\`\`\`\n`,
     'After the `risks` of a policy these count, and what none names is a `write`:\n',
     `\`\`\`yaml\n${writeYaml({ risks: SHIPPED_RISKS })}\`\`\`\n`,
+    'And beside the `protected` of a policy this holds in any case: a container is given the label by whoever starts it, a node by whoever enrolls it or with `muster node label`.\n',
+    `\`\`\`yaml\n${writeYaml({ protected: SHIPPED_PROTECTION })}\`\`\`\n`,
   ].join('\n');
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { ContainerReference } from '../../../protocol/containers.js';
 import { DEFAULT_WAIT_SECONDS } from '../prefer.js';
-import { AskHeaders, ENDED_STATUSES } from '../schemas.js';
+import { AskHeaders, ENDED_STATUSES, type ExecutionView, type InvocationView } from '../schemas.js';
 import { answerWhenDone } from './invocations.js';
 import { API, type App, FAILURE, principalOf, type RouteDeps } from './route.js';
 
@@ -16,6 +17,10 @@ const ActionResult = z.object({
   action_id: z.string(),
   status: z.enum(['SUCCESS', 'FAILURE', 'PENDING']),
   error: z.string(),
+  error_code: z
+    .string()
+    .optional()
+    .describe('With FAILURE: a code of docs/reference/errors.md, or how it ended: `failed`, `timeout`, `cancelled`, …'),
 });
 
 /** Start, stop and restart of a container, wherever it runs (D-6…D-12). */
@@ -31,7 +36,7 @@ export function containerActionRoutes(app: App, deps: RouteDeps): void {
         'By id, by the first 12 or more characters of it, or by name. 200 with what the node answered; 202 when that takes longer than 15 s, or than `Prefer: wait=N`, or when a person has to approve it first. 503 at once when its node is not connected, or leaves before it has answered: what it had begun goes on, and the address in `Location` tells how it ended.',
       tags: ['invocations'],
       headers: AskHeaders,
-      params: z.strictObject({ container_id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/) }),
+      params: z.strictObject({ container_id: ContainerReference }),
       body: ContainerAction,
       response: { 200: ActionResult, 202: ActionResult, ...FAILURE },
     },
@@ -55,18 +60,21 @@ export function containerActionRoutes(app: App, deps: RouteDeps): void {
       const head = { type: 'action_result', action_id: latest.id } as const;
       if (!ENDED_STATUSES.has(latest.status)) return reply.code(202).send({ ...head, status: 'PENDING', error: '' });
       if (latest.status === 'completed') return reply.code(200).send({ ...head, status: 'SUCCESS', error: '' });
-      return reply.code(200).send({ ...head, status: 'FAILURE', error: whyFailed(latest.error, executions[0]) });
+      return reply.code(200).send({ ...head, status: 'FAILURE', ...failureOf(latest, executions[0]) });
     },
   });
 }
 
-/** The node's own words where it has some (D-24). */
-function whyFailed(
-  summary: string | null,
-  execution:
-    | Readonly<{ error: string | null; stderr: string | null; reason: string | null; status: string }>
-    | undefined,
-): string {
+type Told = Pick<ExecutionView, 'status' | 'reason' | 'error' | 'error_code' | 'stderr'>;
+
+/** The node's own words where it has some (D-24), and what they come to for a program. */
+function failureOf(
+  { status, error: summary }: Pick<InvocationView, 'status' | 'error'>,
+  execution: Told | undefined,
+): { error: string; error_code: string } {
   const words = [execution?.error, execution?.stderr?.trim(), execution?.reason, summary, execution?.status];
-  return words.find((text) => text !== undefined && text !== null && text !== '') ?? 'It did not succeed';
+  const isSaid = (text: string | null | undefined): text is string =>
+    text !== undefined && text !== null && text !== '';
+  const codes = [execution?.error_code, execution?.reason, execution?.status];
+  return { error: words.find(isSaid) ?? 'It did not succeed', error_code: codes.find(isSaid) ?? status };
 }

@@ -4,32 +4,11 @@ import { z } from 'zod';
 import { PolicyDocument } from '../../../controller/policy/document.js';
 import type { Result } from '../../../protocol/messages/result.js';
 import { OWNER } from '../../support/core.js';
+import { Answered, DB, startDocker, WEB } from '../../support/docker-node.js';
 import { setPolicy } from '../../support/policies.js';
 import { type PollingInstallation, startPollingInstallation } from '../../support/polling.js';
-import { type ScriptedAgent, startScriptedAgent } from '../../support/scripted-agent.js';
+import type { ScriptedAgent } from '../../support/scripted-agent.js';
 import { until } from '../../support/until.js';
-
-const WEB = { id: `3f1c${'0'.repeat(60)}`, name: 'web', state: 'running' };
-const DB = { id: `9a2b${'1'.repeat(60)}`, name: 'db', state: 'exited' };
-const ACTIONS = ['container_start', 'container_stop', 'container_restart'].map((name) => ({
-  ...{ name, description: '' },
-  parameters: [{ name: 'container', type: 'string' as const, required: true, description: '' }],
-}));
-const Answered = z.strictObject({
-  type: z.literal('action_result'),
-  action_id: z.string(),
-  status: z.enum(['SUCCESS', 'FAILURE', 'PENDING']),
-  error: z.string(),
-});
-
-async function startDocker(
-  t: Parameters<typeof startScriptedAgent>[0],
-  { muster }: PollingInstallation,
-  { node = 'docker-1', containers = [WEB, DB], runs = false } = {},
-): Promise<ScriptedAgent> {
-  const script = { actions: ACTIONS, containers, runs };
-  return startScriptedAgent(t, { services: muster.core.services, brokerUrl: muster.brokerUrl, node, script });
-}
 
 /** Asks as the admin, and has the node answer. */
 async function actOn(
@@ -98,11 +77,11 @@ test('D-16, D-21, D-24, S-D-6: a failure reaches the caller with the words of th
   ];
 
   assert.deepEqual(
-    answers.map(({ status, body }) => [status, body.status, body.error]),
+    answers.map(({ status, body }) => [status, body.status, body.error, body.error_code]),
     [
-      [200, 'FAILURE', 'No such container: web'],
-      [200, 'FAILURE', 'Docker is not running'],
-      [200, 'FAILURE', 'of 1: 1 timeout'],
+      [200, 'FAILURE', 'No such container: web', 'failed'],
+      [200, 'FAILURE', 'Docker is not running', 'not_supported_on_node'],
+      [200, 'FAILURE', 'of 1: 1 timeout', 'timeout'],
     ],
   );
 });

@@ -108,6 +108,32 @@ test('what changes a protected node needs an admin and a reason, reading it does
   assert.equal(verdict(policy, 'owner', { nodes: [{ labels: { protected: 'true' } }] }), 'approved by the-owner');
 });
 
+test('a container counts as a node does, and the label muster.protected needs no policy', () => {
+  const containers = [{ labels: { 'muster.protected': 'true' } }];
+  const ask = { containers, action: 'container_stop', confirmed: true };
+
+  assert.equal(verdict({}, 'operator', { ...ask, reason: 'because' }), 'refused: forbidden');
+  assert.equal(verdict({}, 'admin', ask), 'refused: reason_required');
+  assert.equal(verdict({}, 'admin', { ...ask, reason: 'because' }), 'approved by the-admin');
+  assert.equal(verdict({}, 'operator', { ...ask, action: 'container_start' }), 'pending');
+  assert.equal(verdict({}, 'operator', { ...ask, action: 'container_logs', risk: 'read' }), 'approved by policy');
+  assert.equal(
+    verdict({}, 'admin', { nodes: containers, action: 'reboot', confirmed: true }),
+    'refused: reason_required',
+  );
+  assert.equal(
+    verdict({}, 'admin', { ...ask, containers: [{ labels: { 'muster.protected': 'no' } }] }),
+    'approved by the-admin',
+  );
+  const policy = { protected: [{ labels: { tier: 'gold' }, actions: ['container_*'], role: 'owner' }] };
+  assert.equal(
+    verdict(policy, 'admin', { ...ask, containers: [{ labels: { tier: 'gold' } }], reason: 'x' }),
+    'refused: forbidden',
+  );
+  const lower = { protected: [{ labels: { 'muster.protected': 'true' }, role: 'operator' }] };
+  assert.equal(verdict(lower, 'operator', { ...ask, reason: 'x' }), 'refused: forbidden', 'no policy lowers it');
+});
+
 test('of several protections the highest role counts, and a lower one lets operators ask', () => {
   const nodes = [{ labels: { protected: 'true' } }];
   const low = { labels: { protected: 'true' }, role: 'operator' };
