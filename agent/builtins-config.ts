@@ -8,6 +8,9 @@ const Program = z
   .max(4096)
   .regex(/^\/[^\0]*$/, 'must be an absolute path');
 
+/** The kernel takes no longer path of a socket. */
+const MAX_SOCKET_PATH = 107;
+
 const PathList = z
   .array(
     z
@@ -34,6 +37,14 @@ const HealthTarget = z
  * agent's settings, and so documented by the descriptions.
  */
 export const BUILTIN_SETTINGS = {
+  containers_socket: z
+    .string()
+    .max(MAX_SOCKET_PATH)
+    .regex(/^(\/.*[^/]|off)?$/, 'must be an absolute path, or off')
+    .default('')
+    .describe(
+      'Socket of the container engine, Docker or Podman; when empty the first that is there of /var/run/docker.sock, /run/podman/podman.sock, and docker.sock and podman/podman.sock in XDG_RUNTIME_DIR; no container actions when off',
+    ),
   readable_files: PathList.describe('Files, and directories with all below them, that file_fetch may read'),
   log_files: PathList.describe('Files, and directories with all below them, that logs_tail may read'),
   log_units: UnitList.describe('Units of systemd whose journal logs_tail may read'),

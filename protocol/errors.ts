@@ -141,6 +141,38 @@ export const ERROR_CODES = {
     'the node took the order to reboot and stayed up',
     'look at what holds it back, such as an inhibitor of systemd, then ask again',
   ),
+  container_not_found: result(
+    'the container engine of the node knows no such container',
+    'list what there is with: muster run container_list --node NODE',
+  ),
+  own_container: result(
+    'the agent runs in this container, and would end before it could tell what came of it',
+    'stop or restart it on the node itself',
+  ),
+  engine_unavailable: result(
+    'no container engine answers on its socket',
+    'start the engine, or name its socket in agent.containers_socket',
+  ),
+  engine_permission_denied: result(
+    'the agent may not use the container engine, or not for this',
+    'let the user of the agent use the socket that the error names',
+  ),
+  engine_timeout: result(
+    'the container engine gave no answer in time, so what it did is known only as far as the state afterwards tells',
+    'look at the engine, then list the containers and ask again',
+  ),
+  engine_refused: result(
+    'the container engine did not do it, and the error has its words',
+    'mend what they say, then ask again',
+  ),
+  engine_answer_invalid: result(
+    'what answers on the socket does not answer as a container engine does',
+    'look what listens on the socket that agent.containers_socket names',
+  ),
+  engine_version_refused: result(
+    'the container engine does not speak this version of its interface',
+    'upgrade the engine, or the agent',
+  ),
   interrupted: result(
     'the agent ended while the action was under way; launched says whether it had started',
     'look at the node, then ask again',

@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Capabilities } from '../../protocol/messages/capabilities.js';
 import { VERSION } from '../../runtime/version.js';
+import { fitting } from './fitting.js';
 import type { Registry } from './registry.js';
 
 /** What of the payload is not in the registry. `maxBytes` bounds its JSON, so that the signed message fits a packet. */
@@ -18,32 +19,34 @@ export type CapabilitiesSource = Readonly<{
   maxBytes: number;
 }>;
 
+/** Containers take at most this share of the payload, so that they push out no hooks. */
+const CONTAINERS_SHARE = 0.25;
+
 /**
- * Payload of `muster-capabilities` (P-93). Hooks that do not fit are left out from the end of the list, and
- * `limits.hooks_left_out` says how many.
+ * Payload of `muster-capabilities` (P-93). Containers and hooks that do not fit are left out from the end of their lists,
+ * and `limits.containers_left_out` and `limits.hooks_left_out` say how many.
  */
 export function buildCapabilities({ registry, maxBytes, ...source }: CapabilitiesSource): Capabilities {
   const { builtins, hooks } = registry.describe();
-  const build = (listed: typeof hooks): Capabilities => ({
+  const containers = fitting(source.containers ?? [], maxBytes * CONTAINERS_SHARE);
+  const build = (listed: typeof hooks, leftOut: Readonly<Record<string, number>>): Capabilities => ({
     v: 1,
     node: source.node,
     org: source.org,
     binary: source.binary,
     builtin_actions: builtins,
     hooks: listed,
-    containers: source.containers ?? [],
+    containers: containers.fits,
     terminals: source.terminals ?? [],
-    limits:
-      listed.length < hooks.length
-        ? { ...source.limits, hooks_left_out: hooks.length - listed.length }
-        : { ...source.limits },
+    limits: {
+      ...source.limits,
+      ...(containers.leftOut > 0 ? { containers_left_out: containers.leftOut } : {}),
+      ...leftOut,
+    },
   });
-  let roomBytes = maxBytes - jsonBytes({ ...build([]), limits: { ...source.limits, hooks_left_out: hooks.length } });
-  const fitting = hooks.findIndex((hook) => {
-    roomBytes -= jsonBytes(hook) + 1;
-    return roomBytes < 0;
-  });
-  return build(fitting === -1 ? hooks : hooks.slice(0, fitting));
+  const room = maxBytes - jsonBytes(build([], { hooks_left_out: hooks.length }));
+  const { fits, leftOut } = fitting(hooks, room);
+  return build(fits, leftOut > 0 ? { hooks_left_out: leftOut } : {});
 }
 
 /** Name, release and SHA-256 of the program file; the SHA-256 is empty when the file cannot be read. */

@@ -9,6 +9,8 @@ import type { Action } from './action.js';
 import { type BuiltinHost, builtins } from './builtins/list.js';
 import { createNodeInfo } from './builtins/node-info.js';
 import { buildCapabilities, describeBinary } from './capabilities.js';
+import { usualSockets } from './containers/socket.js';
+import { startContainers } from './containers/start-containers.js';
 import { clearPrivateCopies } from './hooks/private-copy.js';
 import { createHookAction } from './hooks/run-hook.js';
 import { startHookWatch } from './hooks/watch.js';
@@ -50,16 +52,17 @@ export type ActionsOptions = Readonly<{
   endpoints: BuiltinHost['endpoints'];
   clock: Clock;
   own: Omit<OwnProcess, 'files'>;
+  random: () => number;
   meshInterface: string | undefined;
   localAddress: () => string | undefined;
   maxPacketBytes: number;
-  /** The hooks are others than before. */
+  /** The hooks or the containers are others than before. */
   onChange: () => void;
   log: Logger;
 }>;
 
 /**
- * Registers the built-ins, finds the hooks and watches them.
+ * Registers the built-ins, finds hooks and containers and watches them.
  * What an earlier process left running is ended before.
  * @throws {MusterError} config_invalid when the hooks directory is there and cannot be read, or there is no isolation
  *   of the kind that is wanted
@@ -117,6 +120,7 @@ export async function startActions(options: ActionsOptions): Promise<Actions> {
           org,
           registry,
           binary,
+          containers: containers.announced(),
           limits: {
             max_concurrent: limits.maxConcurrent,
             max_action_timeout: formatDuration(limits.maxActionTimeoutMs),
@@ -127,19 +131,35 @@ export async function startActions(options: ActionsOptions): Promise<Actions> {
         }),
       ),
     );
-  let described = describe();
   let isStarted = false;
+  let described: Buffer = Buffer.alloc(0);
+  const changed = (): void => {
+    if (!isStarted) return;
+    described = describe();
+    onChange();
+  };
+  const containers = await startContainers({
+    setting: options.settings.containers_socket,
+    usual: usualSockets({ uid: process.getuid?.() ?? 0, runtimeDir: process.env.XDG_RUNTIME_DIR }),
+    maxOutputBytes: limits.maxOutputBytes,
+    offer: (actions) => actions.forEach(registry.register),
+    onChange: changed,
+    ...{ clock: options.clock, random: options.random, log },
+  });
   const watch = await startHookWatch({
     directory: limits.hooksDir,
     verifyMs: options.hooksVerifyMs,
     log,
     onChange(hooks) {
       registry.setHooks(hooks);
-      described = describe();
       log.info({ hooks: hooks.length }, 'hooks changed');
-      if (isStarted) onChange();
+      changed();
     },
+  }).catch(async (error: unknown) => {
+    await containers.stop();
+    throw error;
   });
+  described = describe();
   isStarted = true;
   return {
     find: registry.find,
@@ -148,6 +168,8 @@ export async function startActions(options: ActionsOptions): Promise<Actions> {
       return [...own, ...hooks].map(({ name }) => name);
     },
     capabilities: () => described,
-    stop: watch.stop,
+    async stop() {
+      await Promise.all([watch.stop(), containers.stop()]);
+    },
   };
 }

@@ -6,7 +6,7 @@ import { servedSocket } from '../local/place.js';
 import type { AgentSession } from '../session/session.js';
 import type { Context } from './context.js';
 
-/** What actions ask for that starts after them: there is one by the time an action runs or a hook changes. */
+/** What actions ask for that starts after them: there is one by the time an action runs or a hook or container changes. */
 type Later = Readonly<{
   session: () => AgentSession;
   executor: () => Executor;
@@ -16,7 +16,7 @@ type Later = Readonly<{
 
 /** Finds what this node can do, and tells of it when it changes. */
 export async function offerActions(
-  { config, settings, limits, home, metrics, log, clock, stops }: Context,
+  { config, settings, limits, home, metrics, log, clock, random, stops }: Context,
   { session, executor, leave }: Later,
 ): Promise<Actions> {
   const socket = servedSocket(settings, { dataDir: home.dataDir, env: process.env });
@@ -37,6 +37,7 @@ export async function offerActions(
     },
     clock,
     own: { machine: home.machine, running: () => executor().activeCount(), leave },
+    random,
     meshInterface: config.mesh.interface,
     localAddress: () => session().localAddress,
     maxPacketBytes: settings.max_packet_bytes,

@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import type { Action } from '../../agent/actions/action.js';
 import { builtins } from '../../agent/actions/builtins/list.js';
+import { createEngine } from '../../agent/actions/containers/engine.js';
+import { containerActions } from '../../agent/actions/containers/list.js';
 import { createProcessGroupIsolation } from '../../agent/actions/process-group.js';
 import { AgentConfig } from '../../agent/config.js';
 import { formatDuration } from '../../protocol/durations.js';
@@ -14,9 +16,9 @@ import { type JsonSchema, jsonSchemaOf } from './schemas.js';
 /** docs/reference/actions.md: every built-in action with its parameters and the JSON that it writes. */
 export function actionsPage(): string {
   return [
-    generatedNote('agent/actions/builtins/'),
+    generatedNote('agent/actions/builtins/ and agent/actions/containers/'),
     '# Built-in actions\n',
-    'What every node can do without a hook. Which files, logs and services a node may be asked for is listed in its own settings, which are empty until its owner fills them; an ask for anything else ends as `error`, `not_allowed_on_node`. A node that lacks a program or systemd answers `not_supported_on_node`. Exit code 1 with a sentence on stderr means that the action was understood and could not be done.\n',
+    'What every node can do without a hook, and what one with Docker or Podman can do with containers. Which files, logs and services a node may be asked for is listed in its own settings, which are empty until its owner fills them; an ask for anything else ends as `error`, `not_allowed_on_node`. A node that lacks a program or systemd answers `not_supported_on_node`. Exit code 1 with a sentence on stderr means that the action was understood and could not be done.\n',
     'Sizes are in bytes, times in RFC 3339 UTC. JSON comes as one line; `muster run` on a terminal lays it out.\n',
     ...listBuiltins().map(section),
   ].join('\n');
@@ -24,7 +26,13 @@ export function actionsPage(): string {
 
 function listBuiltins(): Action[] {
   const config = AgentConfig.parse({});
-  return builtins({
+  const containers = containerActions({
+    engine: createEngine(() => undefined),
+    ownIds: [],
+    maxOutputBytes: config.max_output_bytes,
+    clock: SYSTEM_CLOCK,
+  });
+  const everywhere = builtins({
     node: { nodeId: 'node', meshIp: () => '', peerCount: async () => 0 },
     settings: config,
     endpoints: { broker: 'mqtt://127.0.0.1:1883', controller: 'http://127.0.0.1:8080' },
@@ -38,6 +46,7 @@ function listBuiltins(): Action[] {
     own: { machine: { processId: '', bootId: '', clock: SYSTEM_CLOCK }, files: [], running: () => 0, leave: () => {} },
     log: createLogger('agent', { level: 'silent' }),
   });
+  return [...everywhere, ...containers];
 }
 
 function section({ name, description, risk, parameters, timeoutMs, prints, reports }: Action): string {

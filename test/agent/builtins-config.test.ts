@@ -28,6 +28,19 @@ test('paths are absolute and units have full names without patterns', () => {
     assert.ok(!takes('log_units', [unit]), unit);
 });
 
+test('the socket of a container engine is an absolute path, or off', () => {
+  for (const socket of ['', 'off', '/run/podman/podman.sock', `/${'x'.repeat(106)}`])
+    assert.ok(takes('containers_socket', socket));
+  for (const socket of [
+    'docker.sock',
+    'unix:///run/docker.sock',
+    'tcp://10.0.0.1:2375',
+    '/run/',
+    `/${'x'.repeat(107)}`,
+  ])
+    assert.ok(!takes('containers_socket', socket), socket);
+});
+
 test('health targets have a known form and hold no password', () => {
   for (const target of ['tcp://10.0.0.5:502', 'tcp://[::1]:22', 'http://a/b?c', 'https://a.example', 'dns://a.example'])
     assert.ok(takes('health_targets', [target]), target);

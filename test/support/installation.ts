@@ -20,6 +20,7 @@ import { temporaryDirectory } from './temporary-directory.js';
 /** Broker, controller and agents in this process, on free ports of 127.0.0.1: all of it what we ship. */
 export type TestInstallation = Readonly<{
   url: string;
+  ownerToken: string;
   /** The REST API with the owner's token. */
   client: Client;
   agents: readonly RunningAgent[];
@@ -54,7 +55,8 @@ export async function startInstallation(
     ...{ log: silent('controller'), clock: SYSTEM_CLOCK },
   });
   t.after(() => controller.stop(AbortSignal.abort()));
-  const client = createClient({ url: controller.url, token: controller.ownerToken ?? '' });
+  const ownerToken = controller.ownerToken ?? '';
+  const client = createClient({ url: controller.url, token: ownerToken });
   const { token } = await client.call(EnrollmentTokenCreated, {
     method: 'POST',
     path: '/enrollment-tokens',
@@ -77,13 +79,15 @@ export async function startInstallation(
       config: { agent, mesh: MeshConfig.parse({}) },
       ...{ log: silent('agent'), clock: SYSTEM_CLOCK },
     });
-    t.after(() => started.stop(AbortSignal.abort()));
-    agents.push(started);
+    let stopped: Promise<void> | undefined;
+    const stop = (hurry: AbortSignal): Promise<void> => (stopped ??= started.stop(hurry));
+    t.after(() => stop(AbortSignal.abort()));
+    agents.push({ ...started, stop });
   }
   await Promise.all(agents.map(({ whenWelcomed }) => whenWelcomed));
   return {
     url: controller.url,
-    ...{ client, agents, broker },
+    ...{ ownerToken, client, agents, broker },
     metricsPorts: {
       broker: broker.metricsPort,
       controller: controller.port,

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isMusterError } from '../../../protocol/errors.js';
 import type { Logger } from '../../../runtime/logger.js';
+import { createWakeUp } from '../wake-up.js';
 import { createDirectoryEvents } from './directory-events.js';
 import { discoverHooks, type Hook } from './discover.js';
 import { createFaultLog } from './fault-log.js';
@@ -82,27 +83,6 @@ export async function startHookWatch({
       due.set();
       events.close();
       await looking;
-    },
-  };
-}
-
-/** A flag that can be waited for. */
-function createWakeUp(): { set: () => void; clear: () => void; wait: () => Promise<void> } {
-  let isSet = false;
-  let wake = (): void => {};
-  return {
-    set() {
-      isSet = true;
-      wake();
-    },
-    clear() {
-      isSet = false;
-    },
-    async wait() {
-      if (isSet) return;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
     },
   };
 }

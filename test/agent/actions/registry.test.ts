@@ -92,6 +92,23 @@ test('a program file that cannot be read has no SHA-256', async (t) => {
   assert.deepEqual(binary, { name: 'missing', version: VERSION, sha256: '' });
 });
 
+test('containers take a quarter of the packet at most, so that they push out no hooks, and what is left out is counted', () => {
+  const registry = registryOf('ping');
+  const hooks = Array.from({ length: 10 }, (_, index) => hookNamed(`hook-${index}`));
+  registry.setHooks(hooks);
+  const containers = Array.from({ length: 100 }, (_, index) => ({ id: `${index}`.padStart(64, '0'), name: 'web' }));
+
+  const capabilities = build(registry, { maxBytes: 8192, containers });
+  const few = build(registry, { maxBytes: 8192, containers: containers.slice(0, 3) });
+
+  assert.ok(Buffer.byteLength(JSON.stringify(capabilities)) <= 8192);
+  assert.ok(Buffer.byteLength(JSON.stringify(capabilities.containers)) <= 2048);
+  assert.ok(capabilities.containers.length > 10);
+  assert.equal(capabilities.hooks.length, 10);
+  assert.equal(capabilities.limits.containers_left_out, 100 - capabilities.containers.length);
+  assert.deepEqual([few.containers.length, few.limits.containers_left_out], [3, undefined]);
+});
+
 test('hooks that do not fit the packet are left out, and their number is said', () => {
   const registry = registryOf('ping');
   const hooks = Array.from({ length: 200 }, (_, index) => hookNamed(`hook-${index}`));
@@ -109,10 +126,11 @@ function build(
   {
     maxBytes,
     binary = { name: 'muster-agent', version: VERSION, sha256: '' },
-  }: { maxBytes: number; binary?: NonNullable<Capabilities['binary']> },
+    containers = [],
+  }: { maxBytes: number; binary?: NonNullable<Capabilities['binary']>; containers?: Capabilities['containers'] },
 ): Capabilities {
   const limits = { process_isolation: 'cgroup' };
-  return buildCapabilities({ node: 'pump-7', org: 'default', registry, binary, limits, maxBytes });
+  return buildCapabilities({ node: 'pump-7', org: 'default', registry, binary, limits, containers, maxBytes });
 }
 
 function registryOf(...names: string[]): Registry {

@@ -1,0 +1,42 @@
+import { PROTECTED_LABEL } from '../../../protocol/containers.js';
+import type { Capabilities } from '../../../protocol/messages/capabilities.js';
+import type { ListedContainer } from './answers.js';
+import { clip } from './clip.js';
+import { listedName } from './container-list.js';
+import { announcedLabels } from './labels.js';
+
+/** The protocol takes so many of a node. */
+const MAX_ANNOUNCED = 500;
+
+/** A container as it is announced. */
+export type AnnouncedContainer = Readonly<{
+  id: string;
+  name: string;
+  image: string;
+  state: string;
+  labels: Readonly<Record<string, string>>;
+}>;
+
+/**
+ * What is announced of these containers. Those that are protected come first and then those that run, so that what has no
+ * room is what matters least: whoever is not announced is not known to be protected.
+ */
+export function toAnnounced(listed: readonly ListedContainer[]): Capabilities['containers'] {
+  return listed
+    .map(
+      (each): AnnouncedContainer => ({
+        id: each.Id,
+        name: clip(listedName(each), 128),
+        image: clip(each.Image ?? '', 256),
+        state: clip(each.State, 32),
+        labels: announcedLabels(each.Labels),
+      }),
+    )
+    .sort((a, b) => rankOf(a) - rankOf(b) || (a.id < b.id ? -1 : 1))
+    .slice(0, MAX_ANNOUNCED);
+}
+
+function rankOf({ labels, state }: AnnouncedContainer): number {
+  if (labels[PROTECTED_LABEL] === 'true') return 0;
+  return state === 'running' ? 1 : 2;
+}

@@ -1,0 +1,30 @@
+/** Stands for what is not shown. */
+export const REDACTED = '[redacted]';
+
+/** Names under which programs are given secrets; A-61's are among them. */
+const SECRET_NAME =
+  /pass(word|wd|phrase|code)|secret|token|credential|authorization|private|webhook|(api|access|account|encryption|signing|master|storage)_?key|(^|[_.-])(pass|key|auth|pwd|pat|dsn|salt|jwt|cert|otp|pin|cookie|session|signature|users)([_.-]|$)/i;
+
+/** `scheme://user:password@host`, and a password alone as Redis takes it. */
+const URL_PASSWORD = /\b([a-z][a-z0-9+.-]*:\/\/[^\s/:@?#]*):[^\s/@]+@/gi;
+/** `password=…` inside a connection string, or in a query. */
+const INNER_SECRET =
+  /\b(password|pwd|passwd|secret|token|api_?key|accountkey|sharedaccesskey|sig|signature)=[^;&\s]+/gi;
+/** Keys in PEM, JSON Web Tokens, and the marks of the larger providers. */
+const SECRET_VALUE =
+  /-----BEGIN [A-Z ]*PRIVATE KEY|\beyJ[\w-]{8,}\.[\w-]{8,}|\b(gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk-|sk_(live|test)_|AKIA|ASIA|AIza|npm_|hv[sb]\.|mst_|met_)[\w-]{8,}/;
+
+/** The value as it may be shown to everybody who may read: nothing of it when its name or its looks say secret. */
+export function showValue(name: string, value: string): string {
+  if (value === '') return value;
+  if (SECRET_NAME.test(name) || SECRET_VALUE.test(value)) return REDACTED;
+  return value.replace(URL_PASSWORD, `$1:${REDACTED}@`).replace(INNER_SECRET, `$1=${REDACTED}`);
+}
+
+/** `NAME=value` of an environment, so that the value can be shown. */
+export function showVariable(assignment: string): string {
+  const at = assignment.indexOf('=');
+  if (at === -1) return assignment;
+  const name = assignment.slice(0, at);
+  return `${name}=${showValue(name, assignment.slice(at + 1))}`;
+}

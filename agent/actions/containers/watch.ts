@@ -1,0 +1,140 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isMusterError, type MusterError } from '../../../protocol/errors.js';
+import { spreadBackoffMs } from '../../../runtime/backoff.js';
+import type { Clock } from '../../../runtime/clock.js';
+import type { Logger } from '../../../runtime/logger.js';
+import { createLineCutter } from '../../local/lines.js';
+import { createWakeUp } from '../wake-up.js';
+import { EngineEvent, type ListedContainer, ListedContainers } from './answers.js';
+import { ALL_CONTAINERS } from './container-list.js';
+import type { Engine } from './engine.js';
+import { parseJson } from './failure.js';
+import { createPace } from './pace.js';
+
+const EVENTS = `/events?filters=${encodeURIComponent(JSON.stringify({ type: ['container'] }))}`;
+const MAX_EVENT_BYTES = 256 * 1024;
+/** One start of a container is several events. */
+const DEBOUNCE_MS = 200;
+/** Without an event the containers are listed this often: a stream that hangs looks like one that has nothing to say. */
+const VERIFY_MS = 5 * 60_000;
+/** An engine that is away is asked again after 1 s, doubling to 30 s, and again after 1 s once it had stayed a while. */
+const RETRY = { baseMs: 1_000, capMs: 30_000 };
+const STAYED_MS = 60_000;
+/** Looks, and commands inside a container such as its health check: after these it is what it was before. */
+const CHANGES_NOTHING = /^(exec_|health_status|top|attach|detach|resize|export|archive-path|extract-to-dir|copy)/;
+
+export type ContainerWatchDeps = Readonly<{
+  engine: Engine;
+  /** Takes what there is now; true when that has to be told. */
+  take: (listed: readonly ListedContainer[]) => boolean;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+}>;
+
+/** `take` is not called after `stop` has resolved. `looked` resolves once the engine has been asked for the first time. */
+export type ContainerWatch = Readonly<{ looked: Promise<void>; stop: () => Promise<void> }>;
+
+/**
+ * Follows the containers of a node: lists them when the engine's events tell of a change, each time that the stream of events
+ * has broken, and every 5 min. While the engine is away, what was there last is not taken back.
+ */
+export function startContainerWatch({ engine, take, clock, random, log }: ContainerWatchDeps): ContainerWatch {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const due = createWakeUp();
+  const tell = createFaultTeller(log, signal);
+  let tellLooked: () => void = () => undefined;
+  const looked = new Promise<void>((resolve) => {
+    tellLooked = resolve;
+  });
+
+  const look = async (): Promise<'same' | 'changed' | 'failed'> => {
+    try {
+      const listed = await engine.get(ALL_CONTAINERS, ListedContainers, signal);
+      return !signal.aborted && take(listed) ? 'changed' : 'same';
+    } catch (error) {
+      tell(error);
+      return 'failed';
+    } finally {
+      tellLooked();
+    }
+  };
+  const keepLooking = async (): Promise<void> => {
+    const pace = createPace(clock);
+    for (let failures = 0; ; ) {
+      await due.wait();
+      await pause(DEBOUNCE_MS, signal);
+      if (signal.aborted) return;
+      due.clear();
+      const found = await look();
+      failures = found === 'failed' ? failures + 1 : 0;
+      if (found === 'changed') await pause(pace(), signal);
+      if (found !== 'failed') continue;
+      await pause(spreadBackoffMs(failures - 1, { ...RETRY, random }), signal);
+      due.set();
+    }
+  };
+  const keepListening = async (): Promise<void> => {
+    for (let failures = 0; !signal.aborted; failures += 1) {
+      let openedMs: number | undefined;
+      const opened = (): void => {
+        openedMs = clock.monotonicMs();
+        tell(undefined);
+        due.set(); // what happened before is in the list, and what happens from now on is heard
+      };
+      const reading = { signal, opened, take: createEventTaker(due.set) };
+      await engine.read(EVENTS, reading).catch(tell);
+      due.set(); // some let us list and not listen
+      if (openedMs !== undefined && clock.monotonicMs() - openedMs > STAYED_MS) failures = 0;
+      await pause(spreadBackoffMs(failures, { ...RETRY, random }), signal);
+    }
+  };
+
+  const verifying = setInterval(due.set, VERIFY_MS);
+  verifying.unref();
+  const running = Promise.all([keepLooking(), keepListening()]);
+  return {
+    looked,
+    async stop() {
+      stopping.abort();
+      clearInterval(verifying);
+      due.set();
+      await running;
+    },
+  };
+}
+
+/** Calls back for each event after which the containers may be others. */
+function createEventTaker(onEvent: () => void): (bytes: Buffer) => boolean {
+  const cut = createLineCutter(MAX_EVENT_BYTES);
+  return (bytes) => {
+    if (cut(bytes).some(mayChange)) onEvent();
+    return true;
+  };
+}
+
+/** What cannot be read may be anything. */
+function mayChange(line: string): boolean {
+  if (line.trim() === '') return false;
+  const event = EngineEvent.safeParse(parseJson(line));
+  return !event.success || !CHANGES_NOTHING.test(event.data.Action ?? event.data.status ?? '');
+}
+
+/** Logs each change of what is wrong with the engine, once; undefined when nothing is. */
+function createFaultTeller(log: Logger, signal: AbortSignal): (error: unknown) => void {
+  let code: MusterError['code'] | undefined;
+  return (error) => {
+    if (signal.aborted) return;
+    if (error !== undefined && !isMusterError(error)) throw error;
+    if (error?.code === code) return;
+    code = error?.code;
+    if (error === undefined) log.info('container engine answers');
+    else log.warn({ code, error: error.message }, 'containers cannot be followed');
+  };
+}
+
+/** Waits so long, or until the signal fires. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal, ref: false }).catch(() => undefined);
+}

@@ -1,0 +1,34 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { environmentOf, unpackPackages } from './packages.js';
+import { startRealEngine } from './real.js';
+import type { EngineTarget } from './target.js';
+
+const PACKAGES = ['docker.io', 'containerd', 'runc', 'tini', 'libdevmapper1.02.1', 'libseccomp2', 'busybox-static'];
+
+/** Debian's dockerd with all of its files in a directory of its own, and no network; a sentence says why there is none. */
+export async function startDockerd(): Promise<EngineTarget | string> {
+  const unpacked = unpackPackages('dockerd', PACKAGES);
+  if (typeof unpacked === 'string') return unpacked;
+  const { root } = unpacked;
+  const directory = mkdtempSync(join(tmpdir(), 'muster-dockerd-'));
+  const socket = join(directory, 'docker.sock');
+  const config = join(directory, 'config.json');
+  writeFileSync(
+    config,
+    JSON.stringify({
+      ...{
+        'data-root': join(directory, 'data'),
+        'exec-root': join(directory, 'exec'),
+        pidfile: join(directory, 'pid'),
+      },
+      ...{ hosts: [`unix://${socket}`], bridge: 'none', iptables: false, ip6tables: false, 'storage-driver': 'vfs' },
+    }),
+  );
+  return startRealEngine({
+    ...{ file: join(root, 'usr/sbin/dockerd'), args: ['--config-file', config], directory, socket },
+    env: { ...environmentOf(root), HOME: directory },
+    busybox: join(root, 'bin/busybox'),
+  });
+}
