@@ -1,4 +1,4 @@
-import type { ActionEnd } from '../../agent/actions/action.js';
+import type { RunEnd } from '../../agent/actions/action.js';
 import { createEngine } from '../../agent/actions/containers/engine.js';
 import type { ContainerHost } from '../../agent/actions/containers/host.js';
 import { containerActions } from '../../agent/actions/containers/list.js';
@@ -17,7 +17,7 @@ type Changes = Partial<Omit<ContainerHost, 'engine'>> &
   }>;
 
 /** How a container action ended, and what it wrote. `isTruncated` when more came than is kept. */
-export type ContainerRun = Readonly<{ end: ActionEnd; stdout: string; stderr: string; isTruncated: boolean }>;
+export type ContainerRun = Readonly<{ end: RunEnd; stdout: string; stderr: string; isTruncated: boolean }>;
 
 /** Runs the container action of this name as the executor would, on the engine behind this socket. */
 export async function runContainerAction(
