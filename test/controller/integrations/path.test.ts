@@ -26,6 +26,7 @@ test('whatever is filled in, the address stays below its place', () => {
       assert.match(pathname, /^\/api\/issues\/[^/]+\/events\/$/);
       assert.equal(`${search}${hash}`, '');
     }),
+    { numRuns: 50 },
   );
 });
 

@@ -49,7 +49,7 @@ test('a pattern that would keep a backtracking matcher busy for years is decided
 });
 
 test('a pattern holds what a name may hold, and the two signs', () => {
-  for (const pattern of ['', 'a b', '[ab]', 'a/b', 'ä', 'x'.repeat(64), '{a,b}']) {
+  for (const pattern of ['', 'a b', '[ab]', 'a:b', 'ä', 'x'.repeat(128), '{a,b}']) {
     assert.equal(ActionPattern.safeParse(pattern).success, false, pattern);
   }
 });
