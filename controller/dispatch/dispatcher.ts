@@ -10,7 +10,7 @@ import type { Store } from '../store/store.js';
 import { fixOctets } from './fix-octets.js';
 import { createLane, type Lane, OFFER_BACKOFF } from './lane.js';
 import type { Marks } from './marks.js';
-import type { OpenExecution, OpenExecutions } from './open-executions.js';
+import type { NodeQueue, OpenExecution, OpenExecutions } from './open-executions.js';
 import { createSignedRequests } from './signed-requests.js';
 import { createWaves } from './waves.js';
 
@@ -87,10 +87,7 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     const { sent, queued } = open.of(node);
     const due: OpenExecution[] = [];
     const mayGo = (each: OpenExecution): boolean =>
-      !each.cancelling &&
-      each.notBeforeMs <= monotonicMs &&
-      each.expiresAtMs > nowMs &&
-      !waves.isRolling(each, monotonicMs);
+      !each.cancelling && each.notBeforeMs <= monotonicMs && each.expiresAtMs > nowMs && !isRolling(each, monotonicMs);
     for (const each of sent.values()) if (mayGo(each)) due.push(each);
     let room = laneOf(node).room(sent.size, monotonicMs);
     // One action of the node may be full while others are not: what was refused for that lets the others pass.
@@ -103,6 +100,14 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
       }
     }
     return due;
+  }
+
+  /** What rolls on is not looked at before its broadcast can have fallen silent. */
+  function isRolling(execution: OpenExecution, monotonicMs: number): boolean {
+    const untilMs = waves.rollsUntilMs(execution);
+    if (untilMs <= monotonicMs) return false;
+    execution.notBeforeMs = untilMs;
+    return true;
   }
 
   async function offerAll(due: readonly OpenExecution[]): Promise<void> {
@@ -198,12 +203,10 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     },
     tick() {
       const monotonicMs = clock.monotonicMs();
-      for (const node of open.nodes()) {
-        if (!presence.isConnected(node)) continue;
-        for (const execution of open.of(node).sent.values()) {
-          const { unansweredSinceMs, unreachable } = execution;
-          if (unreachable || unansweredSinceMs === undefined || monotonicMs - unansweredSinceMs < UNREACHABLE_MS)
-            continue;
+      for (const [node, queue] of open.queues()) {
+        if (!mayBeDue(queue, monotonicMs) || !presence.isConnected(node)) continue;
+        for (const execution of queue.sent.values()) {
+          if (!isSilent(execution, monotonicMs)) continue;
           execution.unreachable = true;
           marks.unreachable(execution);
         }
@@ -211,4 +214,16 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
       }
     },
   };
+}
+
+/** Looked at for every node with open work, twice a second: most of it is not due, and costs nothing else then. */
+function mayBeDue({ sent, queued }: NodeQueue, monotonicMs: number): boolean {
+  for (const each of sent.values()) if (each.notBeforeMs <= monotonicMs || isSilent(each, monotonicMs)) return true;
+  for (const each of queued.values()) if (each.notBeforeMs <= monotonicMs) return true;
+  return false;
+}
+
+/** Nobody has answered its offers for so long that its node counts as unreachable, which is not noted yet. */
+function isSilent({ unreachable, unansweredSinceMs }: OpenExecution, monotonicMs: number): boolean {
+  return !unreachable && unansweredSinceMs !== undefined && monotonicMs - unansweredSinceMs >= UNREACHABLE_MS;
 }

@@ -60,6 +60,8 @@ export type OpenExecutions = Readonly<{
   of: (node: string) => NodeQueue;
   all: () => Iterable<OpenExecution>;
   nodes: () => Iterable<string>;
+  /** The nodes that have open executions, and those of each. */
+  queues: () => Iterable<readonly [node: string, NodeQueue]>;
   countOf: (node: string) => number;
   countAll: () => number;
   countByState: () => Readonly<Record<OpenState, number>>;
@@ -175,6 +177,7 @@ export function createOpenExecutions(): OpenExecutions {
       for (const queue of nodes.values()) for (const state of STATES) yield* queue[state].values();
     },
     nodes: () => nodes.keys(),
+    queues: () => nodes.entries(),
     countOf(node) {
       const queue = nodes.get(node) ?? EMPTY;
       return queue.held.size + queue.queued.size + queue.sent.size + queue.accepted.size;

@@ -20,11 +20,17 @@ export async function sweep(deps: ConcludeDeps & Readonly<{ registry: Registry; 
   const expired: OpenExecution[] = [];
   const lost: OpenExecution[] = [];
   const orphaned: OpenExecution[] = [];
-  for (const execution of open.all()) {
-    if (registry.get(execution.node) === undefined) orphaned.push(execution);
-    else if (execution.state !== 'accepted') {
-      if (execution.expiresAtMs + EXPIRY_GRACE_MS <= nowMs) expired.push(execution);
-    } else if (execution.lostAtMs !== undefined && execution.lostAtMs <= monotonicMs) lost.push(execution);
+  for (const [node, { held, queued, sent, accepted }] of open.queues()) {
+    if (registry.get(node) === undefined) {
+      for (const executions of [held, queued, sent, accepted]) orphaned.push(...executions.values());
+      continue;
+    }
+    for (const executions of [held, queued, sent]) {
+      for (const each of executions.values()) if (each.expiresAtMs + EXPIRY_GRACE_MS <= nowMs) expired.push(each);
+    }
+    for (const each of accepted.values()) {
+      if (each.lostAtMs !== undefined && each.lostAtMs <= monotonicMs) lost.push(each);
+    }
   }
   if (expired.length > 0) log.info({ count: expired.length }, 'executions expired');
   if (lost.length > 0) log.warn({ count: lost.length }, 'executions without a result');

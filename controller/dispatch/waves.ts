@@ -11,8 +11,8 @@ export type Waves = Readonly<{
   answered: (execution: OpenExecution, nowMs: number) => void;
   /** The node said hello since: it is offered what it lacks without regard to the others. */
   leave: (execution: OpenExecution) => void;
-  /** True while others of its broadcast answer, so that its own answer may be on its way. */
-  isRolling: (execution: OpenExecution, nowMs: number) => boolean;
+  /** Until then others of its broadcast may answer, so that its own answer may be on its way; 0 when it is in none. */
+  rollsUntilMs: (execution: OpenExecution) => number;
 }>;
 
 type Wave = { readonly begunMs: number; readonly silenceMs: number; answeredMs: number };
@@ -38,10 +38,9 @@ export function createWaves(): Waves {
     leave(execution) {
       waves.delete(execution);
     },
-    isRolling(execution, nowMs) {
+    rollsUntilMs(execution) {
       const wave = waves.get(execution);
-      if (wave === undefined || nowMs - wave.begunMs >= MAX_ROLLING_MS) return false;
-      return nowMs - wave.answeredMs < wave.silenceMs;
+      return wave === undefined ? 0 : Math.min(wave.begunMs + MAX_ROLLING_MS, wave.answeredMs + wave.silenceMs);
     },
   };
 }
