@@ -101,6 +101,15 @@ export const ControllerConfig = z.strictObject({
     .boolean()
     .default(false)
     .describe('True: credentials of integrations may also go to http addresses that are not on this machine'),
+  mcp: z
+    .boolean()
+    .default(false)
+    .describe('True: AI agents may ask at POST /mcp, with the token of a sandbox or an operator'),
+  mcp_hosts: z
+    .array(z.string().regex(/^[a-z0-9.-]{1,253}$/, 'must be a host name in lower case'))
+    .max(32)
+    .default([])
+    .describe('Names of this controller in the Host of calls to /mcp, beside localhost and addresses'),
   max_event_streams: z
     .int()
     .min(1)

@@ -54,6 +54,9 @@ import { createPolicyService } from './policy/service.js';
 import { deleteOrphanedActionIds } from './polling/action-ids.js';
 import { createPolling } from './polling/service.js';
 import { runRetention } from './retention/run.js';
+import { sandboxPrincipalOf } from './sandboxes/authenticate.js';
+import { createSeenBy } from './sandboxes/seen-by.js';
+import { createSandboxes } from './sandboxes/service.js';
 import type { Services } from './services.js';
 import { deleteOldIdempotentUses } from './store/idempotency.js';
 import { countPending } from './store/invocations.js';
@@ -188,10 +191,13 @@ export async function createCore({
   const invocations = createInvocationService({
     ...{ ...shared, policies, dispatcher, cancellations, ...limits, approveAction },
   });
+  const inventory = { store, presence, clock, openOn: open.countOf, membership, policies };
+  const nodes = createNodeService({ ...inventory, registry });
   const services: Services = {
     org,
-    authenticate: (bearer) => principalOf(store, bearer, clock.nowMs()),
-    nodes: createNodeService({ store, registry, presence, clock, openOn: open.countOf, membership, policies }),
+    authenticate: async (bearer) =>
+      (await principalOf(store, bearer, clock.nowMs())) ?? sandboxPrincipalOf(store, bearer, clock.nowMs()),
+    nodes,
     hooks: createHookService(shared),
     invocations,
     integrations: integrations.service,
@@ -204,6 +210,12 @@ export async function createCore({
       create: invocations.create,
       whenDone: invocations.whenDone,
       replay: createReplay(shared),
+    }),
+    sandboxes: createSandboxes(shared),
+    mcp: config.mcp ? { hosts: config.mcp_hosts } : undefined,
+    seenBy: createSeenBy({
+      ...{ registry, nodes, invocations, integrations: integrations.service },
+      nodesOf: (seen) => createNodeService({ ...inventory, registry: seen }),
     }),
     polling: createPolling({ ...shared, evidence, create: invocations.create }),
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),

@@ -4,14 +4,6 @@ import type { ExecutionGroupView, ExecutionsQuery, GroupBy, InvocationsQuery } f
 import type { Me } from './http/people-schemas.js';
 import type { PolicyVersionView, PolicyView } from './http/policy-schemas.js';
 import type {
-  AnnounceCapabilities,
-  CreateNodeToken,
-  FetchedAction,
-  NodeTokenCreated,
-  NodeTokenView,
-  QueueAction,
-} from './http/polling-schemas.js';
-import type {
   ActionView,
   BrokerCredential,
   ChangeNode,
@@ -31,16 +23,21 @@ import type {
 } from './http/schemas.js';
 import type { AnyParameters } from './http/target-schemas.js';
 import type { PeopleService, TokenService } from './identity/people-service.js';
-import type { Report } from './ingest/reported-result.js';
 import type { IntegrationService } from './integrations/integration-service.js';
 import type { PolicyDocument } from './policy/document.js';
-import type { PolledAck } from './polling/acks.js';
+import type { PollingService } from './polling/contract.js';
+import type { SandboxScope, SandboxService, Seen } from './sandboxes/contract.js';
 import type { Queries } from './store/database.js';
 import type { VerifyReport } from './verify/findings.js';
 
-/** Who asks: a person or program whose token was accepted. `token` is that one: what is made through it ends with it. */
-export type Principal = Me & Readonly<{ token?: Readonly<{ id: string; expiresMs: number | null }> }>;
-export type Role = Principal['role'];
+export type { Role } from './http/people-schemas.js';
+
+/**
+ * Who asks: whose token was accepted. A person, or a program with a token of theirs: `token` is that one, and what is made
+ * through it ends with it. Or a sandbox, a program with a token of its own: `id` is `sandbox:` and its id then.
+ */
+export type Principal = Me &
+  Readonly<{ token?: Readonly<{ id: string; expiresMs: number | null }>; sandbox?: SandboxScope }>;
 
 /** A part of a list; `cursor` is the `next_cursor` of the page before. */
 export type PageRequest = Readonly<{ limit: number; cursor?: string | undefined }>;
@@ -155,8 +152,11 @@ export type InvocationService = Readonly<{
     id: string,
     ask: Readonly<{ reason?: string | undefined }>,
   ) => Promise<InvocationView | undefined>;
-  /** Newest first. @throws {MusterError} invalid_request (the cursor) */
-  list: (org: string, query: InvocationsQuery) => Promise<Page<InvocationView>>;
+  /** Newest first; of one asker when `created_by` names them. @throws {MusterError} invalid_request (the cursor) */
+  list: (
+    org: string,
+    query: InvocationsQuery & Readonly<{ created_by?: string | undefined }>,
+  ) => Promise<Page<InvocationView>>;
   /** By node id; undefined when there is no such invocation. @throws {MusterError} invalid_request (the cursor) */
   executions: (
     org: string,
@@ -249,44 +249,6 @@ export type ContainerService = Readonly<{
   ) => Promise<InvocationView | undefined>;
 }>;
 
-/** A node that only polls, by its token. */
-export type NodeCaller = Readonly<{ node: string; org: string }>;
-
-/** Nodes without a connection to the broker: they fetch what is due, and say over HTTP what became of it. */
-export type PollingService = Readonly<{
-  /**
-   * The answer holds the token; it is not shown again. The first token of a name makes the node.
-   * @throws {MusterError} node_id_taken (it has a key), node_id_not_allowed, conflict (groups of a node that is known)
-   */
-  createToken: (principal: Principal, ask: CreateNodeToken) => Promise<NodeTokenCreated>;
-  /** Newest first. @throws {MusterError} invalid_request (the cursor) */
-  listTokens: (org: string, page: PageRequest) => Promise<Page<NodeTokenView>>;
-  /** False when there is no such token. */
-  deleteToken: (principal: Principal, id: string) => Promise<boolean>;
-  /** The node that an `Authorization: Bearer` value stands for; undefined when none. */
-  authenticate: (bearer: string) => Promise<NodeCaller | undefined>;
-  /**
-   * Asks for an action on one node, and gives the name under which the node will know it (F-26).
-   * @throws {MusterError} rate_limited, and what `InvocationService.create` throws
-   */
-  queue: (
-    principal: Principal,
-    ask: QueueAction,
-    request: Readonly<{ idempotencyKey?: string | undefined; bodySha256: string }>,
-  ) => Promise<string>;
-  /**
-   * What is due, oldest first, at most 10. Under a `key` it is given again until it is acked, or until another key (or
-   * none) says that the answer has arrived; without one it is given once. @throws {MusterError} rate_limited
-   */
-  fetch: (caller: NodeCaller, key: string | undefined) => Promise<readonly FetchedAction[]>;
-  /** @throws {MusterError} not_found, conflict (not fetched, cancelled, ended), expired, rate_limited */
-  ack: (caller: NodeCaller, name: string, ack: PolledAck) => Promise<void>;
-  /** The first report stays. @throws {MusterError} not_found, conflict (not fetched, another report), rate_limited */
-  report: (caller: NodeCaller, name: string, report: Report) => Promise<void>;
-  /** What the node offers from now on. @throws {MusterError} rate_limited */
-  announce: (caller: NodeCaller, announced: AnnounceCapabilities) => Promise<void>;
-}>;
-
 /** Who did what, and whether the records still say so. */
 export type AuditService = Readonly<{
   /** Newest first; with filters a page may be short without being the last. @throws {MusterError} invalid_request */
@@ -352,6 +314,11 @@ export type Services = Readonly<{
   tokens: TokenService;
   polling: PollingService;
   containers: ContainerService;
+  sandboxes: SandboxService;
+  /** The fleet and the invocations as this caller sees them: what lies beyond is not there. */
+  seenBy: (principal: Principal) => Seen;
+  /** How AI agents may ask over HTTP; undefined when they may not. */
+  mcp: Readonly<{ hosts: readonly string[] }> | undefined;
   brokerCredentials: BrokerCredentialService;
   brokerLists: BrokerLists;
   events: EventFeed;

@@ -25,6 +25,8 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   aedes: /^broker\//,
   mqtt: /^runtime\//,
   'prom-client': /(^|\/)metrics\.ts$/,
+  '@modelcontextprotocol/server': /^controller\/mcp\//,
+  '@modelcontextprotocol/server/stdio': /^controller\/mcp\//,
   libsql: /^controller\/store\//,
   pg: /^controller\/store\//,
   kysely: /^controller\//,

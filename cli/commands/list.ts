@@ -113,6 +113,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./token.js')).tokenCommand,
   },
   {
+    name: 'sandbox',
+    summary: 'make, pause and delete the sandboxes of programs',
+    load: async () => (await import('./sandbox.js')).sandboxCommand,
+  },
+  {
+    name: 'mcp',
+    summary: 'let an AI agent ask, over the Model Context Protocol',
+    load: async () => (await import('./mcp.js')).mcpCommand,
+  },
+  {
     name: 'login',
     summary: 'log in to a controller',
     load: async () => (await import('./login.js')).loginCommand,

@@ -3,6 +3,7 @@ import { IntegrationView } from '../../controller/http/integration-schemas.js';
 import { ApiTokenView, UserView } from '../../controller/http/people-schemas.js';
 import { PolicyVersionView } from '../../controller/http/policy-schemas.js';
 import { NodeTokenView } from '../../controller/http/polling-schemas.js';
+import { SandboxView } from '../../controller/http/sandbox-schemas.js';
 import {
   ActionView,
   ENDED_STATUSES,
@@ -90,6 +91,11 @@ const integrations = async ({ client, signal }: Asking) =>
     toCandidate(name, adapter),
   );
 
+const sandboxes = async ({ client, signal }: Asking) =>
+  (await client.list(SandboxView, { path: '/sandboxes', limit: MAX_LISTED, signal })).map(({ id, name, status }) =>
+    toCandidate(id, `${name}, ${status}`),
+  );
+
 const versions = async ({ client, signal }: Asking) =>
   (await client.list(PolicyVersionView, { path: '/policy/versions', limit: NEWEST, signal })).map(
     ({ version, created_at, created_by }) => toCandidate(String(version), `${created_at} by ${created_by}`),
@@ -133,6 +139,11 @@ export const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
   ['policy show <version>', versions],
   ['run <action>', actions],
   ['run <name=value>', parameters],
+  ['sandbox delete <id>', sandboxes],
+  ['sandbox pause <id>', sandboxes],
+  ['sandbox resume <id>', sandboxes],
+  ['sandbox show <id>', sandboxes],
+  ['sandbox token <id>', sandboxes],
   ['show <id>', invocations()],
   ['token delete <id>', apiTokens],
   ['user delete <name>', users],

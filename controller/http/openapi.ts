@@ -56,6 +56,7 @@ export function openApiOptions(): FastifyDynamicSwaggerOptions {
           name: 'polling',
           description: 'Nodes without a connection to the broker: a queue to fetch from, and what they report',
         },
+        { name: 'sandboxes', description: 'Restricted identities of programs, and what they ask for' },
         { name: 'access', description: 'Who asks, and credentials for the broker' },
         { name: 'audit', description: 'What was done by whom, and whether the records still say so' },
         { name: 'process', description: 'Health and metrics of the controller' },

@@ -4,7 +4,10 @@ import { Id, Time } from '../../protocol/ids.js';
 
 export const Role = z.enum(['owner', 'admin', 'operator', 'viewer']);
 
-export const Me = z.object({ id: z.string(), org: Id, role: Role });
+export type Role = z.infer<typeof Role>;
+
+/** Who a token speaks for: a person, or the sandbox of a program. */
+export const Me = z.object({ id: z.string(), org: Id, role: z.enum([...Role.options, 'sandbox']) });
 export type Me = Readonly<z.infer<typeof Me>>;
 
 const Password = z.string().min(12).max(256);

@@ -1,16 +1,38 @@
 import { MusterError } from '../../protocol/errors.js';
-import { reaches } from '../identity/roles.js';
-import type { NodeCaller, Principal, Role, Services } from '../services.js';
+import { ROLES, reaches } from '../identity/roles.js';
+import type { NodeCaller } from '../polling/contract.js';
+import type { Principal, Role, Services } from '../services.js';
 
-/** Who may call a route: everybody, a node that polls, or a principal with at least this role. Every route names one. */
-export type Rule = 'public' | 'node' | Role;
+/**
+ * Who may call a route: everybody, a node that polls, a person with at least this role, a sandbox, or either of the two.
+ * Every route names one, and none is for sandboxes that does not say so.
+ */
+export type Rule = 'public' | 'node' | 'sandbox' | Role | `${Role} or sandbox`;
+
+/** What a route answers whom its rule is not for; `role` is theirs. */
+export class RefusedByRule extends MusterError {
+  readonly role: Principal['role'];
+
+  constructor(rule: Rule, role: Principal['role']) {
+    super('forbidden', `This needs the role ${rule}; yours is ${role}`);
+    this.role = role;
+  }
+}
 
 /** Longer values cannot be tokens of ours and are not looked up. */
 const MAX_BEARER_LENGTH = 512;
 
-/** True when the role reaches the rule. What nodes say, no person says for them. */
-export function mayCall(rule: Rule, role: Role): boolean {
-  return rule === 'public' || (rule !== 'node' && reaches(role, rule));
+/** True when the role reaches the rule. What nodes say, no person says for them, and neither does what sandboxes ask. */
+export function mayCall(rule: Rule, role: Principal['role']): boolean {
+  if (rule === 'public') return true;
+  if (rule === 'node' || rule === 'sandbox') return rule === role;
+  const least = leastRoleOf(rule);
+  return role === 'sandbox' ? least !== rule : reaches(role, least);
+}
+
+/** Of a rule for people and sandboxes, that for people. */
+function leastRoleOf(rule: Role | `${Role} or sandbox`): Role {
+  return ROLES.find((role) => rule === role || rule === `${role} or sandbox`) ?? 'owner';
 }
 
 /**
@@ -45,9 +67,7 @@ export async function admit(
       header === undefined ? 'No token came with the request' : 'The token is not valid',
     );
   }
-  if (!mayCall(rule, principal.role)) {
-    throw new MusterError('forbidden', `This needs the role ${rule}; yours is ${principal.role}`);
-  }
+  if (!mayCall(rule, principal.role)) throw new RefusedByRule(rule, principal.role);
   return principal;
 }
 

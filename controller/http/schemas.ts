@@ -268,6 +268,7 @@ export const InvocationView = z.object({
   counts: Counts,
   error: z.string().nullable(),
   error_code: z.string().nullable().describe("Why an integration's action failed; executions have their own"),
+  integration_id: z.string().nullable().describe('Of the integration; null for nodes, and when it was removed'),
   cancel_requested_at: Time.nullable().describe('When somebody wanted it to end'),
   cancel_requested_by: z.string().nullable(),
   batch: BatchView.nullable().describe('Null when all its nodes are asked at once'),

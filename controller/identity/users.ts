@@ -168,7 +168,7 @@ function refuseHigher(principal: Principal, role: RoleName): void {
 }
 
 function mayManage({ role }: Principal, other: string): boolean {
-  return role === 'owner' || !reaches(Role.parse(other), 'admin');
+  return role === 'owner' || (reaches(role, 'admin') && !reaches(Role.parse(other), 'admin'));
 }
 
 async function refusalOf(

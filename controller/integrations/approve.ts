@@ -44,7 +44,7 @@ async function judgeAgain({ store, adapters }: InvokeDeps, row: InvocationRow, {
   const id = row.integration_id;
   const integration = id === null ? undefined : await findIntegrationById(store.read, row.org, id);
   if (integration?.status !== 'active' || !adapters.has(integration.adapter)) {
-    return questionOf(ask, Risk.parse(row.risk));
+    return questionOf(ask, Risk.parse(row.risk), id);
   }
   const plan = planAction({ adapters, policy }, integration, ask);
   if (plan.digest === row.digest) return plan.question;

@@ -1,7 +1,8 @@
 import { formatDuration } from '../../protocol/durations.js';
 import { MusterError } from '../../protocol/errors.js';
 import type { AskIntegration } from '../http/integration-schemas.js';
-import { pastLimit, repeat, useOf } from '../invocations/create.js';
+import { mayStillAsk } from '../invocations/asker.js';
+import { pastLimit, refuseEarly, repeat, useOf } from '../invocations/create.js';
 import type { Verdict } from '../invocations/draft.js';
 import { toDecision } from '../invocations/preview.js';
 import { findEarlier, type NotAdmitted, storeDraft } from '../invocations/store-draft.js';
@@ -89,6 +90,7 @@ async function planIn(
 /** What an ask comes to under this policy; a place is taken when it is to run. */
 async function admit(deps: InvokeDeps, asked: Asked, policy: PolicyInForce): Promise<Judged> {
   const { principal, ask } = asked;
+  await refuseEarly(deps, asked, policy);
   const plan = await planIn(deps, asked, policy);
   if (ask.digest !== undefined && ask.digest !== plan.digest) {
     throw new MusterError('plan_changed', 'The integration or its action is another one than was looked at');
@@ -107,6 +109,7 @@ async function make(deps: InvokeDeps, asked: Asked, judged: Judged): Promise<Ans
   const { policy, plan, verdict, place } = judged;
   const mayStore = async (tx: Queries): Promise<NotAdmitted | undefined> => {
     if (!(await policies.isCurrent(tx, principal.org, policy))) return { kind: 'policy_changed' };
+    if (!(await mayStillAsk(tx, principal))) return { kind: 'asker_gone' };
     return pastLimit(tx, asked, judged);
   };
   const draft = draftAction({ principal, ask, plan, policy, verdict, timeoutMs, nowMs });

@@ -35,7 +35,12 @@ export function planAction(
   const action = actionOf({ integration: name, actions: adapter.actions }, ask.action);
   action.check(ask.parameters);
   const risk = riskOfIntegration(policy, policyNameOf(ask), action.risk);
-  return { integration, risk, digest: digestOf(integration, action, ask), question: questionOf(ask, risk) };
+  return {
+    integration,
+    risk,
+    digest: digestOf(integration, action, ask),
+    question: questionOf(ask, risk, integration.id),
+  };
 }
 
 /** `integration/action`, as policies and people name it. */
@@ -44,9 +49,9 @@ export function policyNameOf({ target, action }: Pick<AskIntegration, 'target' |
 }
 
 /** What the policy has to say yes or no to. */
-export function questionOf(ask: AskIntegration, risk: Risk): Question {
-  const { reason, confirm } = ask;
-  return { action: policyNameOf(ask), kinds: ['integration'], risk, nodes: [], reason, confirmed: confirm };
+export function questionOf(ask: AskIntegration, risk: Risk, integration: string | null): Question {
+  const { reason, confirm: confirmed } = ask;
+  return { action: policyNameOf(ask), kinds: ['integration'], risk, nodes: [], integration, reason, confirmed };
 }
 
 function digestOf(

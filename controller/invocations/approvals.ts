@@ -34,6 +34,7 @@ export function createApprovals(deps: ApprovalDeps): Pick<InvocationService, 'ap
       }
     },
     async deny(principal, id, { reason }) {
+      if (!reaches(principal.role, 'admin')) throw new MusterError('forbidden', 'Admins and owners deny');
       const row = await findWaiting(deps, principal.org, id);
       if (row === undefined) return undefined;
       const nowMs = clock.nowMs();

@@ -15,9 +15,12 @@ import type { IdempotencyUse } from '../store/idempotency.js';
 import { noExecutions } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
 import { createTurns } from '../turns.js';
+import { mayStillAsk } from './asker.js';
 import type { Capacity } from './capacity.js';
+import { DeniedByPolicy } from './denied.js';
 import { type Draft, draftInvocation, type Verdict } from './draft.js';
-import { nodesOf, type Plan, planInvocation, questionOf } from './plan.js';
+import { nodesOf, type Plan, questionOf } from './plan.js';
+import { planFor } from './plan-for.js';
 import {
   type Earlier,
   executionRows,
@@ -111,7 +114,8 @@ export function useOf(
 async function admit(deps: CreateDeps, asked: Asked, policy: PolicyInForce): Promise<Judged & { release: () => void }> {
   const { store, registry, defaultExpiresInMs } = deps;
   const { principal, ask } = asked;
-  const plan = planInvocation(registry, { org: principal.org, ask, policy: policy.document, defaultExpiresInMs });
+  await refuseEarly(deps, asked, policy);
+  const plan = planFor(registry, { principal, ask, policy: policy.document, defaultExpiresInMs });
   refuseUnlessAsSeen(ask, plan);
   const verdict = decide(policy.document, principal, questionOf(plan, ask));
   if (verdict.kind === 'refused') throw new MusterError(verdict.code, verdict.detail);
@@ -119,6 +123,17 @@ async function admit(deps: CreateDeps, asked: Asked, policy: PolicyInForce): Pro
   const early = await pastLimit(store.read, asked, judged); // whoever is past a limit does not keep the writer busy
   if (early !== undefined) throw new LimitReached(early.excess);
   return { ...judged, release: takePlaces(deps, judged) };
+}
+
+/** Of a sandbox the limit comes before anything is looked up (A-78). @throws {MusterError} rate_limited */
+export async function refuseEarly(
+  { store }: Pick<CreateDeps, 'store'>,
+  { principal, nowMs }: Pick<Asked, 'principal' | 'nowMs'>,
+  { document }: PolicyInForce,
+): Promise<void> {
+  if (principal.role !== 'sandbox') return;
+  const excess = await excessOf(store.read, document, { principal, waits: false, nowMs });
+  if (excess !== undefined) throw new LimitReached(excess);
 }
 
 /** Why one more ask is past a limit of the policy; undefined when it is within. */
@@ -138,6 +153,7 @@ async function make(deps: CreateDeps, asked: Asked, judged: Judged): Promise<Ans
   const { policy, plan, verdict } = judged;
   const mayStore = async (tx: Queries): Promise<NotAdmitted | undefined> => {
     if (!(await policies.isCurrent(tx, principal.org, policy))) return { kind: 'policy_changed' };
+    if (!(await mayStillAsk(tx, principal))) return { kind: 'asker_gone' };
     return pastLimit(tx, asked, judged);
   };
   const draft = draftInvocation({ principal, ask, ...judged, isConnected: presence.isConnected, nowMs });
@@ -150,7 +166,7 @@ async function make(deps: CreateDeps, asked: Asked, judged: Judged): Promise<Ans
   if (other !== undefined) return repeat(other);
   metrics.invocationMade({ action: ask.action, risk: plan.risk, status: verdict.kind });
   if (verdict.kind === 'denied') {
-    throw new MusterError('denied_by_policy', `${verdict.error} (invocation ${draft.row.id})`);
+    throw new DeniedByPolicy(verdict.error, draft.row.id);
   }
   dispatchDraft(deps, draft, plan);
   return answerOf(draft);
@@ -182,11 +198,13 @@ function refuseUnlessAsSeen({ digest }: CreateInvocation, plan: Plan): void {
 
 /**
  * The answer to an ask that came before.
- * @throws {MusterError} idempotency_conflict, denied_by_policy, rate_limited, too_many_pending
+ * @throws {MusterError} idempotency_conflict, denied_by_policy, rate_limited, too_many_pending, forbidden (asker gone)
  */
-export function repeat(other: Earlier | PastLimit): Answer {
+export function repeat(other: Earlier | Exclude<NotAdmitted, { kind: 'policy_changed' }>): Answer {
+  if (other.kind === 'asker_gone') throw new MusterError('forbidden', 'The sandbox was paused or deleted meanwhile');
   if (other.kind === 'past_limit') throw new LimitReached(other.excess);
   if (other.kind === 'refused') throw new MusterError(other.code, other.detail);
+  if (other.kind === 'denied') throw new DeniedByPolicy(other.error, other.invocation);
   return { invocation: other.invocation, replayed: true };
 }
 

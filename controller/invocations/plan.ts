@@ -7,10 +7,11 @@ import type { Batch } from '../http/batch-schemas.js';
 import type { CreateInvocation } from '../http/schemas.js';
 import { namedContainers } from '../nodes/announced-containers.js';
 import { checkParameters, type Offer } from '../nodes/catalogue.js';
-import type { NodeRecord, Registry } from '../nodes/registry.js';
+import type { NodeRecord } from '../nodes/registry.js';
 import type { Question } from '../policy/decide.js';
 import type { PolicyDocument } from '../policy/document.js';
 import { type ActionKind, riskOf } from '../policy/risks.js';
+import type { SeenNodes } from '../sandboxes/reach.js';
 import { type Batches, batchesOf, refuseTooSlow } from './batches.js';
 import { resolveTargets } from './targets.js';
 
@@ -53,7 +54,7 @@ const MAX_NAMED = 5;
  *   invalid_parameter, hook_changed, invalid_request
  */
 export function planInvocation(
-  registry: Registry,
+  registry: SeenNodes,
   {
     org,
     ask,

@@ -4,7 +4,8 @@ import { stateOf } from '../nodes/presence.js';
 import { type Decision, decide } from '../policy/decide.js';
 import type { InvocationService } from '../services.js';
 import type { CreateDeps } from './create.js';
-import { nodesOf, type Plan, planInvocation, questionOf } from './plan.js';
+import { nodesOf, type Plan, questionOf } from './plan.js';
+import { planFor } from './plan-for.js';
 
 /** A preview names this many nodes. */
 const MAX_NAMED = 200;
@@ -14,9 +15,8 @@ export function createPreview(deps: CreateDeps): InvocationService['preview'] {
   const { policies, registry, capacity, defaultExpiresInMs } = deps;
   return async (principal, ask) => {
     const { action, target } = ask;
-    const { org } = principal;
-    const { document: policy } = await policies.current(org);
-    const plan = planInvocation(registry, { org, ask, policy, defaultExpiresInMs });
+    const { document: policy } = await policies.current(principal.org);
+    const plan = planFor(registry, { principal, ask, policy, defaultExpiresInMs });
     const decision = toDecision(decide(policy, principal, questionOf(plan, ask)));
     capacity.check(nodesOf(plan), policy.limits.open_per_node);
     const nodes = previewNodes(deps, plan, action);

@@ -2,6 +2,7 @@ import { sha256Hex } from '../../protocol/envelope.js';
 import type { Parameters } from '../../protocol/messages/parameters.js';
 import type { Request, Target } from '../../protocol/messages/request.js';
 import { toTime } from '../../runtime/clock.js';
+import { sandboxOf } from '../sandboxes/rows.js';
 
 /** The octets of a request, and the name by which acks and results answer it. */
 export type FixedRequest = Readonly<{ payload: string; sha256: string }>;
@@ -43,7 +44,7 @@ export function fixRequest(
     issued_at: toTime(nowMs),
     expires_at: toTime(source.expiresAtMs),
     triggered_by: {
-      type: 'operator',
+      type: sandboxOf(source.createdBy) === undefined ? 'operator' : 'sandbox',
       id: source.createdBy,
       invocation_id: source.invocationId,
       ...(source.reason === null ? {} : { reason: source.reason }),

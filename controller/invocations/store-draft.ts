@@ -12,10 +12,11 @@ import { toInvocationView } from './views.js';
 /** What came of the same Idempotency-Key before; a value, so that it does not undo its neighbours in a batch. */
 export type Earlier =
   | Readonly<{ kind: 'same'; invocation: InvocationView }>
-  | Readonly<{ kind: 'refused'; code: 'idempotency_conflict' | 'denied_by_policy'; detail: string }>;
+  | Readonly<{ kind: 'denied'; error: string; invocation: string }>
+  | Readonly<{ kind: 'refused'; code: 'idempotency_conflict'; detail: string }>;
 
 /** Why an ask that is new is not stored; a value, as well. */
-export type NotAdmitted = Readonly<{ kind: 'policy_changed' }> | PastLimit;
+export type NotAdmitted = Readonly<{ kind: 'policy_changed' }> | Readonly<{ kind: 'asker_gone' }> | PastLimit;
 export type PastLimit = Readonly<{ kind: 'past_limit'; excess: Excess }>;
 
 /** Characters of a target in an audit row. */
@@ -35,7 +36,7 @@ export async function findEarlier(queries: Queries, use: IdempotencyUse): Promis
   const row = await queries.selectFrom('invocations').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
   // What a person denied is an answer like any other.
   if (row.status === 'denied' && row.approved_by === null) {
-    return { kind: 'refused', code: 'denied_by_policy', detail: `${row.error} (invocation ${id})` };
+    return { kind: 'denied', error: row.error ?? 'The policy denies this action', invocation: id };
   }
   const counts = await countExecutions(queries, [id]);
   return { kind: 'same', invocation: toInvocationView(row, counts.get(id) ?? noExecutions()) };

@@ -1,12 +1,13 @@
 import { MusterError } from '../../protocol/errors.js';
 import { matches, type Selector } from '../../protocol/selectors.js';
-import type { NodeRecord, Registry } from '../nodes/registry.js';
+import type { NodeRecord } from '../nodes/registry.js';
+import type { SeenNodes } from '../sandboxes/reach.js';
 
 /**
  * The nodes that a selector names now, by id.
  * @throws {MusterError} unknown_node, unknown_group, no_target
  */
-export function resolveTargets(registry: Registry, org: string, selector: Selector): NodeRecord[] {
+export function resolveTargets(registry: SeenNodes, org: string, selector: Selector): NodeRecord[] {
   if ('nodes' in selector) return resolveNamed(registry, org, selector.nodes);
   const found = [...registry.all()].filter(
     (record) =>
@@ -18,7 +19,7 @@ export function resolveTargets(registry: Registry, org: string, selector: Select
   throw new MusterError('no_target', 'The selector matches no node');
 }
 
-function resolveNamed(registry: Registry, org: string, nodes: readonly string[]): NodeRecord[] {
+function resolveNamed(registry: SeenNodes, org: string, nodes: readonly string[]): NodeRecord[] {
   return [...new Set(nodes)].map((node) => {
     const record = registry.get(node);
     if (record?.org !== org) throw new MusterError('unknown_node', `No node ${node} is enrolled`);

@@ -37,6 +37,7 @@ export function toInvocationView(row: InvocationRow, counts: InvocationCounts): 
     counts,
     error: row.error,
     error_code: row.error_code,
+    integration_id: row.integration_id,
     cancel_requested_at: timeOrNull(row.cancel_requested_at),
     cancel_requested_by: row.cancel_requested_by,
     batch: toBatchView(row),

@@ -99,7 +99,7 @@ export async function loadRegistry(store: Store, org: string): Promise<Registry>
 }
 
 /** The nodes of an org, by id. */
-export function recordsOf(registry: Registry, org: string): NodeRecord[] {
+export function recordsOf(registry: Pick<Registry, 'all'>, org: string): NodeRecord[] {
   return [...registry.all()].filter((record) => record.org === org).sort((a, b) => compareText(a.node, b.node));
 }
 

@@ -8,18 +8,19 @@ import { readCursor, toPage } from '../paging.js';
 import type { PolicyDocument } from '../policy/document.js';
 import type { Policies } from '../policy/policies.js';
 import { riskOf } from '../policy/risks.js';
+import type { SeenNodes } from '../sandboxes/reach.js';
 import type { NodeService } from '../services.js';
 import type { Store } from '../store/store.js';
 import type { Offer } from './catalogue.js';
 import { hooksOf } from './hooks.js';
 import type { Membership } from './membership.js';
 import { type Presence, stateOf } from './presence.js';
-import { compareText, type NodeRecord, type Registry, recordsOf } from './registry.js';
+import { compareText, type NodeRecord, recordsOf } from './registry.js';
 
 /** What is known of nodes, from memory but for what only one node is asked for, and what people change of them. */
 export function createNodeService(deps: {
   store: Store;
-  registry: Registry;
+  registry: SeenNodes;
   presence: Presence;
   clock: Clock;
   /** How many executions of a node are open. */

@@ -33,10 +33,10 @@ export function accessOf(policy: PolicyDocument, { action, kinds, risk }: Matter
       (rule) => (rule.kind ?? kind) === kind && rule.risks.includes(risk) && fitsAny(rule.actions, action),
     ),
   );
-  const askers = rules.map((rule): Who => rule?.ask ?? { role: 'operator' });
+  const askers = rules.map((rule) => rule?.ask);
   const approvers = rules.map((rule) => approversOf(rule, risk));
   return {
-    mayAsk: (principal) => mayAsk(principal.role) && askers.every((who) => isOneOf(who, principal)),
+    mayAsk: (principal) => mayAsk(principal.role) && askers.every((who) => isAsker(who, principal)),
     mayApprove: (principal) =>
       reaches(principal.role, 'admin') && approvers.every((who) => who !== undefined && isOneOf(who, principal)),
     isApprovable: approvers.every((who) => who !== undefined),
@@ -45,8 +45,14 @@ export function accessOf(policy: PolicyDocument, { action, kinds, risk }: Matter
 }
 
 /** Whether a role may ask for actions at all. */
-export function mayAsk(role: Role): boolean {
-  return reaches(role, 'operator');
+export function mayAsk(role: Principal['role']): boolean {
+  return role === 'sandbox' || reaches(role, 'operator');
+}
+
+/** Who a rule names is a person: what it names somebody for, no sandbox asks for. */
+function isAsker(who: Who | undefined, principal: Principal): boolean {
+  if (principal.role === 'sandbox') return who === undefined;
+  return isOneOf(who ?? { role: 'operator' }, principal);
 }
 
 /** The rules that hold beside those of a policy: whoever sets the label means it (C-36, C-39). */

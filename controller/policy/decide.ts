@@ -1,8 +1,11 @@
 import type { Labels } from '../../protocol/selectors.js';
 import { reaches } from '../identity/roles.js';
+import { type ReachedNode, reachOf } from '../sandboxes/reach.js';
 import type { Principal } from '../services.js';
 import { accessOf, type Matter, mayAsk, protectionOf } from './access.js';
 import type { PolicyDocument } from './document.js';
+
+type RefusalCode = 'forbidden' | 'outside_sandbox' | 'confirmation_required' | 'reason_required';
 
 /** What the policy says of one ask. */
 export type Decision =
@@ -10,14 +13,16 @@ export type Decision =
   /** A person has to approve it first. */
   | Readonly<{ kind: 'pending' }>
   | Readonly<{ kind: 'denied'; error: string }>
-  | Readonly<{ kind: 'refused'; code: 'forbidden' | 'confirmation_required' | 'reason_required'; detail: string }>;
+  | Readonly<{ kind: 'refused'; code: RefusalCode; detail: string }>;
 
 /** An ask as a policy judges it. */
 export type Question = Matter &
   Readonly<{
-    nodes: readonly Readonly<{ labels: Labels }>[];
+    nodes: readonly ReachedNode[];
     /** Those of the nodes that the ask names. */
     containers?: readonly Readonly<{ labels: Labels }>[];
+    /** Id of the integration whose action it is; null when that is gone, and nothing will be asked of it. */
+    integration?: string | null;
     reason: string | undefined;
     /** True when an admin or owner said that they mean it. */
     confirmed: boolean;
@@ -31,6 +36,8 @@ export function decide(policy: PolicyDocument, principal: Principal, question: Q
   const { risk, confirmed } = question;
   const access = accessOf(policy, question);
   if (!mayAsk(principal.role)) return forbidden('A viewer may not ask for actions');
+  const beyond = refusalBeyond(principal, question);
+  if (beyond !== undefined) return beyond;
   if (!access.mayAsk(principal)) return forbidden('The policy names others who may ask for this');
   const refusal = refusalByProtection(policy, principal, question);
   if (refusal !== undefined) return refusal;
@@ -64,6 +71,21 @@ export function revalidate(policy: PolicyDocument, asker: Principal, question: Q
   const decision = decide(policy, asker, { ...question, confirmed: true });
   if (decision.kind === 'denied') return decision.error;
   return decision.kind === 'refused' ? decision.detail : undefined;
+}
+
+/** What a sandbox is not connected to it may not ask; people reach all of their org. */
+function refusalBeyond(principal: Principal, { action, nodes, integration }: Question): Decision | undefined {
+  const reach = reachOf(principal);
+  if (reach === undefined) return undefined;
+  if (principal.sandbox?.isPaused === true) return forbidden('The sandbox is paused');
+  if (integration === null) return undefined;
+  const isWithin =
+    integration === undefined
+      ? nodes.length > 0 && nodes.every((node) => reach.mayAsk(action, node))
+      : reach.mayAskOf(integration, action.slice(action.indexOf('/') + 1));
+  const where = integration === undefined ? ' on all of these nodes' : '';
+  const detail = `The sandbox is not connected to ${action}${where}`;
+  return isWithin ? undefined : { kind: 'refused', code: 'outside_sandbox', detail };
 }
 
 /** What is asked of protected nodes and containers needs a role and a reason. */

@@ -17,6 +17,9 @@ export class LimitReached extends MusterError {
 }
 
 const MINUTE_MS = 60_000;
+/** A sandbox may have less by the policy, and never more. */
+const SANDBOX_ASKS_PER_MINUTE = 60;
+const SANDBOX_PENDING = 10;
 
 /**
  * Why one more ask is past a limit; undefined when it is within. The stored invocations are the count, so that no
@@ -27,13 +30,17 @@ export async function excessOf(
   { limits }: PolicyDocument,
   { principal, waits, nowMs }: Readonly<{ principal: Principal; waits: boolean; nowMs: number }>,
 ): Promise<Excess | undefined> {
-  const { asks_per_minute, pending_per_principal } = limits;
+  const isSandbox = principal.role === 'sandbox';
+  const perMinute = leastOf(limits.asks_per_minute, isSandbox ? SANDBOX_ASKS_PER_MINUTE : undefined);
   const tooFast =
-    asks_per_minute === undefined
-      ? undefined
-      : await excessOfAsks(queries, principal, { most: asks_per_minute, nowMs });
+    perMinute === undefined ? undefined : await excessOfAsks(queries, principal, { most: perMinute, nowMs });
   if (tooFast !== undefined || !waits) return tooFast;
-  return excessOfPending(queries, principal, { most: pending_per_principal, nowMs });
+  const pending = isSandbox ? Math.min(limits.pending_per_principal, SANDBOX_PENDING) : limits.pending_per_principal;
+  return excessOfPending(queries, principal, { most: pending, nowMs });
+}
+
+function leastOf(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 
 type Limit = Readonly<{ most: number; nowMs: number }>;

@@ -1,7 +1,7 @@
 import { sha256Hex } from '../../protocol/envelope.js';
 import type { Capabilities } from '../../protocol/messages/capabilities.js';
 import { adopt } from '../ingest/capabilities.js';
-import type { NodeCaller, PollingService } from '../services.js';
+import type { NodeCaller, PollingService } from './contract.js';
 
 /** Takes what a node says that it offers, from now on instead of what it offered before (P-93). */
 export async function takeAnnouncement(

@@ -7,12 +7,13 @@ import type { NodeTokenView } from '../http/polling-schemas.js';
 import { fingerprintOf, hashSecret, isSecret, randomSecret, randomTokenId } from '../identity/secrets.js';
 import { type Registry, toRecord } from '../nodes/registry.js';
 import { readTimeCursor, timeKey, toPage } from '../paging.js';
-import type { NodeCaller, PollingService, Principal } from '../services.js';
+import type { Principal } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries, Tx } from '../store/database.js';
 import { findNodeRow, insertNode, type NodeRow } from '../store/nodes.js';
 import type { Tables } from '../store/schema.js';
 import type { Store } from '../store/store.js';
+import type { NodeCaller, PollingService } from './contract.js';
 import { fleetCapabilities } from './fleet-actions.js';
 
 type TokenRow = Selectable<Tables['node_tokens']>;

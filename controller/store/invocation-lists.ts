@@ -12,6 +12,7 @@ type Wanted = Readonly<{
   action?: string | undefined;
   node?: string | undefined;
   since?: string | undefined;
+  created_by?: string | undefined;
 }>;
 
 /** An id may have been made by a clock that was set back by so much since. */
@@ -22,8 +23,9 @@ const CLOCK_MARGIN_MS = 60_000;
  * are shown, since nothing else is done meanwhile: each state is read by itself from an index that has it in order.
  */
 export async function findInvocations(read: Queries, wanted: Wanted): Promise<InvocationRow[]> {
-  const { status, action, node, limit } = wanted;
+  const { status, action, node, limit, created_by } = wanted;
   if (node !== undefined) return findOnNode(read, { ...wanted, node });
+  if (created_by !== undefined) return findOfAsker(read, { ...wanted, created_by });
   const states = status ?? (action === undefined ? undefined : InvocationStatus.options);
   if (states === undefined) return newest(read, wanted).execute();
   const rows: InvocationRow[] = [];
@@ -40,10 +42,19 @@ function newest(read: Queries, { org, before, limit, action, since }: Omit<Wante
   return query.where('created_at', '>=', sinceMs).where('id', '>=', idOfTime(sinceMs - CLOCK_MARGIN_MS));
 }
 
+/** From an index that has what one asker made in order; the rest is looked at in those rows. */
+function findOfAsker(
+  read: Queries,
+  { created_by, status, ...wanted }: Wanted & Readonly<{ created_by: string }>,
+): Promise<InvocationRow[]> {
+  const query = newest(read, wanted).where('created_by', '=', created_by);
+  return (status === undefined ? query : query.where('status', 'in', status)).execute();
+}
+
 /** From the executions of the node on: it has few in comparison, and an invocation is there once. */
 function findOnNode(
   read: Queries,
-  { org, before, limit, status, action, node, since }: Wanted & Readonly<{ node: string }>,
+  { org, before, limit, status, action, node, since, created_by }: Wanted & Readonly<{ node: string }>,
 ): Promise<InvocationRow[]> {
   let query = read
     .selectFrom('executions')
@@ -57,6 +68,7 @@ function findOnNode(
   if (status !== undefined) query = query.where('invocations.status', 'in', status);
   if (action !== undefined) query = query.where('invocations.action', '=', action);
   if (since !== undefined) query = query.where('invocations.created_at', '>=', Date.parse(since));
+  if (created_by !== undefined) query = query.where('invocations.created_by', '=', created_by);
   return query.execute();
 }
 

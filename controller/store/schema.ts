@@ -24,6 +24,8 @@ export type Tables = Readonly<{
   results: ResultTable;
   outputs: OutputTable;
   action_ids: ActionIdTable;
+  sandboxes: SandboxTable;
+  sandbox_connections: SandboxConnectionTable;
   audit: AuditTable;
   event_head: EventHeadTable;
   events: EventsTable;
@@ -113,6 +115,35 @@ type NodeTokenTable = {
 
 /** The names under which nodes that poll know what was queued for them: `org:node:milliseconds`. */
 type ActionIdTable = { action_id: string; org: string; node: string; invocation_id: string };
+
+/** The restricted identity of a program, with the one token that it has. */
+type SandboxTable = {
+  id: string;
+  org: string;
+  /** Of one org each name is there once. */
+  name: string;
+  /** `running`, or `paused`: it reads what it asked for and asks for nothing. */
+  status: string;
+  token_id: string;
+  secret_sha256: string;
+  /** When its token ends; null when it does not. */
+  expires_at: number | null;
+  created_at: number;
+  created_by: string;
+};
+
+/** What a sandbox may ask for: exactly one of `integration` and `target` is there. */
+type SandboxConnectionTable = {
+  id: string;
+  sandbox: string;
+  /** Id of the integration. */
+  integration: string | null;
+  /** Selector of nodes, as JSON. */
+  target: string | null;
+  /** Patterns of action names, as JSON. */
+  actions: string;
+  created_at: number;
+};
 
 /** Every key of a node, also those that were revoked when it was removed. */
 type NodeKeyTable = {

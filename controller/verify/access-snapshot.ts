@@ -1,5 +1,7 @@
 import { isMusterError } from '../../protocol/errors.js';
 import { admitKey } from '../../protocol/keys.js';
+import { groupBy } from '../grouping.js';
+import { connectionsDigest } from '../sandboxes/rows.js';
 import type { Queries } from '../store/database.js';
 
 /** A key of a node as it is stored, and as what it is believed. */
@@ -26,14 +28,25 @@ export function readAccess(read: Queries) {
       const tokens = await tx.selectFrom('api_tokens').selectAll().execute();
       const nodeTokens = await tx.selectFrom('node_tokens').selectAll().execute();
       const enrollmentTokens = await tx.selectFrom('enrollment_tokens').selectAll().execute();
+      const sandboxes = await readSandboxes(tx);
       const policies = await tx.selectFrom('policies').selectAll().execute();
       const keys = [...(await readBelieved(tx)), ...(await readFormer(tx))];
       const integrations = await tx.selectFrom('integrations').selectAll().execute();
-      const all = [users, tokens, nodeTokens, enrollmentTokens, policies, keys, integrations];
+      const all = [users, tokens, nodeTokens, enrollmentTokens, sandboxes, policies, keys, integrations];
       const size = all.reduce((sum, { length }) => sum + length, 0);
-      const through = last?.seq ?? 0;
-      return { through, users, tokens, nodeTokens, enrollmentTokens, policies, keys, integrations, size };
+      const held = { users, tokens, nodeTokens, enrollmentTokens, sandboxes, policies, keys, integrations };
+      return { through: last?.seq ?? 0, ...held, size };
     });
+}
+
+/** With the digest by which the trail knows the connections of each. */
+async function readSandboxes(tx: Queries) {
+  const rows = await tx.selectFrom('sandboxes').selectAll().execute();
+  const connections = groupBy(
+    await tx.selectFrom('sandbox_connections').selectAll().orderBy('id').execute(),
+    (each) => each.sandbox,
+  );
+  return rows.map((row) => ({ ...row, connections: connectionsDigest(connections.get(row.id) ?? []) }));
 }
 
 /** What the controller goes by after its next start. */

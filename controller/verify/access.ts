@@ -21,6 +21,15 @@ const Token = z.object({
 });
 const NodeToken = z.object({ node: z.string(), fingerprint: Fingerprint });
 const EnrollmentToken = z.object({ uses: z.int(), expires_at: z.int(), fingerprint: Fingerprint });
+const Sandbox = z.object({
+  name: z.string(),
+  connections: z.string(),
+  expires_at: z.int().nullable(),
+  fingerprint: Fingerprint,
+  status: z.string().default('running'),
+});
+const SandboxChange = Sandbox.pick({ status: true });
+const SandboxToken = Sandbox.pick({ expires_at: true, fingerprint: true });
 const Enrolled = z.object({ kid: z.string().optional() });
 const Policy = z.object({ sha256: z.string() });
 const Integration = z.object({ name: z.string(), status: z.string().default('active'), fingerprint: Fingerprint });
@@ -32,6 +41,7 @@ type Claims = Readonly<{
   tokens: Map<string, z.infer<typeof Token>>;
   nodeTokens: Map<string, z.infer<typeof NodeToken>>;
   enrollmentTokens: Map<string, z.infer<typeof EnrollmentToken>>;
+  sandboxes: Map<string, z.infer<typeof Sandbox>>;
   policies: Map<string, z.infer<typeof Policy>>;
   integrations: Map<string, z.infer<typeof Integration>>;
   /** Node → the key that it has now; empty for one that polls. */
@@ -51,6 +61,7 @@ export async function createAccessCheck({ read, notes }: Pick<VerifyDeps, 'read'
     tokens: new Map(),
     nodeTokens: new Map(),
     enrollmentTokens: new Map(),
+    sandboxes: new Map(),
     policies: new Map(),
     integrations: new Map(),
     enrolled: new Map(),
@@ -90,6 +101,10 @@ const TAKES: ReadonlyMap<string, (claims: Claims, id: string, row: AuditRow) => 
     ({ enrollmentTokens }, id, row) => keep(enrollmentTokens, id, readDetails(EnrollmentToken, row.details)),
   ],
   ['enrollment_token_deleted', ({ enrollmentTokens }, id) => enrollmentTokens.delete(id)],
+  ['sandbox_created', ({ sandboxes }, id, row) => keep(sandboxes, id, readDetails(Sandbox, row.details))],
+  ['sandbox_changed', (claims, id, row) => mend(claims.sandboxes, id, readDetails(SandboxChange, row.details))],
+  ['sandbox_token_replaced', (claims, id, row) => mend(claims.sandboxes, id, readDetails(SandboxToken, row.details))],
+  ['sandbox_deleted', ({ sandboxes }, id) => sandboxes.delete(id)],
   ['policy_changed', ({ policies }, id, row) => keep(policies, id, readDetails(Policy, row.details))],
   ['integration_added', ({ integrations }, id, row) => keep(integrations, id, readDetails(Integration, row.details))],
   ['integration_changed', takeIntegration],
@@ -130,6 +145,12 @@ function takeNode({ enrolled, keys }: Claims, id: string, { details }: AuditRow)
   keys.add(`${id} ${kid}`);
 }
 
+/** What is said of one that is known already. */
+function mend<T extends object>(map: Map<string, T>, id: string, said: Partial<T> | undefined): void {
+  const known = map.get(id);
+  if (known !== undefined) map.set(id, { ...known, ...said });
+}
+
 function keep<T>(map: Map<string, T>, id: string, said: T | undefined): void {
   if (said !== undefined) map.set(id, said);
 }
@@ -145,6 +166,7 @@ function* faultsOf(snapshot: AccessSnapshot, claims: Claims): Generator<Fault> {
   for (const row of snapshot.tokens) yield* tokenFaults(row, claims.tokens.get(row.id));
   for (const row of snapshot.nodeTokens) yield* nodeTokenFaults(row, claims.nodeTokens.get(row.id));
   for (const row of snapshot.enrollmentTokens) yield* enrollmentFaults(row, claims.enrollmentTokens.get(row.id));
+  for (const row of snapshot.sandboxes) yield* sandboxFaults(row, claims.sandboxes.get(row.id));
   for (const row of snapshot.keys) yield* keyFaults(row, claims);
   for (const row of snapshot.integrations) yield* integrationFaults(row, claims.integrations.get(row.id));
   yield* policyFaults(snapshot, claims);
@@ -202,6 +224,18 @@ function* integrationFaults(
   if (told.name !== name || told.status !== status)
     yield [subject, 'the trail says otherwise what it is called, or whether it may be asked'];
   if (isOther(told, sealed)) yield [subject, 'it has another credential than the one that the trail tells of'];
+}
+
+function* sandboxFaults(
+  row: AccessSnapshot['sandboxes'][number],
+  told: z.infer<typeof Sandbox> | undefined,
+): Generator<Fault> {
+  const subject = `sandbox:${row.id}`;
+  if (told === undefined) return yield [subject, UNTOLD, row.created_at];
+  const isSame = told.connections === row.connections && told.expires_at === row.expires_at && told.name === row.name;
+  if (!isSame) yield [subject, 'it may do other things than the trail says'];
+  if (told.status !== row.status) yield [subject, `it is ${row.status}, and the trail says ${told.status}`];
+  if (isOther(told, row.secret_sha256)) yield [subject, OTHER_SECRET];
 }
 
 /** A key is what its octets are, whatever thumbprint stands beside them. */

@@ -7,7 +7,7 @@ export function accessRoutes(app: App, { services: { brokerCredentials } }: Rout
   app.route({
     method: 'GET',
     url: `${API}/me`,
-    config: { rule: 'viewer' },
+    config: { rule: 'viewer or sandbox' },
     schema: { summary: 'Read who the token speaks for', tags: ['access'], response: { 200: Me, ...FAILURE } },
     handler: async (request) => principalOf(request),
   });

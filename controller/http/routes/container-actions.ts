@@ -68,7 +68,7 @@ export function containerActionRoutes(app: App, deps: RouteDeps): void {
 type Told = Pick<ExecutionView, 'status' | 'reason' | 'error' | 'error_code' | 'stderr'>;
 
 /** The node's own words where it has some (D-24), and what they come to for a program. */
-function failureOf(
+export function failureOf(
   { status, error: summary }: Pick<InvocationView, 'status' | 'error'>,
   execution: Told | undefined,
 ): { error: string; error_code: string } {

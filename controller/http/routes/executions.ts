@@ -7,11 +7,11 @@ import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } fr
 const ExecutionAddress = z.strictObject({ id: InvocationId, node: Id });
 
 /** What became of an invocation on each node, and what it printed there. */
-export function executionRoutes(app: App, { services: { invocations } }: RouteDeps): void {
+export function executionRoutes(app: App, { services: { seenBy } }: RouteDeps): void {
   app.route({
     method: 'GET',
     url: `${API}/invocations/:id/executions`,
-    config: { rule: 'viewer' },
+    config: { rule: 'viewer or sandbox' },
     schema: {
       summary: 'List the executions of an invocation, by node',
       description:
@@ -23,7 +23,9 @@ export function executionRoutes(app: App, { services: { invocations } }: RouteDe
     },
     handler: async (request) => {
       const { group_by, ...query } = request.query;
-      const { org } = principalOf(request);
+      const principal = principalOf(request);
+      const { org } = principal;
+      const { invocations } = seenBy(principal);
       const { id } = request.params;
       if (group_by === undefined) return toPage(found(await invocations.executions(org, id, query), 'such invocation'));
       const groups = await invocations.executionGroups(org, id, { ...query, group_by });
@@ -34,7 +36,7 @@ export function executionRoutes(app: App, { services: { invocations } }: RouteDe
   app.route({
     method: 'GET',
     url: `${API}/invocations/:id/executions/:node`,
-    config: { rule: 'viewer' },
+    config: { rule: 'viewer or sandbox' },
     schema: {
       summary: 'Read the execution on one node',
       tags: ['invocations'],
@@ -43,14 +45,15 @@ export function executionRoutes(app: App, { services: { invocations } }: RouteDe
     },
     handler: async (request) => {
       const { id, node } = request.params;
-      return found(await invocations.execution(principalOf(request).org, id, node), 'such execution');
+      const principal = principalOf(request);
+      return found(await seenBy(principal).invocations.execution(principal.org, id, node), 'such execution');
     },
   });
 
   app.route({
     method: 'GET',
     url: `${API}/invocations/:id/executions/:node/output`,
-    config: { rule: 'viewer' },
+    config: { rule: 'viewer or sandbox' },
     schema: {
       summary: 'Read what an execution printed, byte for byte',
       description:
@@ -66,7 +69,8 @@ export function executionRoutes(app: App, { services: { invocations } }: RouteDe
     handler: async (request, reply) => {
       const { id, node } = request.params;
       const { stream, offset } = request.query;
-      const output = await invocations.outputOf(principalOf(request).org, id, { node, stream });
+      const principal = principalOf(request);
+      const output = await seenBy(principal).invocations.outputOf(principal.org, id, { node, stream });
       const { bytes, complete, truncated } = found(output, 'output of such an execution');
       return reply
         .header('muster-output-complete', String(complete))

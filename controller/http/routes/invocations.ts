@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { MusterError } from '../../../protocol/errors.js';
 import { reaches } from '../../identity/roles.js';
+import type { Seen } from '../../sandboxes/contract.js';
 import type { InvocationService, Principal, Services } from '../../services.js';
 import { splitAsk } from '../asks.js';
 import { whenGone } from '../hang-up.js';
@@ -31,12 +32,12 @@ export const WAIT_NOTE =
 
 /** Asking for actions, and what became of it. */
 export function invocationRoutes(app: App, deps: RouteDeps): void {
-  const { invocations, integrations } = deps.services;
+  const { seenBy } = deps.services;
 
   app.route({
     method: 'POST',
     url: `${API}/invocations`,
-    config: { rule: 'operator' },
+    config: { rule: 'operator or sandbox' },
     schema: {
       summary: 'Ask for an action',
       description: `${WAIT_NOTE} 15 s without the header.`,
@@ -46,7 +47,10 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
       response: { 200: InvocationAnswer, 202: InvocationAnswer, ...FAILURE },
     },
     handler: async (request, reply) => {
-      const { invocation, executions } = await create(deps, principalOf(request), request);
+      const principal = principalOf(request);
+      const seen = seenBy(principal);
+      const { invocations } = seen;
+      const { invocation, executions } = await create(seen, principal, request);
       reply.header('location', `${API}/invocations/${invocation.id}`);
       if (invocation.status === 'denied') {
         throw new MusterError('denied_by_policy', invocation.error ?? 'The policy denies this action');
@@ -62,7 +66,7 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
   app.route({
     method: 'POST',
     url: `${API}/invocations/preview`,
-    config: { rule: 'operator' },
+    config: { rule: 'operator or sandbox' },
     schema: {
       summary: 'See what an ask would come to',
       description:
@@ -74,6 +78,7 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
     handler: (request) => {
       const asked = splitAsk(request.body);
       const principal = principalOf(request);
+      const { invocations, integrations } = seenBy(principal);
       return asked.kind === 'nodes'
         ? invocations.preview(principal, asked.ask)
         : integrations.preview(principal, asked.ask);
@@ -83,20 +88,23 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
   app.route({
     method: 'GET',
     url: `${API}/invocations`,
-    config: { rule: 'viewer' },
+    config: { rule: 'viewer or sandbox' },
     schema: {
       summary: 'List the invocations, newest first',
       tags: ['invocations'],
       querystring: InvocationsQuery,
       response: { 200: pageOf(InvocationView), ...FAILURE },
     },
-    handler: async (request) => toPage(await invocations.list(principalOf(request).org, request.query)),
+    handler: async (request) => {
+      const principal = principalOf(request);
+      return toPage(await seenBy(principal).invocations.list(principal.org, request.query));
+    },
   });
 
   app.route({
     method: 'GET',
     url: `${API}/invocations/:id`,
-    config: { rule: 'viewer' },
+    config: { rule: 'viewer or sandbox' },
     schema: {
       summary: 'Read an invocation',
       description: `${WAIT_NOTE} Without the header the answer comes at once.`,
@@ -106,12 +114,16 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
       response: { 200: InvocationAnswer, ...FAILURE },
     },
     handler: async (request, reply) => {
-      const { org, role } = principalOf(request);
+      const principal = principalOf(request);
+      const { org, role } = principal;
+      const { invocations } = seenBy(principal);
       const invocation = await invocations.get(org, request.params.id);
       const wait = { request, reply, stopping: deps.stopping, defaultSeconds: 0 };
       const answer = await answerWhenDone(invocations, wait, found(invocation, 'such invocation'));
       // Whoever approves has to see what (C-21).
-      const whole = reaches(role, 'admin') ? await invocations.parametersOf(org, request.params.id) : undefined;
+      const whole = reaches(role, 'admin')
+        ? await deps.services.invocations.parametersOf(org, request.params.id)
+        : undefined;
       return whole === undefined ? answer : { ...answer, invocation: { ...answer.invocation, parameters: whole } };
     },
   });
@@ -121,7 +133,7 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
 
 /** Asks nodes, or an integration. */
 async function create(
-  { services: { invocations, integrations } }: RouteDeps,
+  { invocations, integrations }: Seen,
   principal: Principal,
   {
     body,
@@ -140,11 +152,10 @@ async function create(
 }
 
 function cancelRoute(app: App, deps: RouteDeps): void {
-  const { invocations } = deps.services;
   app.route({
     method: 'POST',
     url: `${API}/invocations/:id/cancel`,
-    config: { rule: 'operator' },
+    config: { rule: 'operator or sandbox' },
     schema: {
       summary: 'Want an invocation to end',
       description: `What has not left the controller ends at once; what may have begun ends when its node says how. Asking again is the same. 200 when it has ended, 202 while nodes are still asked. ${WAIT_NOTE} 15 s without the header.`,
@@ -155,7 +166,9 @@ function cancelRoute(app: App, deps: RouteDeps): void {
       response: { 200: InvocationAnswer, 202: InvocationAnswer, ...FAILURE },
     },
     handler: async (request, reply) => {
-      const invocation = await invocations.cancel(principalOf(request), request.params.id, request.body);
+      const principal = principalOf(request);
+      const { invocations } = deps.services.seenBy(principal);
+      const invocation = await invocations.cancel(principal, request.params.id, request.body);
       const wait = { request, reply, stopping: deps.stopping, defaultSeconds: DEFAULT_WAIT_SECONDS };
       const answer = await answerWhenDone(invocations, wait, found(invocation, 'such invocation'));
       return reply.code(ENDED_STATUSES.has(answer.invocation.status) ? 200 : 202).send(answer);

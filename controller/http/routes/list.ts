@@ -10,6 +10,7 @@ import { fleetQueueRoutes } from './fleet-queue.js';
 import { hookRoutes } from './hooks.js';
 import { integrationRoutes } from './integrations.js';
 import { invocationRoutes } from './invocations.js';
+import { mcpRoutes } from './mcp.js';
 import { nodeReportRoutes } from './node-reports.js';
 import { nodeTokenRoutes } from './node-tokens.js';
 import { nodeRoutes } from './nodes.js';
@@ -17,6 +18,9 @@ import { peopleRoutes } from './people.js';
 import { policyRoutes } from './policy.js';
 import { processRoutes } from './process.js';
 import type { AddRoutes } from './route.js';
+import { sandboxActionRoutes } from './sandbox-actions.js';
+import { sandboxDecisionRoutes } from './sandbox-decisions.js';
+import { sandboxRoutes } from './sandboxes.js';
 import { tokenRoutes } from './tokens.js';
 
 /** Every resource of the REST API, in the order of its documentation. */
@@ -31,6 +35,10 @@ export const ROUTES: readonly AddRoutes[] = [
   eventRoutes,
   enrollmentRoutes,
   containerActionRoutes,
+  sandboxRoutes,
+  sandboxActionRoutes,
+  sandboxDecisionRoutes,
+  mcpRoutes,
   nodeTokenRoutes,
   fleetQueueRoutes,
   nodeReportRoutes,

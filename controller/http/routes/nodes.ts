@@ -8,31 +8,37 @@ import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } fr
 const ACTION_KEY = /^[\w.-]{1,63} (builtin|hook)$/;
 
 /** The inventory: nodes, their groups and what they offer. */
-export function nodeRoutes(app: App, { services: { nodes } }: RouteDeps): void {
+export function nodeRoutes(app: App, { services: { nodes, seenBy } }: RouteDeps): void {
   app.route({
     method: 'GET',
     url: `${API}/nodes`,
-    config: { rule: 'viewer' },
+    config: { rule: 'viewer or sandbox' },
     schema: {
       summary: 'List the nodes',
       tags: ['fleet'],
       querystring: PageQuery,
       response: { 200: pageOf(NodeView), ...FAILURE },
     },
-    handler: async (request) => toPage(await nodes.list(principalOf(request).org, request.query)),
+    handler: async (request) => {
+      const principal = principalOf(request);
+      return toPage(await seenBy(principal).nodes.list(principal.org, request.query));
+    },
   });
 
   app.route({
     method: 'GET',
     url: `${API}/nodes/:node`,
-    config: { rule: 'viewer' },
+    config: { rule: 'viewer or sandbox' },
     schema: {
       summary: 'Read a node',
       tags: ['fleet'],
       params: z.strictObject({ node: Id }),
       response: { 200: NodeDetail, ...FAILURE },
     },
-    handler: async (request) => found(await nodes.get(principalOf(request).org, request.params.node), 'such node'),
+    handler: async (request) => {
+      const principal = principalOf(request);
+      return found(await seenBy(principal).nodes.get(principal.org, request.params.node), 'such node');
+    },
   });
 
   app.route({
@@ -72,7 +78,7 @@ export function nodeRoutes(app: App, { services: { nodes } }: RouteDeps): void {
   app.route({
     method: 'GET',
     url: `${API}/groups`,
-    config: { rule: 'viewer' },
+    config: { rule: 'viewer or sandbox' },
     schema: {
       summary: 'List the groups',
       tags: ['fleet'],
@@ -80,7 +86,8 @@ export function nodeRoutes(app: App, { services: { nodes } }: RouteDeps): void {
       response: { 200: pageOf(GroupView), ...FAILURE },
     },
     handler: async (request) => {
-      const groups = await nodes.groups(principalOf(request).org);
+      const principal = principalOf(request);
+      const groups = await seenBy(principal).nodes.groups(principal.org);
       return toPage(pageOfAll(groups, { ...request.query, shape: ID_PATTERN, keyOf: ({ group }) => group }));
     },
   });
@@ -88,7 +95,7 @@ export function nodeRoutes(app: App, { services: { nodes } }: RouteDeps): void {
   app.route({
     method: 'GET',
     url: `${API}/actions`,
-    config: { rule: 'viewer' },
+    config: { rule: 'viewer or sandbox' },
     schema: {
       summary: 'List the actions and where they are offered',
       tags: ['fleet'],
@@ -97,7 +104,8 @@ export function nodeRoutes(app: App, { services: { nodes } }: RouteDeps): void {
     },
     handler: async (request) => {
       const { node, name, ...page } = request.query;
-      const offered = await nodes.actions(principalOf(request).org, node);
+      const principal = principalOf(request);
+      const offered = await seenBy(principal).nodes.actions(principal.org, node);
       const actions = name === undefined ? offered : offered.filter((action) => action.name === name);
       return toPage(
         pageOfAll(actions, { ...page, shape: ACTION_KEY, keyOf: (action) => `${action.name} ${action.kind}` }),

@@ -3,7 +3,8 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefau
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { MusterError } from '../../../protocol/errors.js';
 import type { Clock } from '../../../runtime/clock.js';
-import type { NodeCaller, Page, Principal, Services } from '../../services.js';
+import type { NodeCaller } from '../../polling/contract.js';
+import type { Page, Principal, Services } from '../../services.js';
 import type { EventStreams } from '../event-streams.js';
 import type { Rule } from '../rules.js';
 import { Problem } from '../schemas.js';

@@ -16,6 +16,7 @@ import { NODE_KEYS } from './0011-node-keys.js';
 import { POLLING } from './0013-polling.js';
 import { INVOCATION_LISTS } from './0014-invocation-lists.js';
 import { INTEGRATIONS } from './0030-integrations.js';
+import { SANDBOXES } from './0031-sandboxes.js';
 
 /** Every migration by its name, forward only; the names sort in the order in which they run. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -34,6 +35,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0013-polling': POLLING,
   '0014-invocation-lists': INVOCATION_LISTS,
   '0030-integrations': INTEGRATIONS,
+  '0031-sandboxes': SANDBOXES,
 };
 
 /**

@@ -338,7 +338,7 @@ async function startFleet(
 ): Promise<{ muster: TestCore; of: (node: string) => ScriptedAgent }> {
   const muster = await startTestCore(t, { clock });
   const { services } = muster.core;
-  await services.people.createUser(OWNER, { id: OWNER.id, role: OWNER.role });
+  await services.people.createUser(OWNER, { id: OWNER.id, role: 'owner' });
   const script = { groups: ['pumps'], actions: [PING, { ...PING, name: 'prime' }] };
   const start = (node: string): Promise<ScriptedAgent> =>
     startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node, script });

@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { WebSocket } from 'ws';
 import { startHttp } from '../../../controller/http/start-http.js';
-import type { Principal } from '../../../controller/services.js';
+import type { Principal, Role } from '../../../controller/services.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { createLogger } from '../../../runtime/logger.js';
 import { startTestLog, type TestLog } from '../../support/event-log.js';
@@ -112,7 +112,7 @@ test('what is no handshake, or garbage after one, ends the connection and frees 
 
 test('one user has a part of the streams, and all together have no more than there may be', async (t) => {
   const log = await startTestLog(t, { limits: { max: 3, perUser: 2 } });
-  const open = (role: Principal['role']) =>
+  const open = (role: Role) =>
     fetch(`${log.url}/api/v1/events`, { headers: { authorization: `Bearer ${tokenOf(role)}` } });
   const first = await openEvents(t, log);
   await openWebSocket(t, log);

@@ -12,6 +12,7 @@ import { askFor, invoke } from '../../support/asks.js';
 import type { TestScope } from '../../support/broker.js';
 import { OWNER, startTestCore, type TestCore } from '../../support/core.js';
 import { startTestHttp } from '../../support/http.js';
+import { makeSandbox } from '../../support/sandboxes.js';
 import { startScriptedAgent } from '../../support/scripted-agent.js';
 
 type Route = Readonly<{ method: string; url: string; rule: Rule | undefined }>;
@@ -32,6 +33,9 @@ const BODIES: Readonly<Record<string, unknown>> = {
   'POST /api/actions/queue': { machine_id: 'canary-1', action_type: 'message', data: { message: 'hello' } },
   'PATCH /api/v1/users/:user': { disabled: true },
   'POST /api/v1/tokens': { user: 'canary-ann', name: 'mine now' },
+  'POST /api/v1/sandboxes': { name: 'another', connections: [{ target: { fleet: true } }] },
+  'PATCH /api/v1/sandboxes/:id': { status: 'paused' },
+  'POST /:sandbox_id/actions/invoke': { integration: 'node:canary-1', action: 'ping' },
 };
 
 /** Asks with a body that nobody of another org may have answered in any other way. */
@@ -39,6 +43,7 @@ const FOREIGN: Readonly<Record<string, readonly number[]>> = {
   'POST /api/v1/invocations': [422],
   'POST /api/v1/invocations/preview': [422],
   'POST /api/v1/tokens': [403, 404], // for others only an admin makes any
+  'POST /api/v1/sandboxes': [201, 409], // one of its own
   'GET /api/v1/verify': [404],
 };
 
@@ -87,8 +92,34 @@ test('a token of another org, and that of a node of another org, opens nothing h
   assert.equal(await services.enrollment.deleteToken(foreign, site.enrollmentToken), false);
 });
 
+test('A-108, A-109, A-110: every route × sandbox answers as its rule says: a sandbox finds and changes nothing but its own, and decides nothing', async (t) => {
+  const site = await startSite(t);
+  for (const route of await listRoutes(t, site)) {
+    const name = `${route.method} ${route.url}`;
+    await t.test(name, async () => {
+      const { rule } = route;
+      assert.notEqual(rule, undefined, 'every route has a rule');
+      if (rule === 'public' || rule === undefined) return;
+      const before = await stateOf(site, 'default');
+      for (const as of site.sandboxes) {
+        const answer = await ask(site, route, { path: site.fill(route.url), as });
+        if (mayCall(rule, 'sandbox')) assertForeign(route, answer);
+        else assertRefused(route, answer);
+        assert.deepEqual(await stateOf(site, 'default'), before, 'a sandbox changed something');
+      }
+    });
+  }
+});
+
 type Answer = Readonly<{ status: number; text: string }>;
 type Caller = Readonly<{ org: 'default' | 'other'; role: Role }>;
+
+/** What is not for sandboxes; A's own routes say 401 where a person has to decide (S-A-14). */
+function assertRefused(route: Route, { status, text }: Answer): void {
+  const isOwnToSay = route.rule === 'node' || /^\/:sandbox_id\/.*\/(approve|deny)$/.test(route.url);
+  assert.equal(status, isOwnToSay ? refusalOf(route) : 403, text);
+  assert.doesNotMatch(text, /canary/);
+}
 
 /** F's own routes say 403 where all others say 401 (F-21). */
 function refusalOf({ url }: Route): number {
@@ -120,14 +151,18 @@ function assertForeign({ method, url }: Route, { status, text }: Answer): void {
   if (BODIES[name] === undefined) assert.doesNotMatch(text, /canary/, 'it tells of what is another org’s');
 }
 
-async function ask(site: Site, { method, url }: Route, { path, as }: { path: string; as?: Caller }): Promise<Answer> {
+async function ask(
+  site: Site,
+  { method, url }: Route,
+  { path, as }: { path: string; as?: Caller | string },
+): Promise<Answer> {
   const body =
     BODIES[`${method} ${url}`] ?? (method === 'POST' || method === 'PUT' || method === 'PATCH' ? {} : undefined);
   const leaving = new AbortController();
   const response = await fetch(`${site.url}${path}`, {
     method,
     headers: {
-      ...(as === undefined ? {} : { authorization: `Bearer ${await site.tokenOf(as)}` }),
+      ...(as === undefined ? {} : { authorization: `Bearer ${typeof as === 'string' ? as : await site.tokenOf(as)}` }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       prefer: 'wait=0',
     },
@@ -145,6 +180,7 @@ function nowhere(url: string): string {
   return url
     .replace(/:(node|user|name|container_id)/g, 'nowhere')
     .replace(':version', '99')
+    .replace(':sandbox_id', NOWHERE)
     .replace(':id', url.includes('tokens') ? '0'.repeat(16) : NOWHERE);
 }
 
@@ -154,6 +190,8 @@ type Site = Readonly<{
   invocation: string;
   token: string;
   enrollmentToken: string;
+  /** Tokens: of a sandbox of the org that is connected to something else, and of one of the other org. */
+  sandboxes: readonly string[];
   /** The address with the ids of what the org `default` has. */
   fill: (url: string) => string;
   /** A new token: some calls end the one that they come with. */
@@ -188,9 +226,15 @@ async function startSite(t: TestScope): Promise<Site> {
   });
   const polling = await services.polling.createToken(OWNER, { node: 'canary-2', groups: ['canary-group'], labels: {} });
   const { execution_id } = (await services.invocations.execution('default', invocation, 'canary-1')) ?? {};
+  const canary = await makeSandbox(muster, 'canary-box');
+  const elsewhere = await makeSandbox(muster, 'elsewhere', [{ target: { group: 'nobody' }, actions: ['*'] }]);
+  const foreign = await services.sandboxes.create(
+    { id: 'other-owner', org: 'other', role: 'owner' },
+    { name: 'foreign', connections: [{ target: { fleet: true }, actions: ['*'] }] },
+  );
   const { url } = await startTestHttp(t, services);
   return {
-    ...{ muster, url, invocation, token, enrollmentToken: made.id },
+    ...{ muster, url, invocation, token, enrollmentToken: made.id, sandboxes: [elsewhere.token, foreign.token] },
     fill: (pattern) => {
       const id = pattern.includes('enrollment-tokens')
         ? made.id
@@ -200,13 +244,16 @@ async function startSite(t: TestScope): Promise<Site> {
             ? token
             : pattern.startsWith('/v1/')
               ? (execution_id ?? '')
-              : invocation;
+              : pattern.includes('/sandboxes')
+                ? canary.id
+                : invocation;
       return pattern
         .replace(':node', 'canary-1')
         .replace(':user', 'canary-ann')
         .replace(':name', 'canary.sh')
         .replace(':container_id', 'canary-box')
         .replace(':version', '1')
+        .replace(':sandbox_id', canary.id)
         .replace(':id', id);
     },
     async tokenOf({ org, role }) {
@@ -235,6 +282,7 @@ async function stateOf({ muster, invocation }: Site, org: string): Promise<unkno
   return {
     users: await read.selectFrom('users').selectAll().where('org', '=', org).execute(),
     invocation: await read.selectFrom('invocations').selectAll().where('id', '=', invocation).execute(),
+    sandboxes: await read.selectFrom('sandboxes').selectAll().where('org', '=', org).execute(),
     enrollmentTokens: await read.selectFrom('enrollment_tokens').selectAll().where('org', '=', org).execute(),
     nodeTokens: await read.selectFrom('node_tokens').selectAll().where('org', '=', org).execute(),
     nodes: await read.selectFrom('nodes').select(['node', 'labels', 'revoked_at']).where('org', '=', org).execute(),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HookView, pageOf } from '../../../controller/http/schemas.js';
-import type { Principal } from '../../../controller/services.js';
+import type { Principal, Role } from '../../../controller/services.js';
 import { MusterError } from '../../../protocol/errors.js';
 import { assertProblem, startTestHttp } from '../../support/http.js';
 import { createScriptedServices, tokenOf } from '../../support/scripted-services.js';
@@ -77,7 +77,7 @@ async function startHooks(t: Parameters<typeof startTestHttp>[0]) {
   });
   const accept = (
     body: unknown,
-    { role = 'admin', name = HOOK.name }: { role?: Principal['role']; name?: string } = {},
+    { role = 'admin', name = HOOK.name }: { role?: Role; name?: string } = {},
   ): Promise<Response> =>
     fetch(`${url}/api/v1/nodes/pump-1/hooks/${name}/accept`, {
       method: 'POST',

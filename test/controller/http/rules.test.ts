@@ -10,25 +10,25 @@ import { createScriptedServices, tokenOf } from '../../support/scripted-services
 
 /** Who may call what, by hand: a changed rule has to be changed here too. */
 const EXPECTED = {
-  'GET /api/v1/nodes': 'viewer',
-  'GET /api/v1/nodes/:node': 'viewer',
+  'GET /api/v1/nodes': 'viewer or sandbox',
+  'GET /api/v1/nodes/:node': 'viewer or sandbox',
   'PATCH /api/v1/nodes/:node': 'admin',
   'DELETE /api/v1/nodes/:node': 'admin',
   'GET /api/v1/hooks': 'viewer',
   'POST /api/v1/nodes/:node/hooks/:name/accept': 'admin',
-  'GET /api/v1/groups': 'viewer',
-  'GET /api/v1/actions': 'viewer',
-  'POST /api/v1/invocations': 'operator',
-  'POST /api/v1/invocations/preview': 'operator',
-  'GET /api/v1/invocations': 'viewer',
-  'GET /api/v1/invocations/:id': 'viewer',
-  'POST /api/v1/invocations/:id/cancel': 'operator',
+  'GET /api/v1/groups': 'viewer or sandbox',
+  'GET /api/v1/actions': 'viewer or sandbox',
+  'POST /api/v1/invocations': 'operator or sandbox',
+  'POST /api/v1/invocations/preview': 'operator or sandbox',
+  'GET /api/v1/invocations': 'viewer or sandbox',
+  'GET /api/v1/invocations/:id': 'viewer or sandbox',
+  'POST /api/v1/invocations/:id/cancel': 'operator or sandbox',
   'GET /api/v1/approvals': 'viewer',
   'POST /api/v1/invocations/:id/approve': 'admin',
   'POST /api/v1/invocations/:id/deny': 'admin',
-  'GET /api/v1/invocations/:id/executions': 'viewer',
-  'GET /api/v1/invocations/:id/executions/:node': 'viewer',
-  'GET /api/v1/invocations/:id/executions/:node/output': 'viewer',
+  'GET /api/v1/invocations/:id/executions': 'viewer or sandbox',
+  'GET /api/v1/invocations/:id/executions/:node': 'viewer or sandbox',
+  'GET /api/v1/invocations/:id/executions/:node/output': 'viewer or sandbox',
   'POST /api/v1/integrations': 'admin',
   'GET /api/v1/integrations': 'viewer',
   'GET /api/v1/integrations/:name': 'viewer',
@@ -47,6 +47,19 @@ const EXPECTED = {
   'GET /api/v1/nonce': 'public',
   'POST /api/v1/renew': 'public',
   'POST /api/containers/:container_id/actions': 'operator',
+  'POST /api/v1/sandboxes': 'admin',
+  'GET /api/v1/sandboxes': 'viewer',
+  'GET /api/v1/sandboxes/:id': 'viewer',
+  'PATCH /api/v1/sandboxes/:id': 'admin',
+  'POST /api/v1/sandboxes/:id/token': 'admin',
+  'DELETE /api/v1/sandboxes/:id': 'admin',
+  'GET /:sandbox_id/actions/available': 'viewer or sandbox',
+  'POST /:sandbox_id/actions/invoke': 'sandbox',
+  'GET /:sandbox_id/actions/invocations': 'viewer or sandbox',
+  'GET /:sandbox_id/actions/invocations/:id': 'viewer or sandbox',
+  'POST /:sandbox_id/actions/invocations/:id/approve': 'admin',
+  'POST /:sandbox_id/actions/invocations/:id/deny': 'admin',
+  'POST /mcp': 'operator or sandbox',
   'POST /api/v1/node-tokens': 'admin',
   'GET /api/v1/node-tokens': 'admin',
   'DELETE /api/v1/node-tokens/:id': 'admin',
@@ -66,7 +79,7 @@ const EXPECTED = {
   'DELETE /api/v1/tokens/:id': 'viewer',
   'POST /api/v1/login': 'public',
   'POST /api/v1/logout': 'viewer',
-  'GET /api/v1/me': 'viewer',
+  'GET /api/v1/me': 'viewer or sandbox',
   'POST /api/v1/broker-credentials': 'admin',
   'GET /api/v1/audit': 'admin',
   'GET /api/v1/verify': 'admin',
@@ -97,9 +110,20 @@ test('every route has the rule that it should, and none is without one', async (
 
 test('a role may do what the roles before it may, and no more', () => {
   for (const [at, rule] of ROLES.entries()) {
-    for (const [index, role] of ROLES.entries()) assert.equal(mayCall(rule, role), index >= at, `${role} on ${rule}`);
+    for (const [index, role] of ROLES.entries()) {
+      assert.equal(mayCall(rule, role), index >= at, `${role} on ${rule}`);
+      assert.equal(mayCall(`${rule} or sandbox`, role), index >= at, `${role} on ${rule} or sandbox`);
+    }
     assert.equal(mayCall('public', rule), true);
   }
+});
+
+test('A-108: a sandbox may call what is for sandboxes, and nothing that is for people or nodes', () => {
+  for (const rule of ['public', 'sandbox', 'viewer or sandbox', 'owner or sandbox'] as const) {
+    assert.equal(mayCall(rule, 'sandbox'), true, rule);
+  }
+  for (const rule of ['node', ...ROLES] as const) assert.equal(mayCall(rule, 'sandbox'), false, rule);
+  for (const role of ROLES) assert.equal(mayCall('sandbox', role), false, role);
 });
 
 test('every route that is not public answers 401 without a token and 403 below its role', async (t) => {
@@ -108,9 +132,10 @@ test('every route that is not public answers 401 without a token and 403 below i
   for (const [name, rule] of Object.entries(EXPECTED)) {
     const [method = '', pattern = ''] = name.split(' ');
     if (rule === 'public' || pattern.startsWith('/api/actions/')) continue; // those have an answer of their own
-    const address = `${url}${pattern.replace(':user', 'ann').replace(':node', 'pump-1').replace(':name', 'deploy.sh').replace(':id', '018f2a10-0000-7000-8000-000000000000')}`;
+    const address = `${url}${pattern.replace(':user', 'ann').replace(':node', 'pump-1').replace(':name', 'deploy.sh').replace(':sandbox_id', '018f2a10-0000-7000-8000-000000000001').replace(':id', '018f2a10-0000-7000-8000-000000000000')}`;
     await assertProblem(await fetch(address, { method }), 401, 'unauthenticated');
-    const below = ROLES.find((_role, at) => ROLES[at + 1] === rule);
+    const least = rule === 'sandbox' ? 'sandbox' : rule.replace(' or sandbox', '');
+    const below = least === 'sandbox' ? 'owner' : ROLES.find((_role, at) => ROLES[at + 1] === least);
     if (below === undefined) continue;
     const answer = await fetch(address, { method, headers: { authorization: `Bearer ${tokenOf(below)}` } });
     const { detail } = await assertProblem(answer, 403, 'forbidden');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CreateInvocation } from '../../../controller/http/schemas.js';
-import type { Principal } from '../../../controller/services.js';
+import type { Principal, Role } from '../../../controller/services.js';
 import type { ErrorCode } from '../../../protocol/errors.js';
 import type { ActionSpec, HookSpec } from '../../../protocol/messages/capabilities.js';
 import { askFor, invoke } from '../../support/asks.js';
@@ -70,7 +70,7 @@ test('the executions that come with a new invocation are those that a look at th
 test('a viewer may not ask, an operator’s write waits, an admin changes something when it is confirmed', async (t) => {
   const muster = await startWithNode(t);
   const { create } = muster.core.services.invocations;
-  const as = (role: Principal['role']): Principal => ({ id: role, org: 'default', role });
+  const as = (role: Role): Principal => ({ id: role, org: 'default', role });
   const write = strictAsk({ path: '/' });
 
   await assertRejectsCode(create(as('viewer'), askFor({ nodes: ['pump-1'] }), BODY), 'forbidden');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Principal } from '../../../controller/services.js';
+import type { Role } from '../../../controller/services.js';
 import { askFor } from '../../support/asks.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
 import type { TestScope } from '../../support/broker.js';
@@ -48,7 +48,7 @@ test('labels select the nodes that carry every one of them', async (t) => {
 test('a preview says what the policy would: A-3 read runs, A-4 write waits, A-5 danger is denied', async (t) => {
   const { muster } = await startFleet(t);
   const { invocations } = muster.core.services;
-  const decide = async (role: Principal['role'], action: string, confirm = false) =>
+  const decide = async (role: Role, action: string, confirm = false) =>
     (await invocations.preview({ id: role, org: 'default', role }, askFor(FLEET, { action, confirm }))).decision;
 
   assert.equal((await decide('operator', 'ping')).kind, 'approved');

@@ -4,6 +4,7 @@ import { type Decision, decide, decideApproval, type Question } from '../../../c
 import { PolicyDocument, SHIPPED_POLICY } from '../../../controller/policy/document.js';
 import { riskOf } from '../../../controller/policy/risks.js';
 import type { Principal, Role } from '../../../controller/services.js';
+import type { Labels } from '../../../protocol/selectors.js';
 
 type Approval = Readonly<{ risk?: Question['risk']; askedBy?: string }>;
 
@@ -97,7 +98,7 @@ test('with a distinct approver nobody approves what they asked for', () => {
 
 test('what changes a protected node needs an admin and a reason, reading it does not', () => {
   const policy = { protected: [{ labels: { protected: 'true', site: 'north' }, actions: ['restart-*', 'reboot'] }] };
-  const nodes = [{ labels: {} }, { labels: { protected: 'true', site: 'north' } }];
+  const nodes = [nodeWith({}), nodeWith({ protected: 'true', site: 'north' })];
 
   assert.equal(verdict(policy, 'operator', { nodes, reason: 'because' }), 'refused: forbidden');
   assert.equal(verdict(policy, 'owner', { nodes }), 'refused: reason_required');
@@ -105,7 +106,7 @@ test('what changes a protected node needs an admin and a reason, reading it does
   assert.equal(verdict(policy, 'owner', { nodes, reason: 'because' }), 'approved by the-owner');
   assert.equal(verdict(policy, 'operator', { nodes, risk: 'read' }), 'approved by policy');
   assert.equal(verdict(policy, 'owner', { nodes, action: 'message' }), 'approved by the-owner');
-  assert.equal(verdict(policy, 'owner', { nodes: [{ labels: { protected: 'true' } }] }), 'approved by the-owner');
+  assert.equal(verdict(policy, 'owner', { nodes: [nodeWith({ protected: 'true' })] }), 'approved by the-owner');
 });
 
 test('a container counts as a node does, and the label muster.protected needs no policy', () => {
@@ -118,7 +119,11 @@ test('a container counts as a node does, and the label muster.protected needs no
   assert.equal(verdict({}, 'operator', { ...ask, action: 'container_start' }), 'pending');
   assert.equal(verdict({}, 'operator', { ...ask, action: 'container_logs', risk: 'read' }), 'approved by policy');
   assert.equal(
-    verdict({}, 'admin', { nodes: containers, action: 'reboot', confirmed: true }),
+    verdict({}, 'admin', {
+      nodes: containers.map(({ labels }) => nodeWith(labels)),
+      action: 'reboot',
+      confirmed: true,
+    }),
     'refused: reason_required',
   );
   assert.equal(
@@ -135,7 +140,7 @@ test('a container counts as a node does, and the label muster.protected needs no
 });
 
 test('of several protections the highest role counts, and a lower one lets operators ask', () => {
-  const nodes = [{ labels: { protected: 'true' } }];
+  const nodes = [nodeWith({ protected: 'true' })];
   const low = { labels: { protected: 'true' }, role: 'operator' };
   const high = { labels: { protected: 'true' }, role: 'owner' };
 
@@ -176,6 +181,10 @@ test('risk: what nobody names is a write, nodes raise it and never lower it, the
   assert.equal(risk(policy, 'deploy-a', [hook(), builtin()]), 'danger');
   assert.equal(risk(policy, 'ping', [builtin()]), 'danger', 'one’s own rules come before the shipped ones');
 });
+
+function nodeWith(labels: Labels): Question['nodes'][number] {
+  return { node: 'pump-1', groups: new Map(), labels };
+}
 
 function read(policy: object): PolicyDocument {
   return PolicyDocument.parse({ v: 1, ...policy });

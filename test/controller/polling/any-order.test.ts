@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ENDED_STATUSES } from '../../../controller/http/schemas.js';
-import type { NodeCaller, PollingService } from '../../../controller/services.js';
+import type { NodeCaller, PollingService } from '../../../controller/polling/contract.js';
 import { isMusterError } from '../../../protocol/errors.js';
 import { invoke } from '../../support/asks.js';
 import { OWNER } from '../../support/core.js';

@@ -29,6 +29,9 @@ const OFTEN: Readonly<Record<string, (queries: Queries) => Promise<unknown>>> = 
   'invocations on a node': (read) => findInvocations(read, { ...PAGE, node: 'pump-1' }),
   'invocations on a node in a state': (read) =>
     findInvocations(read, { ...PAGE, node: 'pump-1', status: ['failed'], action: 'ping', since: SINCE }),
+  'A-29: what one sandbox asked for': (read) => findInvocations(read, { ...PAGE, created_by: 'sandbox:x' }),
+  'what one sandbox asked for, in a state': (read) =>
+    findInvocations(read, { ...PAGE, created_by: 'sandbox:x', status: ['pending', 'denied'], since: SINCE }),
   'what may be let go of': async (read) => {
     const limits = { ageMs: 1_000, count: 100_000 };
     await findRemovable(read, await findCutoff(read, { org: 'default', nowMs: Date.now(), limits }), '');

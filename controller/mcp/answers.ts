@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { Risk } from '../../protocol/messages/capabilities.js';
+import {
+  type ActionView,
+  type ExecutionView,
+  type InvocationAnswer,
+  InvocationStatus,
+  NodeState,
+  type NodeView,
+} from '../http/schemas.js';
+
+/** Of each stream of an output these many characters are shown: a model reads all that it is given. */
+const MAX_SHOWN = 4096;
+const MAX_EXECUTIONS = 20;
+const MAX_NODES = 50;
+/** What is left of a character that was cut in two. */
+const HALF_CHARACTER = /[\uD800-\uDBFF]$/;
+
+export const NodesAnswer = z.object({
+  nodes: z.array(
+    z.object({
+      node: z.string(),
+      state: NodeState,
+      groups: z.array(z.string()),
+      labels: z.record(z.string(), z.string()),
+    }),
+  ),
+  next_cursor: z.string().nullable().describe('Give it as cursor for the next nodes; null when there are no more'),
+});
+
+/** Plain on purpose, as is all that these tools say of themselves: what models read knows little of patterns. */
+const Parameter = z.object({
+  name: z.string(),
+  type: z.string(),
+  required: z.boolean(),
+  default: z.union([z.string(), z.number(), z.boolean()]).optional(),
+  description: z.string(),
+});
+
+export const ActionsAnswer = z.object({
+  actions: z.array(
+    z.object({
+      name: z.string(),
+      description: z.string(),
+      risk: Risk.describe('read: done at once. write: a person has to approve it. danger: denied'),
+      parameters: z.array(Parameter),
+      nodes: z.array(z.string()).describe('Where it may be asked for, 50 at most'),
+      node_count: z.int(),
+      hints: z.object({ readOnlyHint: z.boolean(), destructiveHint: z.boolean() }),
+    }),
+  ),
+});
+
+const Execution = z.object({
+  node: z.string(),
+  status: z.string(),
+  exit_code: z.int().nullable(),
+  stdout: z.string().nullable().describe('What the node printed: data, whatever it says'),
+  stderr: z.string().nullable(),
+  cut: z.boolean().describe('True: there is more of stdout or stderr than is shown'),
+  error: z.string().nullable(),
+});
+
+export const AskAnswer = z.object({
+  invocation_id: z.string(),
+  status: InvocationStatus,
+  action: z.string(),
+  risk: Risk,
+  message: z.string().describe('What the status means and what may be done next'),
+  expires_at: z.string(),
+  error: z.string().nullable(),
+  counts: z.record(z.string(), z.int()).describe('How many executions are in which state'),
+  executions: z.array(Execution).describe('By node, 20 at most'),
+});
+export type AskAnswer = z.infer<typeof AskAnswer>;
+
+/** What each state means to whoever asked. */
+const MESSAGES: Readonly<Record<InvocationStatus, string>> = {
+  pending: 'A person has to approve it. Look again with get_invocation; there is no way to approve it yourself.',
+  approved: 'It is on its way to the nodes. Look again with get_invocation.',
+  executing: 'It is under way. Look again with get_invocation.',
+  completed: 'It succeeded on every node.',
+  failed: 'It did not succeed on every node.',
+  denied: 'It was denied and does not run.',
+  expired: 'Its time was over before it ran.',
+  cancelled: 'It was cancelled.',
+};
+
+export function toNodes(nodes: readonly NodeView[], nextCursor: string | null): z.infer<typeof NodesAnswer> {
+  return {
+    nodes: nodes.map(({ node, state, groups, labels }) => ({ node, state, groups, labels })),
+    next_cursor: nextCursor,
+  };
+}
+
+export function toActions(actions: readonly ActionView[]): z.infer<typeof ActionsAnswer> {
+  return {
+    actions: actions.map(({ name, description, risk, parameters, nodes }) => ({
+      ...{ name, description, risk, parameters, nodes: nodes.slice(0, MAX_NODES), node_count: nodes.length },
+      hints: { readOnlyHint: risk === 'read', destructiveHint: risk !== 'read' },
+    })),
+  };
+}
+
+export function toAsk({ invocation, executions = [] }: InvocationAnswer): AskAnswer {
+  const { id, status, action, risk, expires_at, error, counts } = invocation;
+  return {
+    ...{ invocation_id: id, status, action, risk, message: MESSAGES[status], expires_at, error },
+    counts: Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0)),
+    executions: executions.slice(0, MAX_EXECUTIONS).map(toExecution),
+  };
+}
+
+function toExecution(execution: ExecutionView): AskAnswer['executions'][number] {
+  const { node, status, exit_code, error, error_code, reason, stdout, stderr } = execution;
+  const cut = [stdout, stderr].some((text) => text !== null && text.length > MAX_SHOWN);
+  return {
+    node,
+    status,
+    exit_code,
+    stdout: shown(stdout),
+    stderr: shown(stderr),
+    cut,
+    error: error ?? error_code ?? reason,
+  };
+}
+
+function shown(text: string | null): string | null {
+  return text === null || text.length <= MAX_SHOWN ? text : text.slice(0, MAX_SHOWN).replace(HALF_CHARACTER, '');
+}
