@@ -96,6 +96,8 @@ test('what lies beyond the connections of a sandbox is refused as if it were not
   assert.equal(await refusal(principal, { nodes: ['pump-1'] }, 'prime'), 'No target offers the action prime');
   const beyond = /reaches nodes that the sandbox is not connected to/;
   assert.match(await refusal(principal, { fleet: true }, 'ping'), beyond);
+  const fleet = invocations.create(principal, askFor({ fleet: true }, { action: 'ping' }), BODY);
+  await assertRejectsCode(fleet, 'outside_sandbox');
   // Of the pumps the first may be asked to gather and the second to ping, and neither both.
   assert.match(await refusal(principal, { group: 'pumps' }, 'ping'), /not connected to ping on all of these nodes/);
   assert.match(await refusal(principal, { nodes: ['pump-1', 'pump-2'] }, 'ping'), /not connected to ping on all/);
