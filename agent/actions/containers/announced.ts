@@ -4,6 +4,7 @@ import type { ListedContainer } from './answers.js';
 import { clip } from './clip.js';
 import { listedName } from './container-list.js';
 import { announcedLabels } from './labels.js';
+import { toStatus } from './state.js';
 
 /** The protocol takes so many of a node. */
 const MAX_ANNOUNCED = 500;
@@ -28,7 +29,7 @@ export function toAnnounced(listed: readonly ListedContainer[]): Capabilities['c
         id: each.Id,
         name: clip(listedName(each), 128),
         image: clip(each.Image ?? '', 256),
-        state: clip(each.State, 32),
+        state: toStatus(each.State),
         labels: announcedLabels(each.Labels),
       }),
     )

@@ -7,6 +7,7 @@ import { type ListedContainer, ListedContainers } from './answers.js';
 import { clip } from './clip.js';
 import { type ContainerHost, endOf } from './host.js';
 import { showLabels } from './labels.js';
+import { toStatus } from './state.js';
 
 /** Leaves room for what stands around the containers. */
 const RESERVE_BYTES = 256;
@@ -65,7 +66,7 @@ function toEntry(listed: ListedContainer): ContainerList['containers'][number] {
     id: Id,
     name: clip(listedName(listed)),
     image: clip(Image ?? ''),
-    state: clip(State),
+    state: toStatus(State),
     status: clip(Status ?? ''),
     created_at: Created === undefined || Created === null ? null : toTimeOrNull(Created * 1000),
     ports: (Ports ?? []).map(toPort),

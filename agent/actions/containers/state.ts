@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { InspectedContainer } from './answers.js';
 import { clip } from './clip.js';
 
+const MAX_STATUS_LENGTH = 32;
+
 /** What a container is doing. */
 export const ContainerState = z.object({
   status: z.string().describe('`created`, `running`, `paused`, `restarting`, `exited`, `dead`, …'),
@@ -19,7 +21,7 @@ export type ContainerState = Readonly<z.infer<typeof ContainerState>>;
 export function toState({ State, RestartCount }: InspectedContainer): ContainerState {
   const { Status, ExitCode, Health } = State;
   return {
-    status: clip(Status),
+    status: toStatus(Status),
     health: nothingIs(Health?.Status, ['', 'none']),
     exit_code: isUp(Status) || Status === 'created' ? null : (ExitCode ?? null),
     started_at: toMoment(State.StartedAt),
@@ -28,6 +30,11 @@ export function toState({ State, RestartCount }: InspectedContainer): ContainerS
     out_of_memory: State.OOMKilled ?? false,
     error: nothingIs(State.Error, ['']),
   };
+}
+
+/** Podman calls one that has just ended `stopped` until it has tidied up after it. */
+export function toStatus(word: string): string {
+  return word === 'stopped' ? 'exited' : clip(word, MAX_STATUS_LENGTH);
 }
 
 /** Whether a container of this status has processes. */

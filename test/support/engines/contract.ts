@@ -51,10 +51,10 @@ export function testEngineContract({ name: target, start }: ContractOptions): vo
   });
 
   on('a container that does not end when it is told to is killed after the grace', async (engine) => {
-    await engine.create({ name: 'stubborn', isStubborn: true, says: [{ stream: 'stdout', text: 'ready' }] });
+    await engine.create({ name: 'stubborn', isStubborn: true, says: [{ stream: 'stdout', text: 'ready\n' }] });
     await runVerb(engine, 'start', 'stubborn');
     const logs = () => runContainerAction(engine.socket, 'container_logs', { container: 'stubborn' });
-    await until(async () => (await logs()).stdout === 'ready', { what: 'it does not listen any more' });
+    await until(async () => (await logs()).stdout === 'ready\n', { what: 'it does not listen any more' });
 
     const { after: killed } = await runVerb(engine, 'stop', 'stubborn');
 
@@ -88,7 +88,7 @@ export function testEngineContract({ name: target, start }: ContractOptions): vo
     const { containers } = ContainerList.parse(JSON.parse(listed.stdout));
     const shown = containers.find((each) => each.id === id);
     assert.deepEqual([shown?.name, shown?.state], ['shown', 'created']);
-    assert.match(shown?.image ?? '', /bb:1$/);
+    assert.match(shown?.image ?? '', /bb:latest$/);
     assert.deepEqual([shown?.labels.site, shown?.labels['app.token']], ['north', '[redacted]']);
     const running = await runContainerAction(engine.socket, 'container_list', { all: false });
     assert.ok(!running.stdout.includes(id));

@@ -7,7 +7,7 @@ import { withDeadline } from '../../../runtime/deadline.js';
 import { until } from '../until.js';
 import type { EngineTarget, WantedContainer } from './target.js';
 
-const IMAGE = 'bb:1';
+const IMAGE = 'bb:latest';
 const START_MS = 60_000;
 const STOP_MS = 30_000;
 
@@ -96,7 +96,10 @@ async function importImage(socket: string, { directory, busybox }: EngineProgram
   copyFileSync(busybox, join(root, 'bin/busybox'));
   for (const name of ['sh', 'sleep', 'printf']) symlinkSync('busybox', join(root, 'bin', name));
   const { stdout } = spawnSync('tar', ['-C', root, '-c', '.'], { maxBuffer: 64 * 1024 * 1024 });
-  await call(socket, 'POST', '/images/create?fromSrc=-&repo=bb&tag=1', { type: 'application/x-tar', body: stdout });
+  await call(socket, 'POST', '/images/create?fromSrc=-&repo=bb&tag=latest', {
+    type: 'application/x-tar',
+    body: stdout,
+  });
 }
 
 async function create(socket: string, wanted: WantedContainer): Promise<string> {

@@ -28,7 +28,7 @@ export type StandInEngine = EngineTarget &
 type Kept = WantedContainer & { id: string; status: string; exitCode: number; startedAt: string; finishedAt: string };
 
 const NEVER = '0001-01-01T00:00:00Z';
-const IMAGE = 'bb:1';
+const IMAGE = 'bb:latest';
 
 /** Starts one that ends with the test, on this socket when one is given. */
 export async function startStandInEngine(

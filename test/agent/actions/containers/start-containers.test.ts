@@ -38,7 +38,7 @@ test('with an engine the six actions are offered at once, with the containers th
   assert.deepEqual(offered, NAMES);
   assert.deepEqual(
     containers.announced().map(({ name, image, state, labels }) => ({ name, image, state, labels })),
-    [{ name: 'web', image: 'bb:1', state: 'created', labels: { site: 'north' } }],
+    [{ name: 'web', image: 'bb:latest', state: 'created', labels: { site: 'north' } }],
   );
 });
 
