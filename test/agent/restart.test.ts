@@ -9,8 +9,8 @@ import { findProcesses } from '../faults/rig/proc.js';
 import { startTestBroker, type TestScope } from '../support/broker.js';
 import { findCommand, runCommand } from '../support/commands.js';
 import { enrollByHand, keyOfAgent, scriptController, startControlledAgent } from '../support/controlled-agent.js';
+import { HARMLESS_ENV } from '../support/harmless.js';
 import { writeHook } from '../support/hooks.js';
-import { NO_REBOOT } from '../support/no-reboot.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
 
@@ -149,7 +149,7 @@ async function setUp(t: TestScope) {
     const [file = '', ...rest] = [...wrap, process.execPath, BUNDLE, ...args];
     const child = spawn(file, rest, {
       stdio: ['ignore', 'ignore', 'inherit', ...(isSupervised ? (['ipc'] as const) : [])],
-      env: { PATH: process.env.PATH, MUSTER_AGENT_REBOOT_COMMAND: NO_REBOOT, ...env },
+      env: { PATH: process.env.PATH, ...HARMLESS_ENV, ...env },
     });
     const heard: string[] = [];
     child.on('message', (message) => void heard.push(JSON.stringify(message)));

@@ -11,6 +11,7 @@ import { VERSION } from '../../runtime/version.js';
 import { startTestBroker, type TestScope } from '../support/broker.js';
 import { type CommandEnd, runCommand } from '../support/commands.js';
 import { enrollByHand, keyOfAgent, scriptController } from '../support/controlled-agent.js';
+import { HARMLESS_ENV } from '../support/harmless.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/build-agent.js', import.meta.url));
@@ -35,7 +36,7 @@ function startAgent(t: TestScope, directory: string, ...args: string[]): void {
   const child = spawn(
     process.execPath,
     [BUNDLE, '--data-dir', directory, '--metrics-port=-1', '--log-level=silent', ...args],
-    { cwd: PLACE, stdio: 'ignore', env: {} },
+    { cwd: PLACE, stdio: 'ignore', env: { ...HARMLESS_ENV } },
   );
   const ended = once(child, 'exit');
   t.after(async () => {

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { TestScope } from './broker.js';
-import { NO_REBOOT } from './no-reboot.js';
+import { HARMLESS_ENV } from './harmless.js';
 
 /** A process of ours under test. */
 export type TestChild = Readonly<{
@@ -34,7 +34,7 @@ export function startChildWith(
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
     execPath,
     execArgv,
-    env: { ...process.env, MUSTER_AGENT_REBOOT_COMMAND: NO_REBOOT, ...env },
+    env: { ...process.env, ...HARMLESS_ENV, ...env },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   let stderr = '';

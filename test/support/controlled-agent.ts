@@ -18,8 +18,8 @@ import { SYSTEM_CLOCK, toTime } from '../../runtime/clock.js';
 import { type KeyPair, loadOrCreateKey } from '../../runtime/key-file.js';
 import { createLogger } from '../../runtime/logger.js';
 import type { TestBroker, TestScope } from './broker.js';
+import { HARMLESS } from './harmless.js';
 import { connectClient } from './mqtt-clients.js';
-import { NO_REBOOT } from './no-reboot.js';
 import { until } from './until.js';
 
 const NODE = 'pump';
@@ -195,7 +195,7 @@ export async function startControlledAgent(
   const agent = await startAgent({
     config: {
       agent: AgentConfig.parse({
-        ...{ data_dir: directory, metrics_port: -1, drain_timeout: '1ms', reboot_command: NO_REBOOT },
+        ...{ data_dir: directory, metrics_port: -1, drain_timeout: '1ms', ...HARMLESS },
         ...settings,
       }),
       mesh: MeshConfig.parse({}),

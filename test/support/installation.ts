@@ -12,7 +12,7 @@ import { SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { makeDataDir } from '../../runtime/data-dir.js';
 import { createLogger, type Logger } from '../../runtime/logger.js';
 import type { TestScope } from './broker.js';
-import { NO_REBOOT } from './no-reboot.js';
+import { HARMLESS } from './harmless.js';
 import type { Targets } from './prometheus.js';
 import { storeSetting } from './store-place.js';
 import { temporaryDirectory } from './temporary-directory.js';
@@ -72,7 +72,7 @@ export async function startInstallation(
       node_id: `node-${number}`,
       data_dir: join(directory, `node-${number}`),
       metrics_port: 0,
-      reboot_command: NO_REBOOT,
+      ...HARMLESS,
       ...agentSettings,
     });
     const started = await startAgent({

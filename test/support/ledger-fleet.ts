@@ -8,6 +8,7 @@ import { SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { makeDataDir } from '../../runtime/data-dir.js';
 import { createLogger } from '../../runtime/logger.js';
 import type { TestScope } from './broker.js';
+import { HARMLESS } from './harmless.js';
 import { writeHook } from './hooks.js';
 import { temporaryDirectory } from './temporary-directory.js';
 import { until } from './until.js';
@@ -48,7 +49,12 @@ export async function startLedgerFleet(
   const running = new Map<string, RunningAgent>();
 
   async function start(node: string): Promise<void> {
-    const settings = { data_dir: join(directory, node), hooks_dir: hooks, process_isolation: 'process_group' };
+    const settings = {
+      data_dir: join(directory, node),
+      hooks_dir: hooks,
+      process_isolation: 'process_group',
+      ...HARMLESS,
+    };
     const enroll = { enroll_url: url, enroll_token: token, node_id: node };
     const agent = await startAgent({
       config: {

@@ -6,8 +6,8 @@ import { SOCKET_NAME } from '../../agent/local/place.js';
 import { startTestBroker, type TestBroker, type TestScope } from './broker.js';
 import type { CommandEnd } from './commands.js';
 import { enrollByHand } from './controlled-agent.js';
+import { HARMLESS_ENV } from './harmless.js';
 import { endOf } from './muster.js';
-import { NO_REBOOT } from './no-reboot.js';
 import { temporaryDirectory } from './temporary-directory.js';
 import { until } from './until.js';
 
@@ -59,7 +59,7 @@ export async function startLocalAgent(t: TestScope, flags: readonly string[] = [
     let isReady = false;
     child = spawn(process.execPath, [program, ...usual, '--log-level=error', ...flags], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: { PATH: process.env.PATH, MUSTER_AGENT_REBOOT_COMMAND: NO_REBOOT },
+      env: { PATH: process.env.PATH, ...HARMLESS_ENV },
     });
     child.once('message', () => {
       isReady = true;

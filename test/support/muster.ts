@@ -5,8 +5,8 @@ import { ensureOwnerToken } from '../../controller/identity/api-tokens.js';
 import type { TestScope } from './broker.js';
 import type { CommandEnd } from './commands.js';
 import { startTestCore, type TestCore } from './core.js';
+import { HARMLESS_ENV } from './harmless.js';
 import { startTestHttp } from './http.js';
-import { NO_REBOOT } from './no-reboot.js';
 import { type AgentScript, type ScriptedAgent, startScriptedAgent } from './scripted-agent.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
@@ -24,7 +24,7 @@ export function spawnMuster(
 ): ChildProcess {
   const child = spawn(process.execPath, [MUSTER, ...args], {
     stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, MUSTER_AGENT_REBOOT_COMMAND: NO_REBOOT, ...env },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...HARMLESS_ENV, ...env },
     cwd,
   });
   child.stdin?.on('error', () => undefined); // EPIPE: it has ended without reading

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EnrollmentTokenCreated } from '../../../controller/http/schemas.js';
-import { NO_REBOOT } from '../../support/no-reboot.js';
+import { HARMLESS } from '../../support/harmless.js';
 import type { Canary } from '../judge/canary.js';
 import type { PatientApi } from './api.js';
 import { createPart, type Part } from './part.js';
@@ -54,7 +54,7 @@ export async function createAgentPart(
           ...{ data_dir: dataDir, node_id: node, enroll_url: controllerUrl, enroll_token: token },
           ...{ broker_url: brokerUrl, hooks_dir: paths.hooks, metrics_port: 0, drain_timeout: DRAIN },
           // A fault run kills more often than any machine does, and waits for no ten minutes.
-          ...{ restart_guard: false, log_level: 'debug', reboot_command: NO_REBOOT, ...settings },
+          ...{ restart_guard: false, log_level: 'debug', ...HARMLESS, ...settings },
         }),
         ...env,
       },

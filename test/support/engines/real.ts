@@ -8,6 +8,8 @@ import { until } from '../until.js';
 import type { EngineTarget, WantedContainer } from './target.js';
 
 const IMAGE = 'bb:latest';
+/** The cgroup of all containers of a test. */
+const CGROUP = `muster-test-engine-${process.pid}`;
 const START_MS = 60_000;
 const STOP_MS = 30_000;
 
@@ -70,6 +72,7 @@ async function stopEngine(child: ChildProcess, directory: string): Promise<void>
     await withDeadline(ended, STOP_MS, 'the end of the engine').catch(() => child.kill('SIGKILL'));
   }
   unmountBelow(directory);
+  removeCgroups();
   rmSync(directory, { recursive: true, force: true });
 }
 
@@ -80,6 +83,14 @@ function unmountBelow(directory: string): void {
     .map((line) => line.split(' ')[1] ?? '');
   for (const point of points.filter((each) => each.startsWith(`${directory}/`)).reverse())
     spawnSync('umount', ['-l', point]);
+}
+
+/** In each hierarchy that there is, the innermost first; a cgroup that still holds something stays. */
+function removeCgroups(): void {
+  spawnSync('sh', [
+    '-c',
+    `find /sys/fs/cgroup -depth -type d -path '*/${CGROUP}*' | while read -r each; do rmdir "$each"; done`,
+  ]);
 }
 
 async function answers(socket: string): Promise<boolean> {
@@ -106,7 +117,7 @@ async function create(socket: string, wanted: WantedContainer): Promise<string> 
   const { name, tty = false, env = [], labels = {} } = wanted;
   const body = JSON.stringify({
     ...{ Image: IMAGE, Cmd: ['/bin/sh', '-c', scriptOf(wanted)], Tty: tty, Env: ['PATH=/bin', ...env], Labels: labels },
-    HostConfig: { NetworkMode: 'none' },
+    HostConfig: { NetworkMode: 'none', CgroupParent: `/${CGROUP}` },
   });
   const answer: unknown = JSON.parse(
     await call(socket, 'POST', `/containers/create?name=${name}`, { type: 'application/json', body }),
