@@ -3,16 +3,13 @@ import { isMusterError, type MusterError } from '../../../protocol/errors.js';
 import { spreadBackoffMs } from '../../../runtime/backoff.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Logger } from '../../../runtime/logger.js';
-import { createLineCutter } from '../../local/lines.js';
 import { createWakeUp } from '../wake-up.js';
-import { EngineEvent, type ListedContainer, ListedContainers } from './answers.js';
+import { type ListedContainer, ListedContainers } from './answers.js';
 import { ALL_CONTAINERS } from './container-list.js';
 import type { Engine } from './engine.js';
-import { parseJson } from './failure.js';
+import { createEventTaker, EVENTS } from './events.js';
 import { createPace } from './pace.js';
 
-const EVENTS = `/events?filters=${encodeURIComponent(JSON.stringify({ type: ['container'] }))}`;
-const MAX_EVENT_BYTES = 256 * 1024;
 /** One start of a container is several events. */
 const DEBOUNCE_MS = 200;
 /** Without an event the containers are listed this often: a stream that hangs looks like one that has nothing to say. */
@@ -20,9 +17,6 @@ const VERIFY_MS = 5 * 60_000;
 /** An engine that is away is asked again after 1 s, doubling to 30 s, and again after 1 s once it had stayed a while. */
 const RETRY = { baseMs: 1_000, capMs: 30_000 };
 const STAYED_MS = 60_000;
-/** Looks, and commands inside a container such as its health check: after these it is what it was before. */
-const CHANGES_NOTHING = /^(exec_|health_status|top|attach|detach|resize|export|archive-path|extract-to-dir|copy)/;
-
 export type ContainerWatchDeps = Readonly<{
   engine: Engine;
   /** Takes what there is now; true when that has to be told. */
@@ -103,22 +97,6 @@ export function startContainerWatch({ engine, take, clock, random, log }: Contai
       await running;
     },
   };
-}
-
-/** Calls back for each event after which the containers may be others. */
-function createEventTaker(onEvent: () => void): (bytes: Buffer) => boolean {
-  const cut = createLineCutter(MAX_EVENT_BYTES);
-  return (bytes) => {
-    if (cut(bytes).some(mayChange)) onEvent();
-    return true;
-  };
-}
-
-/** What cannot be read may be anything. */
-function mayChange(line: string): boolean {
-  if (line.trim() === '') return false;
-  const event = EngineEvent.safeParse(parseJson(line));
-  return !event.success || !CHANGES_NOTHING.test(event.data.Action ?? event.data.status ?? '');
 }
 
 /** Logs each change of what is wrong with the engine, once; undefined when nothing is. */

@@ -67,7 +67,7 @@ for (const [what, sent, code] of HOSTILE) {
 const ODD: readonly (readonly [what: string, answerer: Answerer, code: ErrorCode])[] = [
   [
     'a page',
-    (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<p>'),
+    (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('[]'),
     'engine_answer_invalid',
   ],
   [
@@ -85,7 +85,12 @@ const ODD: readonly (readonly [what: string, answerer: Answerer, code: ErrorCode
     (_, response) => sendJson(response, 200, [{ Id: '../../etc', Names: ['/x'], State: 'running' }]),
     'engine_answer_invalid',
   ],
-  ['more than fits', (_, response) => sendJson(response, 200, ['x'.repeat(5_000_000)]), 'engine_answer_invalid'],
+  [
+    'more than fits',
+    (_, response) =>
+      sendJson(response, 200, [{ Id: '0'.repeat(64), Names: ['/x'.repeat(2_500_000)], State: 'running' }]),
+    'engine_answer_invalid',
+  ],
   [
     'a redirect',
     (_, response) => response.writeHead(302, { location: 'http://127.0.0.1/' }).end(),
@@ -167,10 +172,12 @@ test('no call leaves a connection behind', async (t) => {
     request.socket.once('close', () => (open -= 1));
     if (request.url === '/json') return sendJson(response, 200, {});
     if (request.url === '/hang') return undefined;
+    if (request.url === '/done') return response.writeHead(200).write('unasked');
     return response.writeHead(200).write('x'.repeat(100_000));
   });
 
   await get('/json', Anything, signal);
+  assert.equal(await post('/done', { signal, ms: 5_000 }), 'done');
   await assertRejectsCode(post('/hang', { signal, ms: 50 }), 'engine_timeout');
   assert.equal(await read('/stream', { signal, take: () => false }), 'enough');
   await assertRejectsCode(read('/stream', { signal, take: () => true, idleMs: 50 }), 'engine_timeout');

@@ -44,7 +44,8 @@ test('an agent on the node itself is in none of the containers that it sees moun
   const mountinfo = [
     `30 20 0:50 / /var/lib/docker/overlay2/${ID}/merged rw - overlay overlay rw`,
     `31 20 0:51 / /var/lib/docker/containers/${OTHER}/mounts/shm rw - tmpfs shm rw`,
-    '32 20 8:1 / / rw - ext4 /dev/sda1 rw',
+    `32 20 8:1 /var/lib/docker/containers/${ID}/mounts/secrets /srv/debug rw - ext4 /dev/sda1 rw`,
+    '33 20 8:1 / / rw - ext4 /dev/sda1 rw',
   ].join('\n');
 
   assert.deepEqual(await idsOf(t, { cgroup: '0::/system.slice/muster-agent.service\n', mountinfo }), []);

@@ -38,13 +38,13 @@ test('what is no secret is shown as it is', () => {
 
 test('labels are announced without those of tools and secrets, ours first, and shown with a mark for secrets', () => {
   const labels = {
-    ...Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`many-${index}`, 'x'])),
     'com.docker.compose.project': 'shop',
     'com.docker.compose.config-hash': 'abc',
     'org.opencontainers.image.source': 'https://example.com',
     'traefik.http.middlewares.auth.basicauth.users': 'ann:$apr1$x',
     'bad key': 'x',
     'app.password': 'hunter2',
+    ...Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`many-${index}`, 'x'])),
     'muster.protected': 'true',
   };
 

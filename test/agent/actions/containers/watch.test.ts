@@ -4,9 +4,11 @@ import { type TestContext, test } from 'node:test';
 import { toAnnounced } from '../../../../agent/actions/containers/announced.js';
 import type { ListedContainer } from '../../../../agent/actions/containers/answers.js';
 import { createEngine } from '../../../../agent/actions/containers/engine.js';
+import { createEventTaker } from '../../../../agent/actions/containers/events.js';
 import { type ContainerWatch, startContainerWatch } from '../../../../agent/actions/containers/watch.js';
 import { SYSTEM_CLOCK } from '../../../../runtime/clock.js';
 import { createLogger } from '../../../../runtime/logger.js';
+import { assertThrowsCode } from '../../../support/assert-code.js';
 import { type StandInEngine, startStandInEngine } from '../../../support/engines/stand-in.js';
 import { until } from '../../../support/until.js';
 
@@ -14,8 +16,6 @@ type Watched = Readonly<{
   watch: ContainerWatch;
   names: () => string[];
   logs: readonly string[];
-  /** How often the containers were listed. */
-  looks: () => number;
 }>;
 
 /** Follows an engine, and tries again without a pause. */
@@ -39,8 +39,7 @@ function follow(t: TestContext, engine: StandInEngine): Watched {
     log: createLogger('agent', { level: 'info', destination }),
   });
   t.after(watch.stop);
-  const looks = (): number => engine.asked.filter((call) => call.startsWith('GET /containers/json')).length;
-  return { watch, names: () => names, logs, looks };
+  return { watch, names: () => names, logs };
 }
 
 test('a container that comes and goes is heard of by an event, also after the stream of events has broken', async (t) => {
@@ -59,21 +58,27 @@ test('a container that comes and goes is heard of by an event, also after the st
   assert.equal(engine.ids()[0], second);
 });
 
-test('what runs inside of a container makes nobody look, and what cannot be read does', async (t) => {
-  const engine = await startStandInEngine(t);
-  const { watch, looks } = follow(t, engine);
-  await watch.looked;
-  await until(() => engine.listeners() === 1, { what: 'somebody listens' });
-  const before = looks();
+test('what runs inside of a container makes nobody look, and what cannot be read does', () => {
+  let looks = 0;
+  const take = createEventTaker(() => {
+    looks += 1;
+  });
+  const event = (members: object): Buffer => Buffer.from(`${JSON.stringify({ Type: 'container', ...members })}\n`);
 
-  for (const action of ['exec_create: sh', 'exec_start: sh', 'exec_die', 'health_status: healthy', 'top', 'attach']) {
-    engine.emit(`${JSON.stringify({ Type: 'container', Action: action })}\n`);
+  for (const Action of ['exec_create: sh', 'exec_start: sh', 'exec_die', 'health_status: healthy', 'top', 'attach']) {
+    assert.equal(take(event({ Action })), true);
   }
-  engine.emit('\n');
-  engine.emit(`${JSON.stringify({ Type: 'container', status: 'start' })}\nnonsense\n`);
-
-  await until(() => looks() > before, { what: 'a look' });
-  assert.equal(looks(), before + 1);
+  take(Buffer.from('\n'));
+  assert.equal(looks, 0);
+  const changes = [event({ Action: 'die' }), event({ status: 'remove' }), event({}), Buffer.from('nonsense\n')];
+  for (const each of changes) take(each);
+  assert.equal(looks, changes.length);
+  const [half, rest] = [event({ Action: 'start' }).subarray(0, 9), event({ Action: 'start' }).subarray(9)];
+  take(half);
+  assert.equal(looks, changes.length);
+  take(rest);
+  assert.equal(looks, changes.length + 1);
+  assertThrowsCode(() => take(Buffer.alloc(300_000, 'x')), 'invalid_request');
 });
 
 test('while the engine is away or talks nonsense what was there stays, and each fault is logged once', async (t) => {
