@@ -11,14 +11,14 @@ import { writeHook } from '../support/hooks.js';
 import { endOf } from '../support/muster.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
-import { startUpWith, type Up } from '../support/up.js';
+import { interrupt, startUpWith, type Up } from '../support/up.js';
 
 const CLIENT = fileURLToPath(new URL('../../docs/extend/poll.sh', import.meta.url));
 
 const Queued = z.strictObject({ ok: z.literal(true), action_id: z.string() });
 const Invocation = z.object({ id: z.string(), action: z.string(), status: z.string() });
 const Shown = z.object({
-  executions: z.array(z.object({ node: z.string(), status: z.string(), stdout: z.string() })),
+  executions: z.array(z.object({ node: z.string(), status: z.string(), stdout: z.string().nullable() })),
 });
 
 test('F-4, F-53, F-88, C-28: the three actions of the queue reach an agent and a device that polls, side by side', async (t) => {
@@ -48,7 +48,10 @@ test('F-4, F-53, F-88, C-28: the three actions of the queue reach an agent and a
 
   for (const machine of [up.node, 'kiosk-1']) await queue(up, { machine_id: machine, action_type: 'restart' });
   await kiosk.cycle();
-  assert.match((await ended(client, 'restart', up.node)).stdout, /^\{"message":"Agent restarted","away_ms":\d+\}/);
+  assert.match(
+    String((await ended(client, 'restart', up.node)).stdout),
+    /^\{"message":"Agent restarted","away_ms":\d+\}/,
+  );
   assert.equal((await ended(client, 'restart', 'kiosk-1')).stdout, 'Agent restarted');
 
   for (const machine of [up.node, 'kiosk-1']) await queue(up, { machine_id: machine, action_type: 'reboot' });
@@ -59,6 +62,7 @@ test('F-4, F-53, F-88, C-28: the three actions of the queue reach an agent and a
   await client.call(z.unknown(), { method: 'POST', path: `/invocations/${waiting?.id}/cancel`, body: {} });
   assert.equal((await ended(client, 'reboot', up.node)).status, 'cancelled');
   assert.equal(readFileSync(`${reboots}.asked`, 'utf8'), 'schedule\n60\ncancel\n');
+  assert.equal((await interrupt(up)).exitCode, 0);
 });
 
 /** As the seed's own procedure does it: with curl. */
