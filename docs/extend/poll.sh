@@ -21,6 +21,11 @@ log() {
   printf '%s %s\n' "$(date -u +%H:%M:%S)" "$*" >&2
 }
 
+# Another one after each start of the machine; nothing where the kernel tells none.
+boot_id() {
+  cat /proc/sys/kernel/random/boot_id 2>/dev/null || :
+}
+
 # call ANSWER ARGS…: prints the status, 000 when there was no answer. The token stays off the command line.
 call() {
   answer=$1
@@ -67,8 +72,12 @@ ask_leave() {
 # run_action ID TYPE: the report goes to $step.report. What was begun is never begun again.
 run_action() {
   if [ -e "$step.begun" ]; then
-    # Only the process that comes after can say that a restart is done.
-    if [ "$2" = restart ]; then write_report "$1" done 'Agent restarted'; else
+    # Only the process that comes after can say that a restart is done, and only one in another boot that a reboot is.
+    if [ "$2" = restart ]; then
+      write_report "$1" done 'Agent restarted'
+    elif [ "$2" = reboot ] && [ "$(cat "$step.begun")" != "$(boot_id)" ]; then
+      write_report "$1" done 'Node rebooted'
+    else
       write_report "$1" error 'Interrupted: it may have run in part'
     fi
     return
@@ -81,7 +90,7 @@ run_action() {
     write_report "$1" error "Unknown action type: $2"
     return
   fi
-  : >"$step.begun"
+  boot_id >"$step.begun"
   sync
   outcome=done
   jq -c ".actions[$index].data" "$fetch/answer" | "$program" >"$step.out" 2>&1 || outcome=error
@@ -99,7 +108,7 @@ report() {
   status=$(call /dev/null --header 'Content-Type: application/json' --data-binary "@$step.report" \
     "$url/api/actions/report")
   case $status in
-    200) log "$1 reported" ;;
+    200) log "$1 reported: $(jq -r '"\(.status) \(.result | tostring | .[:80] | @json)"' "$step.report")" ;;
     400 | 404 | 409 | 413) log "$1 not taken (status $status)" ;;
     *)
       log "$1 not reported yet (status $status)"

@@ -168,7 +168,8 @@ test('risk: what nobody names is a write, nodes raise it and never lower it, the
 
   assert.equal(risk({}, 'ping', [builtin()]), 'read');
   assert.equal(risk({}, 'ping', [hook('read')]), 'write', 'a hook is not the built-in of its name');
-  assert.equal(risk({}, 'anything', [builtin('read')]), 'write');
+  for (const action of ['anything', 'message', 'restart', 'reboot']) // C-12
+    assert.equal(risk({}, action, [builtin('read')]), 'write', action);
   assert.equal(risk({}, 'ping', [builtin(), builtin('danger')]), 'danger');
   const policy = {
     risks: [

@@ -22,8 +22,8 @@ type Kiosk = PollingInstallation &
     /** What the node's programs did, one line each. */
     ledger: () => string[];
     addProgram: (name: string, body: string) => void;
-    /** One cycle of the client, to its end. */
-    cycle: (url?: string) => Promise<void>;
+    /** One cycle of the client, to its end; gives what it logs. */
+    cycle: (url?: string) => Promise<string>;
     start: (url?: string) => ReturnType<typeof spawn>;
     ask: (action: string, parameters?: Record<string, string>) => Promise<string>;
     ended: (id: string) => Promise<readonly [string | undefined, string | null | undefined]>;
@@ -68,6 +68,7 @@ async function startKiosk(t: TestContext): Promise<Kiosk> {
       });
       const exitCode = await new Promise((resolve) => child.once('close', resolve));
       assert.equal(exitCode, 0, said);
+      return said;
     },
     ask: (action, parameters = {}) => invoke(invocations, { nodes: [NODE] }, { action, parameters }),
     async ended(id) {
@@ -112,7 +113,7 @@ async function startLossyProxy(t: TestContext, target: string, isLost: (path: st
   return `http://127.0.0.1:${address.port}`;
 }
 
-test('F-51, F-67, F-69, F-71, F-54: the polling client runs each action once, one after another, and reports it', async (t) => {
+test('F-51, F-54, F-67, F-69, F-70, F-71: the polling client runs each action once, one after another, and reports and logs it', async (t) => {
   const missing = whatIsMissing();
   if (missing !== undefined) return t.skip(missing);
   const { addProgram, ask, cycle, ended, ledger, state } = await startKiosk(t);
@@ -121,9 +122,10 @@ test('F-51, F-67, F-69, F-71, F-54: the polling client runs each action once, on
   const message = { message: 'Grüße "$(id)" \\ 👋', title: "it's\nhere" };
 
   const ids = [await ask('message', message), await ask('reboot'), await ask('restart'), await ask('message')];
-  await cycle();
+  const logged = await cycle();
   await cycle();
 
+  assert.equal(logged.match(/^\d\d:\d\d:\d\d \S+ reported: (done|error) .+$/gm)?.length, 4, logged);
   assert.deepEqual(
     ledger().map((line) => (line === 'reboot' ? line : JSON.parse(line))),
     [message, 'reboot', {}],
@@ -184,11 +186,13 @@ test('S-F-22, F-52: every answer is lost once, and each action still runs once a
 test('S-F-15, S-F-16: killed in the middle, it tells so and starts nothing again; a restart is done by the next one', async (t) => {
   const missing = whatIsMissing();
   if (missing !== undefined) return t.skip(missing);
-  for (const [action, told] of [
-    ['message', ['failed', 'Interrupted: it may have run in part']],
-    ['restart', ['success', 'Agent restarted']],
+  for (const [action, boot, told] of [
+    ['message', 'the same', ['failed', 'Interrupted: it may have run in part']],
+    ['restart', 'the same', ['success', 'Agent restarted']],
+    ['reboot', 'the same', ['failed', 'Interrupted: it may have run in part']],
+    ['reboot', 'another', ['success', 'Node rebooted']],
   ] as const) {
-    const { addProgram, ask, cycle, ended, ledger, start } = await startKiosk(t);
+    const { addProgram, ask, cycle, ended, ledger, start, state } = await startKiosk(t);
     addProgram(action, 'echo begun >>"$LEDGER"; sleep 60');
     const id = await ask(action);
 
@@ -196,10 +200,11 @@ test('S-F-15, S-F-16: killed in the middle, it tells so and starts nothing again
     await until(() => ledger().length === 1, { what: 'the begin of the action' });
     kill(client.pid);
     await new Promise((resolve) => client.once('close', resolve));
+    if (boot === 'another') writeFileSync(join(state, 'fetch', '0.begun'), 'the boot before\n');
     await cycle();
     await cycle();
 
-    assert.deepEqual([ledger(), await ended(id)], [['begun'], told], action);
+    assert.deepEqual([ledger(), await ended(id)], [['begun'], told], `${action}, ${boot} boot`);
   }
 });
 
