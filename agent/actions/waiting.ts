@@ -27,11 +27,15 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): P
   }
 }
 
-/** Resolves when the signal has fired. */
-export function whenFired(signal: AbortSignal): Promise<void> {
+/** Resolves when the signal has fired; `until` ends the wait without an answer. */
+export function whenFired(signal: AbortSignal, until?: AbortSignal): Promise<void> {
   return new Promise((fired) => {
     if (signal.aborted) fired();
-    else signal.addEventListener('abort', () => fired(), { once: true });
+    else
+      signal.addEventListener('abort', () => fired(), {
+        once: true,
+        ...(until === undefined ? {} : { signal: until }),
+      });
   });
 }
 

@@ -106,23 +106,24 @@ export function reboot({ own, platform, command, tools, patienceMs = PATIENCE_MS
   }
 
   async function awaitReboot({ handover, cancelled, leaving, output }: FollowContext): Promise<FollowEnd> {
-    const patience = new AbortController();
-    const tooLate = delay(Math.max(0, handover.due_ms + patienceMs - machine.clock.sinceBootMs()), 'late' as const, {
-      signal: patience.signal,
-    }).catch(() => 'late' as const);
-    const left = whenFired(leaving).then(() => 'left' as const);
+    const waiting = new AbortController();
+    const { signal } = waiting;
+    const leftMs = Math.max(0, handover.due_ms + patienceMs - machine.clock.sinceBootMs());
+    const late = delay(leftMs, 'late' as const, { signal }).catch(() => 'late' as const);
+    const left = whenFired(leaving, signal).then(() => 'left' as const);
+    const cancel = whenFired(cancelled, signal).then(() => 'cancelled' as const);
     try {
-      const first = await Promise.race([left, whenFired(cancelled).then(() => 'cancelled' as const), tooLate]);
+      const first = await Promise.race([left, cancel, late]);
       if (first === 'cancelled') {
         const fault = await callOff();
         if (fault === undefined) return { kind: 'called_off' };
         output.write('stderr', `The reboot could not be called off, and is still to come: ${fault}\n`);
       }
-      if (first === 'left' || (await Promise.race([left, tooLate])) === 'left') return { kind: 'left' };
+      if (first === 'left' || (await Promise.race([left, late])) === 'left') return { kind: 'left' };
       // Whatever it waits for: it should not happen after it was reported as failed.
       return notSeen((await callOff()) === undefined);
     } finally {
-      patience.abort();
+      waiting.abort();
     }
   }
 
