@@ -118,12 +118,22 @@ export type HooksQuery = Readonly<z.infer<typeof HooksQuery>>;
 /** The checksum that whoever accepts has looked at. */
 export const AcceptHook = z.strictObject({ checksum: Sha256Hex });
 
+/** A container as its node announced it last. */
+export const ContainerView = z.object({
+  id: z.string(),
+  name: z.string().nullable(),
+  image: z.string().nullable(),
+  state: z.string().nullable().describe('`created`, `running`, `paused`, `exited`, …'),
+  labels: Labels,
+});
+
 /** One node, read by itself. */
 export const NodeDetail = NodeView.extend({
   limits: Capabilities.shape.limits.describe(
     'As announced; process_isolation says how well the node can end what an action starts',
   ),
   hook_checksums: z.array(HookView),
+  containers: z.array(ContainerView).describe('As announced; empty when the node has no container engine'),
 });
 export type NodeDetail = Readonly<z.infer<typeof NodeDetail>>;
 

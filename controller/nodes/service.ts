@@ -55,7 +55,14 @@ export function createNodeService(deps: {
   async function get(org: string, node: string): Promise<NodeDetail | undefined> {
     const record = registry.get(node);
     if (record?.org !== org) return undefined;
-    return { ...view(record), limits: await findLimits(store, node), hook_checksums: hooksOf(record) };
+    return {
+      ...view(record),
+      limits: await findLimits(store, node),
+      hook_checksums: hooksOf(record),
+      containers: record.containers.map(({ id, name = null, image = null, state = null, labels }) => ({
+        ...{ id, name, image, state, labels },
+      })),
+    };
   }
 
   return {

@@ -86,6 +86,20 @@ test('labels in an announcement that are none protect nothing, and hide no conta
   }
 });
 
+test('a node shows the containers that it announced, and nothing else that it said of them', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { call, people } = installation;
+  const web = { ...WEB, image: 'nginx:1', labels: { site: 'north' }, secret: 'hunter2' };
+  await startDocker(t, installation, { containers: [web, { id: DB.id }, { name: 'no-id' }, { id: '../x' }] });
+
+  const { body } = await call('GET', '/api/v1/nodes/docker-1', { token: people.viewer });
+
+  assert.deepEqual(z.object({ containers: z.array(z.unknown()) }).parse(body).containers, [
+    { id: WEB.id, name: 'web', image: 'nginx:1', state: 'running', labels: { site: 'north' } },
+    { id: DB.id, name: null, image: null, state: null, labels: {} },
+  ]);
+});
+
 test('containers that come and go leave no row in the audit trail, and what a node can do does', async (t) => {
   const installation = await startPollingInstallation(t);
   const { muster } = installation;

@@ -128,6 +128,9 @@ export function testEngineContract({ name: target, start }: ContractOptions): vo
       );
       assert.deepEqual([whole.end, whole.stderr], [EXITED_0, 'two\n']);
       assert.deepEqual((await logs('says', { lines: 1 })).stdout, 'three\n');
+      assert.equal((await logs('says', { since: '1h' })).stdout, 'one\nthree\n');
+      assert.equal((await logs('says', { since: new Date(Date.now() + 60_000).toISOString() })).stdout, '');
+      assert.match((await logs('says', { lines: 1, timestamps: true })).stdout, /^\d{4}-\d\d-\d\dT\S+ three\n$/);
       await until(async () => /^raw\r?\n$/.test((await logs('terminal')).stdout), { what: 'the raw log' });
       const followed = await logs('says', { follow: '300ms' });
       assert.deepEqual([followed.end, followed.stdout, followed.stderr], [EXITED_0, 'one\nthree\n', 'two\n']);

@@ -155,9 +155,12 @@ function act(verb: string, container: Kept, { response, world }: { response: Ser
 }
 
 function sendLogs(response: ServerResponse, { says = [], tty }: Kept, parameters: URLSearchParams): void {
-  const lines = says.slice(Math.max(0, says.length - Number(parameters.get('tail') ?? says.length)));
+  const isAhead = Number(parameters.get('since') ?? 0) * 1000 > Date.now();
+  const newest = says.slice(Math.max(0, says.length - Number(parameters.get('tail') ?? says.length)));
+  const lines = isAhead ? [] : newest;
+  const time = parameters.has('timestamps') ? '2026-01-31T12:00:00.000000000Z ' : '';
   response.writeHead(200, { 'content-type': 'application/vnd.docker.raw-stream' });
-  for (const { stream, text } of lines) response.write(tty ? text : toFrame(stream === 'stderr' ? 2 : 1, text));
+  for (const { stream, text } of lines) response.write(tty ? text : toFrame(stream === 'stderr' ? 2 : 1, time + text));
   if (parameters.has('follow')) response.flushHeaders();
   else response.end();
 }
