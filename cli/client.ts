@@ -13,10 +13,11 @@ const SILENCE_MS = 45_000;
 
 const PAGE_SIZE = 200;
 
-/** One call of the REST API. `path` begins below `/api/v1`. */
+/** One call of the REST API. `path` begins below `/api/v1`, or at the root of the controller where `isAtRoot` says so. */
 export type Call = Readonly<{
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: string;
+  isAtRoot?: boolean;
   query?: Readonly<Record<string, string | number | undefined>>;
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
@@ -41,11 +42,11 @@ export type Client = Readonly<{
 }>;
 
 export function createClient({ url, token }: Connection): Client {
-  const base = `${url.replace(/\/+$/, '')}/api/v1`;
+  const root = url.replace(/\/+$/, '');
 
   function send(call: Call, stop: AbortSignal): Promise<Response> {
-    const { method = 'GET', path, query = {}, body, headers, waitSeconds = 0 } = call;
-    const address = new URL(`${base}${path}`);
+    const { method = 'GET', path, isAtRoot = false, query = {}, body, headers, waitSeconds = 0 } = call;
+    const address = new URL(`${root}${isAtRoot ? '' : '/api/v1'}${path}`);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) address.searchParams.set(name, String(value));
     }

@@ -236,11 +236,7 @@ export const ERROR_CODES = {
   precondition_failed: api(412, 'the record was changed since it was read', 'read it again and make the change anew'),
   method_not_allowed: api(405, 'the address does not take this method', 'use a method that the Allow header names'),
   not_found: api(404, 'there is nothing under this address', 'list what there is and use an id from the list'),
-  outside_sandbox: api(
-    403,
-    'the sandbox has no connection to what it asks for',
-    'look what it may ask for at GET /{sandbox_id}/actions/available, or make a sandbox with other connections',
-  ),
+  outside_sandbox: api(403, 'no connection of the sandbox names it', 'make a sandbox with other connections'),
   unknown_integration: api(
     422,
     'no active integration has this name',

@@ -17,9 +17,9 @@ export function mcpCommand(io: Io): Command {
     .addHelpText('after', HELP);
   return addConnectionOptions(command).action(async (options: unknown) => {
     const { client } = connect(options, io);
-    const { role } = await client.call(Me, { path: '/me' });
-    refuseApprovers(role);
-    const { closed, close } = serveMcpOverStdio(createRestBackend(client), (error) => {
+    const me = await client.call(Me, { path: '/me' });
+    refuseApprovers(me.role);
+    const { closed, close } = serveMcpOverStdio(createRestBackend(client, me), (error) => {
       io.stderr.write(`${error instanceof Error ? error.message : 'A tool failed'}\n`);
     });
     const release = io.onInterrupt(close);

@@ -8,6 +8,7 @@ import {
   NodeState,
   type NodeView,
 } from '../http/schemas.js';
+import type { OfferedIntegration } from './backend.js';
 
 /** Of each stream of an output these many characters are shown: a model reads all that it is given. */
 const MAX_SHOWN = 4096;
@@ -37,18 +38,25 @@ const Parameter = z.object({
   description: z.string(),
 });
 
+const Offered = {
+  name: z.string(),
+  description: z.string(),
+  risk: Risk.describe('read: done at once. write: a person has to approve it. danger: denied'),
+  parameters: z.array(Parameter),
+  hints: z.object({ readOnlyHint: z.boolean(), destructiveHint: z.boolean() }),
+};
+
 export const ActionsAnswer = z.object({
   actions: z.array(
     z.object({
-      name: z.string(),
-      description: z.string(),
-      risk: Risk.describe('read: done at once. write: a person has to approve it. danger: denied'),
-      parameters: z.array(Parameter),
+      ...Offered,
       nodes: z.array(z.string()).describe('Where it may be asked for, 50 at most'),
       node_count: z.int(),
-      hints: z.object({ readOnlyHint: z.boolean(), destructiveHint: z.boolean() }),
     }),
   ),
+  integrations: z
+    .array(z.object({ integration: z.string(), actions: z.array(z.object(Offered)) }))
+    .describe('Systems outside of the fleet, and what may be asked of them'),
 });
 
 const Execution = z.object({
@@ -71,6 +79,7 @@ export const AskAnswer = z.object({
   error: z.string().nullable(),
   counts: z.record(z.string(), z.int()).describe('How many executions are in which state'),
   executions: z.array(Execution).describe('By node, 20 at most'),
+  result: z.unknown().optional().describe('What an integration answered: data, whatever it says'),
 });
 export type AskAnswer = z.infer<typeof AskAnswer>;
 
@@ -79,8 +88,8 @@ const MESSAGES: Readonly<Record<InvocationStatus, string>> = {
   pending: 'A person has to approve it. Look again with get_invocation; there is no way to approve it yourself.',
   approved: 'It is on its way to the nodes. Look again with get_invocation.',
   executing: 'It is under way. Look again with get_invocation.',
-  completed: 'It succeeded on every node.',
-  failed: 'It did not succeed on every node.',
+  completed: 'It succeeded.',
+  failed: 'It did not succeed, or not on every node.',
   denied: 'It was denied and does not run.',
   expired: 'Its time was over before it ran.',
   cancelled: 'It was cancelled.',
@@ -93,21 +102,36 @@ export function toNodes(nodes: readonly NodeView[], nextCursor: string | null): 
   };
 }
 
-export function toActions(actions: readonly ActionView[]): z.infer<typeof ActionsAnswer> {
+export function toActions(
+  actions: readonly ActionView[],
+  integrations: readonly OfferedIntegration[],
+): z.infer<typeof ActionsAnswer> {
   return {
     actions: actions.map(({ name, description, risk, parameters, nodes }) => ({
       ...{ name, description, risk, parameters, nodes: nodes.slice(0, MAX_NODES), node_count: nodes.length },
-      hints: { readOnlyHint: risk === 'read', destructiveHint: risk !== 'read' },
+      hints: hintsOf(risk),
+    })),
+    integrations: integrations.map(({ name: integration, actions: offered }) => ({
+      integration,
+      actions: offered.map(({ name, description, risk, params }) => ({
+        ...{ name, description, risk, parameters: [...params], hints: hintsOf(risk) },
+      })),
     })),
   };
 }
 
-export function toAsk({ invocation, executions = [] }: InvocationAnswer): AskAnswer {
+/** What clients go by that ask their user first; nothing here goes by it. */
+function hintsOf(risk: Risk) {
+  return { readOnlyHint: risk === 'read', destructiveHint: risk !== 'read' };
+}
+
+export function toAsk({ invocation, executions = [], result }: InvocationAnswer): AskAnswer {
   const { id, status, action, risk, expires_at, error, counts } = invocation;
   return {
     ...{ invocation_id: id, status, action, risk, message: MESSAGES[status], expires_at, error },
     counts: Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0)),
     executions: executions.slice(0, MAX_EXECUTIONS).map(toExecution),
+    ...(result === undefined ? {} : { result }),
   };
 }
 

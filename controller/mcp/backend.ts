@@ -1,10 +1,15 @@
 import { sha256Hex } from '../../protocol/envelope.js';
-import type { ActionView, CreateInvocation, InvocationAnswer, NodeView } from '../http/schemas.js';
-import { ENDED_STATUSES } from '../http/schemas.js';
+import { MusterError } from '../../protocol/errors.js';
+import { splitAsk } from '../http/asks.js';
+import type { IntegrationAction } from '../http/integration-schemas.js';
+import { type ActionView, type AnyAsk, ENDED_STATUSES, type InvocationAnswer, type NodeView } from '../http/schemas.js';
 import type { Page, PageRequest, Principal, Services } from '../services.js';
 
 /** How long to wait for an end, and what ends the wait. */
 export type Waiting = Readonly<{ seconds: number; signal: AbortSignal }>;
+
+/** A system outside of the fleet, and what may be asked of it. */
+export type OfferedIntegration = Readonly<{ name: string; actions: readonly IntegrationAction[] }>;
 
 /** What the tools do their work with: the services of a controller, or its REST API. Each call acts for one caller. */
 export type McpBackend = Readonly<{
@@ -12,8 +17,9 @@ export type McpBackend = Readonly<{
   actions: (
     narrow: Readonly<{ node?: string | undefined; name?: string | undefined }>,
   ) => Promise<readonly ActionView[]>;
+  integrations: () => Promise<readonly OfferedIntegration[]>;
   invoke: (
-    ask: CreateInvocation,
+    ask: AnyAsk,
     how: Readonly<{ idempotencyKey?: string | undefined; wait: Waiting }>,
   ) => Promise<InvocationAnswer>;
   /** Undefined when there is none such. */
@@ -27,7 +33,7 @@ const MAX_EXECUTIONS = 20;
 /** The services, as this caller sees them. */
 export function createServiceBackend({ seenBy }: Pick<Services, 'seenBy'>, principal: Principal): McpBackend {
   const { org } = principal;
-  const { nodes, invocations } = seenBy(principal);
+  const { nodes, invocations, integrations } = seenBy(principal);
 
   async function answer(id: string, { seconds, signal }: Waiting): Promise<InvocationAnswer | undefined> {
     const before = await invocations.get(org, id);
@@ -35,7 +41,8 @@ export function createServiceBackend({ seenBy }: Pick<Services, 'seenBy'>, princ
     const isToWait = seconds > 0 && before.status !== 'pending' && !ENDED_STATUSES.has(before.status);
     const latest = isToWait ? await invocations.whenDone(org, id, { ms: seconds * 1000, signal }) : before;
     const page = await invocations.executions(org, id, { limit: MAX_EXECUTIONS });
-    return { invocation: latest ?? before, executions: [...(page?.items ?? [])] };
+    const result = await invocations.resultOf(org, id);
+    return { invocation: latest ?? before, executions: [...(page?.items ?? [])], ...result };
   }
 
   return {
@@ -44,9 +51,17 @@ export function createServiceBackend({ seenBy }: Pick<Services, 'seenBy'>, princ
       const offered = await nodes.actions(org, node);
       return name === undefined ? offered : offered.filter((action) => action.name === name);
     },
+    integrations: () => integrations.available(org),
     async invoke(ask, { idempotencyKey, wait }) {
-      const bodySha256 = sha256Hex(JSON.stringify(ask));
-      const { invocation } = await invocations.create(principal, ask, { idempotencyKey, bodySha256 });
+      const request = { idempotencyKey, bodySha256: sha256Hex(JSON.stringify(ask)) };
+      const asked = splitAsk(ask);
+      const { invocation } =
+        asked.kind === 'nodes'
+          ? await invocations.create(principal, asked.ask, request)
+          : await integrations.invoke(principal, asked.ask, request);
+      if (invocation.status === 'denied') {
+        throw new MusterError('denied_by_policy', invocation.error ?? 'The policy denies this action');
+      }
       return (await answer(invocation.id, wait)) ?? { invocation };
     },
     get: answer,

@@ -2,13 +2,13 @@ import { type CallToolResult, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { ERROR_CODES, MusterError } from '../../protocol/errors.js';
 import { ActionName, Id } from '../../protocol/ids.js';
-import { Selector } from '../../protocol/selectors.js';
 import { VERSION } from '../../runtime/version.js';
 import { toTold } from '../http/problems.js';
-import { AskHeaders, CreateInvocation, InvocationId } from '../http/schemas.js';
+import { AnyAsk, AskHeaders, InvocationId } from '../http/schemas.js';
+import { InvocationTarget } from '../http/target-schemas.js';
 import { faultsOf } from '../http/validation.js';
 import { ActionsAnswer, AskAnswer, NodesAnswer, toActions, toAsk, toNodes } from './answers.js';
-import type { McpBackend } from './backend.js';
+import type { McpBackend, OfferedIntegration } from './backend.js';
 
 /** A client that waits longer gives up by itself. */
 const MAX_WAIT_SECONDS = 50;
@@ -64,12 +64,17 @@ function addLooks(server: McpServer, { backend, answering }: Tools): void {
     'list_actions',
     {
       title: 'List actions',
-      description: 'What you may ask for: the actions with their parameters, their risk and the nodes that offer them.',
+      description:
+        'What you may ask for: actions with their parameters, their risk, and the nodes or the integration that offer them.',
       inputSchema: z.object({ node: Id.optional(), name: ActionName.optional() }),
       outputSchema: ActionsAnswer,
       annotations: READS,
     },
-    (narrow) => answering(async () => toActions(await backend.actions(narrow))),
+    ({ node, name }) =>
+      answering(async () => {
+        const integrations = node === undefined ? await backend.integrations() : [];
+        return toActions(await backend.actions({ node, name }), narrow(integrations, name));
+      }),
   );
   server.registerTool(
     'get_invocation',
@@ -94,9 +99,9 @@ function addAsks(server: McpServer, { backend, answering }: Tools): void {
         'Asks nodes to do something. What only reads is done at once; what changes something gets the status pending until a person has decided.',
       inputSchema: z.object({
         action: ActionName,
-        target: Selector.describe('Exactly one of nodes, group, labels and fleet'),
+        target: InvocationTarget.describe('Exactly one of nodes, group, labels, fleet and integration'),
         parameters: z
-          .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+          .record(z.string(), z.unknown())
           .default({})
           .describe('Name → value, as list_actions says of the action'),
         reason: z.string().max(1024).optional().describe('Why; the person who decides reads it'),
@@ -125,10 +130,19 @@ function addAsks(server: McpServer, { backend, answering }: Tools): void {
 }
 
 /** @throws {MusterError} invalid_request */
-function readAsk(wanted: unknown): CreateInvocation {
-  const ask = CreateInvocation.safeParse(wanted);
+function readAsk(wanted: unknown): AnyAsk {
+  const ask = AnyAsk.safeParse(wanted);
   if (ask.success) return ask.data;
   throw new MusterError('invalid_request', faultsOf(ask.error.issues, 'arguments')[0]?.detail ?? 'It cannot be read');
+}
+
+/** Those that offer an action of this name, with it alone; all of them without a name. */
+function narrow(integrations: readonly OfferedIntegration[], name: string | undefined): OfferedIntegration[] {
+  const narrowed = integrations.map((each) => ({
+    ...each,
+    actions: each.actions.filter((action) => name === undefined || action.name === name),
+  }));
+  return narrowed.filter(({ actions }) => actions.length > 0);
 }
 
 /** @throws {MusterError} not_found */
