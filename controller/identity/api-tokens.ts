@@ -136,9 +136,8 @@ export function createTokens({
       let query = store.read.selectFrom('api_tokens').selectAll().where('org', '=', org);
       if (!reaches(role, 'admin')) query = query.where('principal', '=', id);
       if (after !== undefined) {
-        const { atMs, id: last } = after;
-        query = query.where(({ eb, or, and }) =>
-          or([eb('created_at', '<', atMs), and([eb('created_at', '=', atMs), eb('id', '<', last)])]),
+        query = query.where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('created_at', 'id'), '<', tuple(after.atMs, after.id)),
         );
       }
       const rows = await query

@@ -64,9 +64,8 @@ export function createNodeTokens(
       const after = readTimeCursor(cursor);
       let query = store.read.selectFrom('node_tokens').selectAll().where('org', '=', org);
       if (after !== undefined) {
-        const { atMs, id } = after;
-        query = query.where(({ eb, and, or }) =>
-          or([eb('created_at', '<', atMs), and([eb('created_at', '=', atMs), eb('id', '<', id)])]),
+        query = query.where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('created_at', 'id'), '<', tuple(after.atMs, after.id)),
         );
       }
       const rows = await query
