@@ -7,7 +7,7 @@ import { Labels } from '../../protocol/selectors.js';
 /** What an announcement says of a container, as far as it is needed to find it, to know what protects it, and to show it. */
 const Announced = z.object({
   id: ContainerReference,
-  name: ContainerReference.optional(),
+  name: ContainerReference.optional().catch(undefined),
   image: z.string().max(256).optional().catch(undefined),
   state: z.string().max(64).optional().catch(undefined),
   labels: Labels.default({}).catch({}),

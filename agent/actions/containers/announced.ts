@@ -1,4 +1,4 @@
-import { PROTECTED_LABEL } from '../../../protocol/containers.js';
+import { ContainerReference, PROTECTED_LABEL } from '../../../protocol/containers.js';
 import type { Capabilities } from '../../../protocol/messages/capabilities.js';
 import type { ListedContainer } from './answers.js';
 import { clip } from './clip.js';
@@ -12,7 +12,8 @@ const MAX_ANNOUNCED = 500;
 /** A container as it is announced. */
 export type AnnouncedContainer = Readonly<{
   id: string;
-  name: string;
+  /** Absent when it is none that a request could say. */
+  name?: string;
   image: string;
   state: string;
   labels: Readonly<Record<string, string>>;
@@ -27,7 +28,7 @@ export function toAnnounced(listed: readonly ListedContainer[]): Capabilities['c
     .map(
       (each): AnnouncedContainer => ({
         id: each.Id,
-        name: clip(listedName(each), 128),
+        ...nameOf(each),
         image: clip(each.Image ?? '', 256),
         state: toStatus(each.State),
         labels: announcedLabels(each.Labels),
@@ -35,6 +36,11 @@ export function toAnnounced(listed: readonly ListedContainer[]): Capabilities['c
     )
     .sort((a, b) => rankOf(a) - rankOf(b) || (a.id < b.id ? -1 : 1))
     .slice(0, MAX_ANNOUNCED);
+}
+
+function nameOf(listed: ListedContainer): { name?: string } {
+  const name = ContainerReference.safeParse(listedName(listed));
+  return name.success ? { name: name.data } : {};
 }
 
 function rankOf({ labels, state }: AnnouncedContainer): number {

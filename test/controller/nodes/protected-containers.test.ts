@@ -7,11 +7,17 @@ import { Answered, CONTAINER_ACTIONS, DB, startDocker, WEB } from '../../support
 import { startPollingInstallation } from '../../support/polling.js';
 import { until } from '../../support/until.js';
 
+/** Its name is none that anybody could ask for. */
+const NAMELESS = { id: '5'.repeat(64), name: 'x'.repeat(200), state: 'running' };
+
 test('a container that is labelled muster.protected is stopped and restarted by admins who say why, by every way to ask', async (t) => {
   const installation = await startPollingInstallation(t);
   const { call, people } = installation;
   const labels = { 'muster.protected': 'true' };
-  const agent = await startDocker(t, installation, { containers: [{ ...WEB, labels }, DB], runs: true });
+  const agent = await startDocker(t, installation, {
+    containers: [{ ...WEB, labels }, DB, { ...NAMELESS, labels }],
+    runs: true,
+  });
   const codeOf = ({ status, body }: Awaited<ReturnType<typeof call>>) => [
     status,
     z.object({ code: z.string().optional() }).parse(body).code,
@@ -31,6 +37,7 @@ test('a container that is labelled muster.protected is stopped and restarted by 
     assert.deepEqual(await run(people.operator, container, 'ticket 4711'), [403, 'forbidden'], container);
     assert.deepEqual(await run(people.owner, container), [403, 'reason_required'], container);
   }
+  assert.deepEqual(await run(people.operator, NAMELESS.id, 'ticket 4711'), [403, 'forbidden']);
   assert.equal(agent.offers.length, 0);
   assert.deepEqual(await ask(people.admin, 'STOP', 'ticket 4711'), [200, undefined]);
   assert.deepEqual(await ask(people.admin, 'START'), [200, undefined]);

@@ -22,6 +22,12 @@ test('a variable is shown without its value, or the part of it, that looks like 
     ['DB=postgres://app:s3cret@db:5432/app', 'DB=postgres://app:[redacted]@db:5432/app'],
     ['CACHE=redis://:s3cret@cache', 'CACHE=redis://:[redacted]@cache'],
     ['CONN=Server=db;Password=s3cret;Timeout=5', 'CONN=Server=db;Password=[redacted];Timeout=5'],
+    ['DB=postgres://app:p/s@c:r@db/app', 'DB=postgres://app:[redacted]@db/app'],
+    [
+      'JSON={"db":{"user":"app","password":"s3\\"cret"},"port":1}',
+      'JSON={"db":{"user":"app","password":"[redacted]"},"port":1}',
+    ],
+    ['JSON={"apiKey": s3cret, "a": 1}', 'JSON={"apiKey": "[redacted]", "a": 1}'],
     ['HOOK=https://example.com/?sig=s3cret&x=1', 'HOOK=https://example.com/?sig=[redacted]&x=1'],
   ];
   for (const [given, expected] of shown) assert.equal(showVariable(given), expected);
@@ -33,6 +39,12 @@ test('what is no secret is shown as it is', () => {
     ...['URL=https://example.com:8443/path?page=2', 'KEYBOARD=us', 'AUTHOR=Ann', 'PINNED=1'],
   ]) {
     assert.equal(showVariable(each), each);
+  }
+});
+
+test('a value that was made to be slow to search is shown without delay', () => {
+  for (const each of ['a.', 'a://', '"', 'eyJ', 'password', '\\', 'a:b@', '-----BEGIN ']) {
+    assert.ok(showVariable(`X=${each.repeat(1_000_000)}`).length <= 100_000, each);
   }
 });
 

@@ -123,7 +123,11 @@ test('protected containers are announced first, then those that run, and 500 at 
   );
 
   const announced = toAnnounced(containers);
+  const [long] = toAnnounced([
+    { ...containers[0], Id: 'f'.repeat(64), Names: [`/${'x'.repeat(200)}`], State: 'stopped' },
+  ]);
 
+  assert.deepEqual(long, { id: 'f'.repeat(64), image: 'app:1', state: 'exited', labels: {} });
   assert.equal(announced.length, 500);
   assert.deepEqual(announced[0], {
     ...{ id: containers[598]?.Id, name: 'c598', image: 'app:1', state: 'exited' },
