@@ -54,7 +54,7 @@ import { createPolicyService } from './policy/service.js';
 import { deleteOrphanedActionIds } from './polling/action-ids.js';
 import { createPolling } from './polling/service.js';
 import { runRetention } from './retention/run.js';
-import { sandboxPrincipalOf } from './sandboxes/authenticate.js';
+import { createSandboxAuthentication } from './sandboxes/authenticate.js';
 import { createSeenBy } from './sandboxes/seen-by.js';
 import { createSandboxes } from './sandboxes/service.js';
 import type { Services } from './services.js';
@@ -191,12 +191,12 @@ export async function createCore({
   const invocations = createInvocationService({
     ...{ ...shared, policies, dispatcher, cancellations, ...limits, approveAction },
   });
+  const authenticateSandbox = createSandboxAuthentication({ store, clock });
   const inventory = { store, presence, clock, openOn: open.countOf, membership, policies };
   const nodes = createNodeService({ ...inventory, registry });
   const services: Services = {
     org,
-    authenticate: async (bearer) =>
-      (await principalOf(store, bearer, clock.nowMs())) ?? sandboxPrincipalOf(store, bearer, clock.nowMs()),
+    authenticate: async (bearer) => (await principalOf(store, bearer, clock.nowMs())) ?? authenticateSandbox(bearer),
     nodes,
     hooks: createHookService(shared),
     invocations,

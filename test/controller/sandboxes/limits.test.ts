@@ -63,6 +63,18 @@ test('A-76, S-A-4: ten asks of a sandbox wait for a person at most, whatever the
   assert.equal((await ask(muster, principal)).invocation.status, 'approved');
 });
 
+test('a sandbox that calls more than 600 times a minute, for whatever it may be, is told to come back later', async (t) => {
+  const muster = await startTestCore(t);
+  const { authenticate } = muster.core.services;
+  const { token } = await makeSandbox(muster, 'ci');
+  const other = await makeSandbox(muster, 'other');
+
+  for (let count = 1; count < 600; count += 1) await authenticate(token);
+
+  await assertRejectsCode(authenticate(token), 'rate_limited');
+  assert.equal((await authenticate(other.token))?.id, other.principal.id);
+});
+
 function ask({ core }: TestCore, principal: Principal, changes: Partial<CreateInvocation> = {}) {
   const wanted = askFor({ nodes: ['pump-1'] }, { action: 'gather_info', ...changes });
   return core.services.invocations.create(principal, wanted, BODY);
