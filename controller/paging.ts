@@ -14,18 +14,40 @@ export function readCursor(cursor: string | undefined, shape: RegExp): string | 
   return key;
 }
 
+/** Whoever asks or announces chooses how long an item is: a page ends early when its items come to more than this. */
+export const MAX_PAGE_OCTETS = 4 * 1024 * 1024;
+
+/**
+ * How many of the first items fit on a page of at most `limit`, at least one of them.
+ */
+export function countFitting<T>(items: readonly T[], limit: number, octetsOf: (item: T) => number): number {
+  let octets = 0;
+  for (const [index, item] of items.slice(0, limit).entries()) {
+    octets += octetsOf(item);
+    if (octets > MAX_PAGE_OCTETS) return Math.max(1, index);
+  }
+  return Math.min(limit, items.length);
+}
+
 /**
  * A page of a whole list, in the order of its keys.
  * @throws {MusterError} invalid_request
  */
 export function pageOfAll<T>(
   items: readonly T[],
-  { limit, cursor, shape, keyOf }: PageRequest & Readonly<{ shape: RegExp; keyOf: (item: T) => string }>,
+  {
+    limit,
+    cursor,
+    shape,
+    keyOf,
+    octetsOf = () => 0,
+  }: PageRequest & Readonly<{ shape: RegExp; keyOf: (item: T) => string; octetsOf?: (item: T) => number }>,
 ): Page<T> {
   const after = readCursor(cursor, shape) ?? '';
   const keyed = items.map((item) => ({ item, key: keyOf(item) })).filter(({ key }) => key > after);
   const rows = keyed.sort((a, b) => (a.key < b.key ? -1 : 1));
-  return toPage(rows, { limit, keyOf: ({ key }) => key, toItem: ({ item }) => item });
+  const shown = countFitting(rows, limit, ({ item }) => octetsOf(item));
+  return toPage(rows, { limit: shown, keyOf: ({ key }) => key, toItem: ({ item }) => item });
 }
 
 const TIME_KEY = /^(\d{1,15})_([a-z0-9]{8,32})$/;

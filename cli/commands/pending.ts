@@ -85,9 +85,9 @@ function endOf(message: Extract<StreamMessage, { type: 'action_approval_result' 
 
 function render(invocations: readonly InvocationView[], io: Io): string {
   if (invocations.length === 0) return 'Nothing waits.';
-  const head = ['ID', 'ACTION', 'TARGET', 'RISK', 'REASON', 'BY', 'UNTIL'];
-  const rows = invocations.map(({ id, action, target, risk, reason, created_by, expires_at }) => [
-    ...[id, action, describeTarget(target), risk, reason ?? '-', created_by, expires_at],
+  const head = ['ID', 'ACTION', 'TARGET', 'NODES', 'RISK', 'REASON', 'BY', 'UNTIL'];
+  const rows = invocations.map(({ id, action, target, nodes, risk, reason, created_by, expires_at }) => [
+    ...[id, action, describeTarget(target), String(nodes), risk, reason ?? '-', created_by, expires_at],
   ]);
   return renderTable(head, rows, io);
 }

@@ -4,7 +4,7 @@ import type { Presence } from '../nodes/presence.js';
 import type { Registry } from '../nodes/registry.js';
 import type { Controls, SentControl } from './controls.js';
 import { OFFER_BACKOFF } from './lane.js';
-import type { OpenExecution, OpenExecutions } from './open-executions.js';
+import { type OpenExecution, type OpenExecutions, openOn } from './open-executions.js';
 
 /** Tells nodes what is to end, until each has answered. */
 export type Cancellations = Readonly<{
@@ -21,10 +21,13 @@ export type Cancellations = Readonly<{
 /** Why the node is told to end it: people's reasons stay in the audit log. */
 const REASON = 'cancelled';
 
-/** One that is being told. `dueMs` is on the monotonic clock. */
+/** How often one was told. `dueMs` is on the monotonic clock. */
 type Telling = { attempts: number; dueMs: number; sent: SentControl | undefined };
 
-/** Takes over what `open` holds as cancelling, after a restart. */
+/**
+ * Takes over what `open` holds as cancelling, after a restart. What is looked at is what is open on one node: a fleet
+ * that was away when its order was cancelled comes back all at once.
+ */
 export function createCancellations(deps: {
   open: OpenExecutions;
   registry: Registry;
@@ -34,53 +37,61 @@ export function createCancellations(deps: {
   random: () => number;
 }): Cancellations {
   const { open, registry, presence, controls, clock, random } = deps;
-  const telling = new Map<OpenExecution, Telling>();
-  const begin = (executions: Iterable<OpenExecution>): void => {
-    for (const each of executions) if (each.cancelling) telling.set(each, { attempts: 0, dueMs: 0, sent: undefined });
-  };
-  begin(open.all());
+  const tellings = new WeakMap<OpenExecution, Telling>();
+  /** Nodes on which something may have to be told of. */
+  const nodes = new Set<string>();
+  for (const execution of open.all()) begin(execution);
 
-  function tell(execution: OpenExecution, state: Telling): void {
-    const { executionId, node } = execution;
-    const processId = registry.get(node)?.processId ?? null;
-    if (processId === null || !presence.isConnected(node)) return;
-    state.sent = controls.post(node, {
+  function begin(execution: OpenExecution): void {
+    if (!execution.cancelling) return;
+    tellings.set(execution, { attempts: 0, dueMs: 0, sent: undefined });
+    nodes.add(execution.node);
+  }
+
+  function toldOn(node: string): { execution: OpenExecution; telling: Telling }[] {
+    return openOn(open, node).flatMap((execution) => {
+      const telling = tellings.get(execution);
+      return telling === undefined ? [] : [{ execution, telling }];
+    });
+  }
+
+  function tell({ executionId, node }: OpenExecution, processId: string, telling: Telling): void {
+    telling.sent = controls.post(node, {
       kind: 'cancel',
       process_id: processId,
       execution_id: executionId,
       reason: REASON,
     });
-    state.dueMs = clock.monotonicMs() + spreadBackoffMs(state.attempts, { ...OFFER_BACKOFF, random });
-    state.attempts += 1;
+    telling.dueMs = clock.monotonicMs() + spreadBackoffMs(telling.attempts, { ...OFFER_BACKOFF, random });
+    telling.attempts += 1;
   }
 
-  function tellDue(): void {
+  function tellDue(node: string): void {
+    if (open.countOf(node) === 0) nodes.delete(node);
+    const processId = registry.get(node)?.processId ?? null;
+    if (processId === null || !presence.isConnected(node)) return;
+    const told = toldOn(node);
+    if (told.length === 0) nodes.delete(node);
     const nowMs = clock.monotonicMs();
-    for (const [execution, state] of telling) {
-      if (open.get(execution.executionId, execution.node) !== execution) telling.delete(execution);
-      else if (state.dueMs <= nowMs) tell(execution, state);
-    }
+    for (const { execution, telling } of told) if (telling.dueMs <= nowMs) tell(execution, processId, telling);
   }
 
   return {
     add(executions) {
-      begin(executions);
-      tellDue();
+      for (const execution of executions) begin(execution);
+      for (const node of new Set(executions.map((execution) => execution.node))) tellDue(node);
     },
     welcomed(node) {
-      for (const [execution, state] of telling) {
-        if (execution.node !== node) continue;
-        state.attempts = 0;
-        state.dueMs = 0;
-      }
-      tellDue();
+      for (const { execution } of toldOn(node)) begin(execution);
+      tellDue(node);
     },
     answeredBy(node, { controlId, sha256 }) {
-      for (const [execution, { sent }] of telling) {
-        if (execution.node === node && sent?.controlId === controlId && sent.sha256 === sha256) return execution;
-      }
-      return undefined;
+      const answered = ({ telling: { sent } }: { telling: Telling }): boolean =>
+        sent?.controlId === controlId && sent.sha256 === sha256;
+      return toldOn(node).find(answered)?.execution;
     },
-    tick: tellDue,
+    tick() {
+      for (const node of nodes) tellDue(node);
+    },
   };
 }

@@ -1,14 +1,14 @@
 import type { Clock } from '../../runtime/clock.js';
 import type { InvocationEvents } from '../events/invocation-events.js';
 import { slicesOf } from '../grouping.js';
-import { OPEN_STATUSES } from '../invocations/completion.js';
+import { OPEN_STATUSES, WAITING_STATUSES } from '../invocations/completion.js';
 import type { ControllerMetrics } from '../metrics.js';
 import { appendAudit } from '../store/audit.js';
 import { moveExecutions, stillOpen } from '../store/executions.js';
 import { settleInvocations } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
 import type { Marks } from './marks.js';
-import type { OpenExecution, OpenExecutions } from './open-executions.js';
+import type { OpenExecution, OpenExecutions, OpenState } from './open-executions.js';
 
 /** An end that comes without a result. A late signed result still replaces each of them. */
 export type Conclusion =
@@ -52,14 +52,14 @@ async function concludeSlice(
   const { status } = conclusion;
   const nowMs = clock.nowMs();
   const concluded = await store.write(async (tx) => {
+    const from: readonly OpenState[] = status === 'error' || status === 'cancelled' ? OPEN_STATUSES : WAITING_STATUSES;
     const due = executions.filter(
-      (each) =>
-        open.get(each.executionId, each.node) === each &&
-        (status === 'error' || status === 'cancelled' || each.state !== 'accepted'),
+      (each) => open.get(each.executionId, each.node) === each && from.includes(each.state),
     );
-    const ending = await stillOpen(tx, due); // a result in the same batch is not in memory yet
+    // A result in the same batch is not in memory yet, nor is what a node that polls has accepted.
+    const ending = await stillOpen(tx, due, from);
     const set = { status, open: 0, ended_at: nowMs, ...columnsOf(conclusion) };
-    await moveExecutions(tx, ending, { from: OPEN_STATUSES, set });
+    await moveExecutions(tx, ending, { from, set });
     const ended = await settleInvocations(tx, [...new Set(ending.map(({ invocationId }) => invocationId))], nowMs);
     await appendAudit(
       tx,

@@ -10,7 +10,7 @@ import type { Store } from '../store/store.js';
 import { fixOctets } from './fix-octets.js';
 import { createLane, type Lane, OFFER_BACKOFF } from './lane.js';
 import type { Marks } from './marks.js';
-import type { NodeQueue, OpenExecution, OpenExecutions } from './open-executions.js';
+import { type NodeQueue, type OpenExecution, type OpenExecutions, openOn } from './open-executions.js';
 import { createSignedRequests } from './signed-requests.js';
 import { createWaves } from './waves.js';
 
@@ -34,6 +34,8 @@ export type Dispatcher = Readonly<{
   broadcast: (executions: readonly OpenExecution[], to: Exclude<Target, { node: string }>, payload: string) => void;
   /** The node was welcomed: everything un-acked is due at once. */
   welcomed: (node: string) => void;
+  /** The node has connected anew: offers that went out while it was away are held against it no more. */
+  returned: (node: string) => void;
   accepted: (execution: OpenExecution) => void;
   /** The node could not take it now. */
   refused: (execution: OpenExecution, reason: RejectionReason) => void;
@@ -179,6 +181,14 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
       }
       pump(node);
     },
+    returned(node) {
+      for (const execution of openOn(open, node)) {
+        execution.unansweredSinceMs = undefined;
+        if (!execution.unreachable) continue;
+        execution.unreachable = false;
+        marks.reachable(execution);
+      }
+    },
     accepted(execution) {
       waves.answered(execution, clock.monotonicMs());
       laneOf(execution.node).accepted();
@@ -192,6 +202,7 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
       execution.notBeforeMs = 0;
       execution.wasFull = reason === 'max_concurrent_reached';
       execution.unansweredSinceMs = undefined;
+      execution.unreachable = false;
       open.move(execution, 'queued');
       marks.requeued(execution, reason);
     },

@@ -19,13 +19,19 @@ export type Marks = Readonly<{
   /** Offered and not taken for a passing reason. */
   requeued: (execution: OpenExecution, reason: RejectionReason) => void;
   unreachable: (execution: OpenExecution) => void;
+  /** Its node has come back: whether it answers is to be seen. */
+  reachable: (execution: OpenExecution) => void;
   /** Its end was written: a mark that waits is void. */
   drop: (execution: OpenExecution) => void;
   /** Writes what waits. */
   stop: () => void;
 }>;
 
-type Mark = Readonly<{ kind: 'sent' | 'accepted' | 'requeued' | 'unreachable'; reason: string | null; atMs: number }>;
+type Mark = Readonly<{
+  kind: 'sent' | 'accepted' | 'requeued' | 'unreachable' | 'reachable';
+  reason: string | null;
+  atMs: number;
+}>;
 
 const COLLECT_MS = 50;
 /** So many steps are a broadcast's, and their results are on the way. */
@@ -59,10 +65,14 @@ export function createMarks({ store, clock, log }: { store: Store; clock: Clock;
   }
 
   return {
-    sent: (execution) => put(execution, 'sent'),
+    sent(execution) {
+      // What was unreachable was sent before: this says nothing new, and would take the place of what does.
+      if (waiting.get(execution)?.kind !== 'reachable') put(execution, 'sent');
+    },
     accepted: (execution) => put(execution, 'accepted'),
     requeued: (execution, reason) => put(execution, 'requeued', reason),
     unreachable: (execution) => put(execution, 'unreachable'),
+    reachable: (execution) => put(execution, 'reachable'),
     drop: (execution) => {
       waiting.delete(execution);
     },
@@ -89,9 +99,10 @@ async function writeGroup(tx: Tx, executions: readonly OpenExecution[], { kind, 
   const waits = ['queued', 'sent'];
   if (kind === 'sent') await moveExecutions(tx, executions, { from: ['queued'], set: { status: 'sent', sent_at } });
   if (kind === 'requeued') {
-    await moveExecutions(tx, executions, { from: waits, set: { status: 'queued', reason, sent_at } });
+    await moveExecutions(tx, executions, { from: waits, set: { status: 'queued', reason, unreachable: 0, sent_at } });
   }
   if (kind === 'unreachable') await moveExecutions(tx, executions, { from: waits, set: { unreachable: 1, sent_at } });
+  if (kind === 'reachable') await moveExecutions(tx, executions, { from: waits, set: { unreachable: 0 } });
   if (kind === 'accepted') {
     const set = { status: 'accepted', accepted_at: atMs, sent_at, reason: null, unreachable: 0 };
     await moveExecutions(tx, executions, { from: waits, set });

@@ -193,6 +193,12 @@ export function createOpenExecutions(): OpenExecutions {
   };
 }
 
+/** Every open execution of the node, also what waits for its batch. */
+export function openOn(open: Pick<OpenExecutions, 'of'>, node: string): OpenExecution[] {
+  const queue = open.of(node);
+  return STATES.flatMap((state) => [...queue[state].values()]);
+}
+
 /** Execution ids are UUIDv7, so their order is that of age; nearly always the new one belongs at the end. */
 function insertInOrder(queue: Map<string, OpenExecution>, execution: OpenExecution, newest: string): void {
   const { executionId } = execution;

@@ -2,6 +2,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { BrokerLink } from '../broker-link.js';
 import type { Presence } from '../nodes/presence.js';
+import type { Registry } from '../nodes/registry.js';
 import type { Store } from '../store/store.js';
 
 /** After our own link broke, nodes that were there have this long to say hello before they count as offline. */
@@ -16,6 +17,7 @@ type Changes = Readonly<{ told: Set<string>; came: readonly string[]; went: read
  */
 export function createPresenceEvents({
   store,
+  registry,
   presence,
   link,
   clock,
@@ -23,6 +25,7 @@ export function createPresenceEvents({
   org,
 }: {
   store: Store;
+  registry: Registry;
   presence: Presence;
   link: BrokerLink;
   clock: Clock;
@@ -70,7 +73,10 @@ export function createPresenceEvents({
     await store.write(async (tx) => {
       for (const { came, went } of looks) {
         for (const node of came) tx.tell({ org, event: { type: 'node', node, change: 'online' } });
-        for (const node of went) tx.tell({ org, event: { type: 'node', node, change: 'offline' } });
+        for (const node of went) {
+          if (registry.get(node) === undefined) continue; // it was removed, and that has been told
+          tx.tell({ org, event: { type: 'node', node, change: 'offline' } });
+        }
       }
     });
     for (const { told: each, came, went } of looks) {

@@ -258,6 +258,7 @@ export const InvocationView = z.object({
   origin: Origin,
   action: ActionName,
   target: InvocationTarget,
+  nodes: z.int().describe('On how many nodes it runs, or would run once it is approved; 0 when it was denied at once'),
   parameters: AnyParameters.describe(
     'What looks like a secret by its name is `[redacted]`, but for admins and owners who read this one invocation',
   ),

@@ -188,7 +188,12 @@ function insertLogin(store: Store, { org, id: user, password_hash }: UserRow, no
 
 /** Forgets tokens that have run out; their making stays in the audit log. */
 export async function deleteExpiredTokens(tx: Queries, nowMs: number): Promise<void> {
-  await tx.deleteFrom('api_tokens').where('expires_at', '<=', nowMs).execute();
+  const gone = await tx.deleteFrom('api_tokens').where('expires_at', '<=', nowMs).returning(['id', 'org']).execute();
+  const entry = { atMs: nowMs, actor: 'controller', event: 'token_expired' };
+  await appendAudit(
+    tx,
+    gone.map(({ id, org }) => ({ ...entry, org, subject: `token:${id}` })),
+  );
 }
 
 function parseToken(bearer: string): { id: string; secret: string } | undefined {

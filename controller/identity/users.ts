@@ -152,13 +152,13 @@ export function findUser(queries: Queries, org: string, id: string): Promise<Use
 
 /** Adds the first owner, in the transaction of their token. */
 export async function insertOwner(tx: Queries, { org, id, nowMs }: { org: string; id: string; nowMs: number }) {
+  const maker = { id: 'controller', org };
+  const row = { org, id, role: 'owner', password_hash: null, created_at: nowMs, created_by: maker.id };
   await tx
     .insertInto('users')
-    .values({
-      ...{ org, id, role: 'owner', password_hash: null, created_at: nowMs, created_by: 'controller' },
-      disabled_at: null,
-    })
+    .values({ ...row, disabled_at: null })
     .execute();
+  await audit(tx, maker, { event: 'user_created', id, nowMs, details: { role: row.role, fingerprint: null } });
 }
 
 /** @throws {MusterError} forbidden */
@@ -195,7 +195,7 @@ async function refusalOf(
 
 function audit(
   tx: Queries,
-  { org, id: actor }: Principal,
+  { org, id: actor }: Pick<Principal, 'org' | 'id'>,
   entry: { event: string; id: string; nowMs: number; details?: AuditEntry['details'] },
 ): Promise<void> {
   const { event, id, nowMs, details = {} } = entry;

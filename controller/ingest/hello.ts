@@ -5,6 +5,7 @@ import { toTime } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { IncomingMessage } from '../../runtime/mqtt-session.js';
 import type { Controls, SentControl } from '../dispatch/controls.js';
+import { openOn } from '../dispatch/open-executions.js';
 import { issueBrokerPassword } from '../identity/broker-credentials.js';
 import type { Keyring } from '../identity/keyring.js';
 import type { Presence } from '../nodes/presence.js';
@@ -14,7 +15,7 @@ import { updateNode } from '../store/nodes.js';
 import { findResult } from '../store/results.js';
 import { type AckDeps, takeAccepted } from './acks.js';
 import { adoptCandidate, type CapabilityDeps } from './capabilities.js';
-import { endOldEpoch, hasLostJournal, openOn } from './journal-lost.js';
+import { endOldEpoch, hasLostJournal } from './journal-lost.js';
 import type { MissingOutput } from './missing-output.js';
 import { openNodeMessage } from './open-message.js';
 import { endedPrematurely, reopen } from './reopen.js';
@@ -47,6 +48,7 @@ const PASSWORD_RENEWAL_MS = (MAX_BROKER_TOKEN_SECONDS * 1000) / 2;
 export async function takeHello(deps: HelloDeps, message: IncomingMessage): Promise<void> {
   const { record, value: hello } = openNodeMessage(deps, message, { typ: 'muster-hello', schema: Hello });
   refuseOld(deps, record, hello);
+  const isBack = !deps.presence.isConnected(record.node) || isOtherConnection(record, hello);
   const wasOffered = openOn(deps.open, record.node).some(({ offered }) => offered);
   const lost = hasLostJournal(record, hello, wasOffered);
   const { changes, password } = meet(deps, { record, hello, lost });
@@ -58,6 +60,7 @@ export async function takeHello(deps: HelloDeps, message: IncomingMessage): Prom
   welcome(deps, { hello, password });
   deps.presence.connected(record.node, deps.clock.nowMs());
   await catchUp(deps, hello);
+  if (isBack) deps.dispatcher.returned(record.node);
   deps.dispatcher.welcomed(record.node);
   deps.cancellations.welcomed(record.node);
 }
@@ -80,6 +83,10 @@ function refuseOld(
     throw new MusterError('stale', 'the hello names an older journal than one before it');
   }
   nonces.set(node, [...seen, nonce].slice(-MAX_NONCES));
+}
+
+function isOtherConnection(record: NodeRecord, { process_id, connection }: Hello): boolean {
+  return record.processId !== process_id || record.connection !== connection;
 }
 
 /** What a hello changes of a node. Its groups, labels and pins are people's, who may change them meanwhile. */

@@ -1,6 +1,6 @@
 import type { Hello } from '../../protocol/messages/hello.js';
 import { type ConcludeDeps, conclude } from '../dispatch/conclude.js';
-import type { OpenExecution, OpenExecutions } from '../dispatch/open-executions.js';
+import { openOn } from '../dispatch/open-executions.js';
 import type { NodeRecord } from '../nodes/registry.js';
 import { moveExecutions } from '../store/executions.js';
 
@@ -15,12 +15,6 @@ export function hasLostJournal(
 ): boolean {
   if (journalEpoch === null) return journal_epoch === null && processId !== process_id && wasOffered;
   return journal_epoch === null || Date.parse(journal_epoch) !== Date.parse(journalEpoch);
-}
-
-/** Every open execution of the node. */
-export function openOn(open: OpenExecutions, node: string): OpenExecution[] {
-  const { queued, sent, accepted } = open.of(node);
-  return [...queued.values(), ...sent.values(), ...accepted.values()];
 }
 
 /**

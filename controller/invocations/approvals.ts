@@ -10,6 +10,7 @@ import type { Store } from '../store/store.js';
 import { type ApprovalDeps, approveNow } from './approve.js';
 import { decideOnce, refuseUnlessPending, throwRefusal } from './decide-once.js';
 import { expirePending } from './expire-pending.js';
+import { readFittingRows } from './fitting-rows.js';
 import { isOverdue, newestMs } from './overdue.js';
 import { toInvocationView } from './views.js';
 
@@ -50,18 +51,22 @@ export function createApprovals(deps: ApprovalDeps): Pick<InvocationService, 'ap
     },
     async pending(org, { limit, cursor }) {
       const nowMs = clock.nowMs();
-      const rows = await store.read
-        .selectFrom('invocations')
-        .selectAll()
-        .where('org', '=', org)
-        .where('status', '=', 'pending')
-        .where('expires_at', '>', nowMs)
-        .where('created_at', '<=', newestMs(nowMs))
-        .where('id', '>', readCursor(cursor, UUID_PATTERN) ?? '')
-        .orderBy('id')
-        .limit(limit + 1)
-        .execute();
-      return toPage(rows, { limit, keyOf: ({ id }) => id, toItem: (row) => toInvocationView(row, noExecutions()) });
+      const after = readCursor(cursor, UUID_PATTERN) ?? '';
+      const { rows, shown } = await readFittingRows(limit, (last, count) =>
+        store.read
+          .selectFrom('invocations')
+          .selectAll()
+          .where('org', '=', org)
+          .where('status', '=', 'pending')
+          .where('expires_at', '>', nowMs)
+          .where('created_at', '<=', newestMs(nowMs))
+          .where('id', '>', last?.id ?? after)
+          .orderBy('id')
+          .limit(count)
+          .execute(),
+      );
+      const toItem = (row: InvocationRow) => toInvocationView(row, noExecutions());
+      return toPage(rows, { limit: shown, keyOf: ({ id }) => id, toItem });
     },
   };
 }

@@ -19,11 +19,11 @@ import { OPEN_STATUSES } from './completion.js';
 export type CancelDeps = Readonly<{
   store: Store;
   open: OpenExecutions;
-  dispatcher: Dispatcher;
-  cancellations: Cancellations;
-  marks: Marks;
+  dispatcher: Pick<Dispatcher, 'ended'>;
+  cancellations: Pick<Cancellations, 'add'>;
+  marks: Pick<Marks, 'drop'>;
   events: InvocationEvents;
-  metrics: ControllerMetrics;
+  metrics: Pick<ControllerMetrics, 'executionEnded'>;
   clock: Clock;
 }>;
 
@@ -61,16 +61,22 @@ async function cancelOpen(
   { principal, id, reason }: { principal: Principal; id: string; reason: string | undefined },
 ): Promise<void> {
   const { store, open, dispatcher, cancellations, marks, events, metrics, clock } = deps;
-  const executions = [...open.all()].filter(({ invocationId }) => invocationId === id);
-  const before = executions.filter(({ cancelling }) => !cancelling);
-  // Before the first await: from here on none of them is offered, so what has not left us never will.
-  for (const execution of before) execution.cancelling = true;
+  const stopped = new Set<OpenExecution>();
+  const stopOffers = (): OpenExecution[] => {
+    const executions = [...open.ofInvocation(id)];
+    for (const execution of executions) {
+      if (!execution.cancelling) stopped.add(execution);
+      execution.cancelling = true;
+    }
+    return executions;
+  };
+  stopOffers(); // before the first await: from here on none of them is offered, so what has not left us never will
   const nowMs = clock.nowMs();
   try {
     const done = await store.write(async (tx) => {
       const wish = await noteWish(tx, { principal, id, nowMs });
       if (wish === 'too_late') return wish;
-      const still = executions.filter((each) => open.get(each.executionId, each.node) === each);
+      const still = stopOffers(); // what was committed a moment ago has come to memory since
       const unsent = still.filter(({ offered }) => !offered);
       await endUnsent(tx, unsent, nowMs);
       await moveExecutions(tx, still, { from: OPEN_STATUSES, set: { cancelling: 1 } });
@@ -79,21 +85,22 @@ async function cancelOpen(
       const left = new Set(await stillOpen(tx, unsent));
       return {
         atOnce: unsent.filter((each) => !left.has(each)),
+        still,
         ended: await settleInvocations(tx, [id], nowMs),
       };
     });
     if (done === 'too_late') throw new MusterError('conflict', 'The invocation has ended meanwhile');
-    const { atOnce, ended } = done;
+    const { atOnce, still, ended } = done;
     for (const execution of atOnce) {
       open.remove(execution);
       marks.drop(execution);
       metrics.executionEnded('cancelled');
       dispatcher.ended(execution.node);
     }
-    cancellations.add(executions);
+    cancellations.add(still);
     events.ended(ended);
   } catch (error) {
-    for (const execution of before) execution.cancelling = false;
+    for (const execution of stopped) execution.cancelling = false;
     throw error;
   }
 }

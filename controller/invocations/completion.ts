@@ -4,6 +4,9 @@ import { type Counts, EXECUTION_STATUSES, type ExecutionStatus, type InvocationS
 /** The states of an execution that may still move by themselves. */
 export const OPEN_STATUSES = ['held', 'queued', 'sent', 'accepted'] as const satisfies readonly ExecutionStatus[];
 
+/** Those of them in which its node has not said that it has it. */
+export const WAITING_STATUSES = ['held', 'queued', 'sent'] as const satisfies readonly ExecutionStatus[];
+
 /** What stands in an execution that a stop between two batches ended: too many had failed, or the policy is against it. */
 export const STOP_REASONS = ['batch_stopped', 'policy_revalidated_deny'] as const;
 export type StopReason = (typeof STOP_REASONS)[number];

@@ -1,16 +1,15 @@
 import { ID_PATTERN, UUID_PATTERN } from '../../protocol/ids.js';
-import { readCursor, toPage } from '../paging.js';
+import { MAX_PAGE_OCTETS, readCursor, toPage } from '../paging.js';
 import type { InvocationService } from '../services.js';
 import type { Queries } from '../store/database.js';
 import type { ExecutionRow } from '../store/executions.js';
 import { findInvocations } from '../store/invocation-lists.js';
 import { countExecutions, findInvocationStatus, type InvocationRow, noExecutions } from '../store/invocations.js';
 import { listResults, type ResultRow } from '../store/results.js';
+import { readFittingRows } from './fitting-rows.js';
 import { groupExecutions } from './groups.js';
 import { toExecutionView, toInvocationView } from './views.js';
 
-/** Nodes choose how much they print: a page ends early when the results on it come to more than this. */
-const MAX_PAGE_OCTETS = 4 * 1024 * 1024;
 /** So many results are read before that is looked at. */
 const RESULTS_AT_ONCE = 40;
 
@@ -22,11 +21,13 @@ export function createLists({
   return {
     async list(org, { limit, cursor, ...narrow }) {
       const before = readCursor(cursor, UUID_PATTERN);
-      const rows = await findInvocations(read, { org, before, limit: limit + 1, ...narrow });
-      const ids = rows.map(({ id }) => id);
+      const { rows, shown } = await readFittingRows(limit, (last, count) =>
+        findInvocations(read, { org, before: last?.id ?? before, limit: count, ...narrow }),
+      );
+      const ids = rows.slice(0, shown).map(({ id }) => id);
       const counts = await countExecutions(read, ids);
       const toItem = (row: InvocationRow) => toInvocationView(row, counts.get(row.id) ?? noExecutions());
-      return toPage(rows, { limit, keyOf: ({ id }) => id, toItem });
+      return toPage(rows, { limit: shown, keyOf: ({ id }) => id, toItem });
     },
     async executions(org, id, { limit, cursor, status }) {
       const after = readCursor(cursor, ID_PATTERN) ?? '';

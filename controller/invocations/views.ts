@@ -23,6 +23,7 @@ export function toInvocationView(row: InvocationRow, counts: InvocationCounts): 
     action: row.action,
     target,
     parameters: redactParameters(readParametersFor(target, row.parameters)),
+    nodes: row.total,
     risk: Risk.parse(row.risk),
     timeout: row.timeout,
     reason: row.reason,

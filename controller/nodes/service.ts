@@ -98,25 +98,26 @@ async function findLimits({ read }: Store, node: string): Promise<Capabilities['
   return row?.capabilities == null ? {} : Capabilities.parse(JSON.parse(row.capabilities)).limits;
 }
 
-/** One entry per name and kind; the description and parameters are those of the first node that offers it. */
+/** What one catalogue offers under a name and kind, and the nodes that have this catalogue. */
+type Offered = Readonly<{ offer: Offer; nodes: readonly string[] }>;
+
+/**
+ * One entry per name and kind; the description and parameters are those of the first node that offers it. Nodes that
+ * announce the same share a catalogue, which is looked at once for all of them.
+ */
 function toActions(records: readonly NodeRecord[], policy: PolicyDocument): ActionView[] {
-  const offered = records.flatMap(({ node, catalogue }) =>
-    [...(catalogue?.values() ?? [])].map((offer) => ({ node, offer })),
-  );
+  const sameCatalogue = groupBy(records, ({ catalogue }) => catalogue);
+  const offered = [...sameCatalogue].flatMap(([catalogue, group]) => {
+    const nodes = group.map(({ node }) => node);
+    return [...(catalogue?.values() ?? [])].map((offer): Offered => ({ offer, nodes }));
+  });
   const byName = groupBy(offered, ({ offer }) => `${offer.spec.name} ${offer.kind}`);
   return [...byName.values()]
-    .flatMap((group) => {
-      const first = group[0]?.offer;
-      return first === undefined ? [] : [toAction(first, group, policy)];
-    })
+    .flatMap((group) => (group[0] === undefined ? [] : [toAction(group[0].offer, group, policy)]))
     .sort((a, b) => compareText(a.name, b.name));
 }
 
-function toAction(
-  first: Offer,
-  offered: readonly Readonly<{ node: string; offer: Offer }>[],
-  policy: PolicyDocument,
-): ActionView {
+function toAction(first: Offer, offered: readonly Offered[], policy: PolicyDocument): ActionView {
   const { name, description, parameters, timeout } = first.spec;
   const shared = {
     name,
@@ -129,12 +130,16 @@ function toAction(
     ),
     parameters,
     timeout: timeout ?? null,
-    nodes: offered.map(({ node }) => node),
+    nodes: nodesOf(offered),
   };
   if (first.kind === 'builtin') return shared;
   const byChecksum = groupBy(offered, ({ offer }) => (offer.kind === 'hook' ? offer.checksum : ''));
-  const checksums = [...byChecksum].map(([checksum, each]) => [checksum, each.map(({ node }) => node)] as const);
+  const checksums = [...byChecksum].map(([checksum, each]) => [checksum, nodesOf(each)] as const);
   return { ...shared, checksums: Object.fromEntries(checksums), sandbox: first.spec.sandbox };
+}
+
+function nodesOf(offered: readonly Offered[]): string[] {
+  return offered.flatMap(({ nodes }) => nodes).sort(compareText);
 }
 
 function namesOf(offers: readonly Offer[], kind: Offer['kind']): string[] {

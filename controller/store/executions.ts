@@ -1,5 +1,6 @@
 import type { Insertable, Selectable, UpdateObject } from 'kysely';
 import { groupBy } from '../grouping.js';
+import { OPEN_STATUSES } from '../invocations/completion.js';
 import type { Queries, Tx } from './database.js';
 import type { Tables } from './schema.js';
 import { TOLD_EXECUTION, tellExecution } from './tell.js';
@@ -67,8 +68,12 @@ export async function moveExecutions(
   return moved;
 }
 
-/** Those of them whose end this transaction does not see yet. */
-export async function stillOpen<K extends ExecutionKey>(tx: Queries, keys: readonly K[]): Promise<K[]> {
+/** Those of them that this transaction sees open, in one of these states. */
+export async function stillOpen<K extends ExecutionKey>(
+  tx: Queries,
+  keys: readonly K[],
+  states: readonly string[] = OPEN_STATUSES,
+): Promise<K[]> {
   const found: K[] = [];
   for (const [executionId, group] of groupBy(keys, (key) => key.executionId)) {
     for (let at = 0; at < group.length; at += NODES_PER_UPDATE) {
@@ -83,6 +88,7 @@ export async function stillOpen<K extends ExecutionKey>(tx: Queries, keys: reado
           part.map(({ node }) => node),
         )
         .where('open', '=', 1)
+        .where('status', 'in', states)
         .execute();
       const nodes = new Set(rows.map(({ node }) => node));
       found.push(...part.filter(({ node }) => nodes.has(node)));

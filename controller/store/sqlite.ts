@@ -63,7 +63,7 @@ function toStorageFailure(error: unknown): unknown {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
   if (typeof code !== 'string' || !/^SQLITE_(FULL|IOERR|BUSY|READONLY|CANTOPEN|CORRUPT|NOTADB)/.test(code))
     return error;
-  return new MusterError('storage_failed', `The database could not be written to (${code})`, { cause: error });
+  return new MusterError('storage_failed', `The database cannot be read or written (${code})`, { cause: error });
 }
 
 /**
@@ -132,7 +132,7 @@ function withCache(sqlite: Sqlite.Database): SqliteDatabase {
         statements.set(sql, known);
         return known;
       }
-      const statement = withKnownKind(sqlite.prepare(sql));
+      const statement = withKnownKind(orStorageFailure(() => sqlite.prepare(sql)));
       statements.set(sql, statement);
       if (statements.size > MAX_STATEMENTS) {
         const oldest = statements.keys().next().value;
@@ -146,8 +146,17 @@ function withCache(sqlite: Sqlite.Database): SqliteDatabase {
 function withKnownKind(statement: Sqlite.Statement<unknown[]>): SqliteStatement {
   return {
     reader: statement.reader,
-    all: (parameters) => statement.all([...parameters]),
-    run: (parameters) => statement.run([...parameters]),
-    iterate: (parameters) => statement.iterate([...parameters]),
+    all: (parameters) => orStorageFailure(() => statement.all([...parameters])),
+    run: (parameters) => orStorageFailure(() => statement.run([...parameters])),
+    iterate: (parameters) => orStorageFailure(() => statement.iterate([...parameters])),
   };
+}
+
+/** @throws {MusterError} storage_failed; and whatever the query got wrong */
+function orStorageFailure<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw toStorageFailure(error);
+  }
 }

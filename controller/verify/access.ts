@@ -94,6 +94,7 @@ const TAKES: ReadonlyMap<string, (claims: Claims, id: string, row: AuditRow) => 
   ['user_deleted', ({ users }, id) => users.delete(id)],
   ['token_created', takeToken],
   ['token_deleted', ({ tokens }, id) => tokens.delete(id)],
+  ['token_expired', ({ tokens }, id) => tokens.delete(id)],
   ['node_token_created', ({ nodeTokens }, id, row) => keep(nodeTokens, id, readDetails(NodeToken, row.details))],
   ['node_token_deleted', ({ nodeTokens }, id) => nodeTokens.delete(id)],
   [
@@ -126,7 +127,7 @@ function takePassword({ users }: Claims, id: string, { details }: AuditRow): voi
   if (known !== undefined) users.set(id, { ...known, ...readDetails(Password, details) });
 }
 
-/** The first owner is made with the first token. */
+/** Earlier releases made the first owner with the first token, and wrote of the token alone. */
 function takeToken({ users, tokens }: Claims, id: string, { actor, details }: AuditRow): void {
   const said = readDetails(Token, details);
   keep(tokens, id, said);

@@ -28,6 +28,9 @@ const YOUNG_MARGIN_MS = 60_000;
 
 const ROWS_PER_PAGE = 500;
 
+/** Whether the trail has to tell of a result that came and was asked for at these times. */
+type IsResultCompared = (times: Readonly<{ receivedMs: number; askedMs: number }>) => boolean;
+
 const MadeDetails = z.object({ action: z.string(), digest: z.string() });
 const EndedDetails = z.object({ result_sha256: z.string() });
 const LocalDetails = z.object({ invocation_id: z.string() });
@@ -41,6 +44,8 @@ export function createEventCheck({ read, notes, beforeMs, clock, signal }: Verif
   let fromMs: number | undefined;
   const isYoung = (ms: number): boolean => ms >= beforeMs && ms <= clock.nowMs() + YOUNG_MARGIN_MS;
   const isCompared = (ms: number): boolean => ms >= (fromMs ?? 0) && !isYoung(ms);
+  // No result is older than what it answers: one that says so would hide before the beginning of the trail.
+  const isResultCompared: IsResultCompared = ({ receivedMs, askedMs }) => isCompared(Math.max(receivedMs, askedMs));
 
   async function lookAtInvocations(rows: readonly AuditRow[]): Promise<void> {
     const made = rows.filter(({ event }) => MADE.has(event));
@@ -78,11 +83,9 @@ export function createEventCheck({ read, notes, beforeMs, clock, signal }: Verif
     const ended = rows.filter(({ event }) => ENDED.has(event));
     if (ended.length === 0) return;
     const keys = ended.map(({ subject }) => idOf(subject).split('/'));
-    const stored = await read
-      .selectFrom('results')
-      .select(['execution_id', 'node', 'payload_sha256', 'received_at'])
-      .where('execution_id', 'in', [...new Set(keys.map(([id = '']) => id))])
-      .where('node', 'in', [...new Set(keys.map(([, node = '']) => node))])
+    const stored = await selectResults(read)
+      .where('r.execution_id', 'in', [...new Set(keys.map(([id = '']) => id))])
+      .where('r.node', 'in', [...new Set(keys.map(([, node = '']) => node))])
       .execute();
     const bySubject = new Map(stored.map((row) => [`execution:${row.execution_id}/${row.node}`, row]));
     for (const { seq, subject, details } of ended) {
@@ -91,7 +94,7 @@ export function createEventCheck({ read, notes, beforeMs, clock, signal }: Verif
       if (row === undefined) missing.set(`execution:${idOf(subject).split('/', 1)[0]}`, { seq, subject });
       else if (said?.result_sha256 !== row.payload_sha256) {
         notes.find('audit_events', subject, `row ${seq} of the audit trail tells of another result`);
-      } else if (isCompared(row.received_at)) results.tell(row.payload_sha256);
+      } else if (isResultCompared(timesOf(row))) results.tell(row.payload_sha256);
     }
   }
 
@@ -113,8 +116,8 @@ export function createEventCheck({ read, notes, beforeMs, clock, signal }: Verif
       await lookAtResults(rows);
       lookAtRemovals(rows);
     },
-    see({ sha256, receivedMs }) {
-      if (isCompared(receivedMs)) results.hold(sha256);
+    see({ sha256, receivedMs, askedMs }) {
+      if (isResultCompared({ receivedMs, askedMs })) results.hold(sha256);
     },
     seeInvocation(id, createdMs) {
       if (isCompared(createdMs)) invocations.hold(sha256Hex(id));
@@ -125,7 +128,7 @@ export function createEventCheck({ read, notes, beforeMs, clock, signal }: Verif
       }
       if (signal?.aborted === true) return;
       if (!invocations.isSame) await nameUntold({ read, notes }, isCompared);
-      if (!results.isSame) await nameDifferences({ read, notes }, isCompared);
+      if (!results.isSame) await nameDifferences({ read, notes }, isResultCompared);
     },
   };
 }
@@ -175,7 +178,7 @@ function localIdOf({ event, details }: AuditRow): string | undefined {
 /** Only when something differs: which results no row tells of, and which rows tell of one result again. */
 async function nameDifferences(
   { read, notes }: Pick<VerifyDeps, 'read' | 'notes'>,
-  isCompared: (receivedMs: number) => boolean,
+  isResultCompared: IsResultCompared,
 ): Promise<void> {
   const told = new Map<string, string>();
   for await (const { rows } of walkAudit(read)) {
@@ -190,25 +193,38 @@ async function nameDifferences(
   let after = { execution_id: '', node: '' };
   for (;;) {
     const { execution_id: id, node: of } = after;
-    const rows = await read
-      .selectFrom('results')
-      .select(['execution_id', 'node', 'payload_sha256', 'received_at'])
+    const rows = await selectResults(read)
       .where(({ eb, or, and }) =>
-        or([eb('execution_id', '>', id), and([eb('execution_id', '=', id), eb('node', '>', of)])]),
+        or([eb('r.execution_id', '>', id), and([eb('r.execution_id', '=', id), eb('r.node', '>', of)])]),
       )
-      .orderBy('execution_id')
-      .orderBy('node')
+      .orderBy('r.execution_id')
+      .orderBy('r.node')
       .limit(ROWS_PER_PAGE)
       .execute();
     const last = rows.at(-1);
     if (last === undefined) return;
-    for (const { execution_id, node, payload_sha256, received_at } of rows) {
-      if (!isCompared(received_at) || told.has(payload_sha256)) continue;
+    for (const row of rows) {
+      const { execution_id, node, payload_sha256 } = row;
+      if (!isResultCompared(timesOf(row)) || told.has(payload_sha256)) continue;
       notes.find('audit_events', `execution:${execution_id}/${node}`, 'no row of the audit trail tells of its result');
     }
     after = last;
     await setImmediate();
   }
+}
+
+function selectResults(read: Queries) {
+  return read
+    .selectFrom('results as r')
+    .innerJoin('executions as e', (join) =>
+      join.onRef('e.execution_id', '=', 'r.execution_id').onRef('e.node', '=', 'r.node'),
+    )
+    .innerJoin('invocations as i', 'i.id', 'e.invocation_id')
+    .select(['r.execution_id', 'r.node', 'r.payload_sha256', 'r.received_at', 'i.created_at']);
+}
+
+function timesOf({ received_at, created_at }: Readonly<{ received_at: number; created_at: number }>) {
+  return { receivedMs: received_at, askedMs: created_at };
 }
 
 /** `invocation:ID` → ID. */

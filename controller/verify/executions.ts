@@ -31,7 +31,9 @@ type Row = Awaited<ReturnType<typeof readPage>>[number];
 type NodeKey = (KnownKey & Readonly<{ node: string }>) | undefined;
 
 /** Tells the check of the audit trail which results there are. */
-export type SeeResult = (result: Readonly<{ subject: string; sha256: string; receivedMs: number }>) => void;
+export type SeeResult = (
+  result: Readonly<{ subject: string; sha256: string; receivedMs: number; askedMs: number }>,
+) => void;
 
 /**
  * Each execution is in a state that follows from what is stored, and its result, if it has one, is its node's word for
@@ -51,7 +53,7 @@ export async function checkExecutions(deps: VerifyDeps, see: SeeResult): Promise
       for (const fault of stateFaults(row)) notes.find('executions', subject, fault);
       if (row.jws === null || row.payload_sha256 === null || row.received_at === null) continue;
       notes.count('results', 1);
-      see({ subject, sha256: row.payload_sha256, receivedMs: row.received_at });
+      see({ subject, sha256: row.payload_sha256, receivedMs: row.received_at, askedMs: row.created_at });
       for (const fault of await resultFaults(read, keys, row)) notes.find('results', subject, fault);
     }
     after = last;
@@ -71,7 +73,7 @@ function readPage(read: Queries, after: Readonly<{ execution_id: string; node: s
       join.onRef('q.execution_id', '=', 'e.execution_id').onRef('q.sha256', '=', 'e.request_sha256'),
     )
     .select(['e.execution_id', 'e.node', 'e.status', 'e.open', 'e.ended_at', 'e.error_code', 'e.request_sha256'])
-    .select(['i.org', 'i.origin', 'q.sha256 as stored_request'])
+    .select(['i.org', 'i.origin', 'i.created_at', 'q.sha256 as stored_request'])
     .select(['r.status as result_status', 'r.payload_sha256', 'r.jws', 'r.evidence', 'r.received_at', 'r.chunks'])
     .select(['r.exit_code', 'r.error_code as result_error_code', 'r.output_sha256'])
     .where(({ eb, or, and }) =>

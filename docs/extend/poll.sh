@@ -16,6 +16,7 @@ umask 077
 url=${MUSTER_URL%/} node=$MUSTER_NODE actions=$MUSTER_ACTIONS
 fetch=$MUSTER_STATE/fetch
 seconds=${MUSTER_INTERVAL:-30}
+[ "$seconds" -ge 1 ] || seconds=1
 
 log() {
   printf '%s %s\n' "$(date -u +%H:%M:%S)" "$*" >&2

@@ -14,7 +14,7 @@ test('S-A-36: an operator asks on the command line, an admin sees what waits and
   const run = endOf(spawnMuster(t, ['run', 'prime', '--node', 'pump-1', '--reason', 'noise'], as(ann)));
   const id = await until(
     async () =>
-      /^(\S{36}) +prime +\S+ pump-1 +write +noise +ann/m.exec((await controller.muster('pending')).stdout)?.[1],
+      /^(\S{36}) +prime +\S+ pump-1 +1 +write +noise +ann/m.exec((await controller.muster('pending')).stdout)?.[1],
     { what: 'what waits' },
   );
   const own = await endOf(spawnMuster(t, ['approve', id], as(ann)));

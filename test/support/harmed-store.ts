@@ -5,7 +5,7 @@ import type { Queries } from '../../controller/store/database.js';
 import { openStore } from '../../controller/store/store.js';
 import type { VerifyReport } from '../../controller/verify/findings.js';
 import { verifyDirectory } from '../../controller/verify/offline.js';
-import { SYSTEM_CLOCK } from '../../runtime/clock.js';
+import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { invoke } from './asks.js';
 import type { TestScope } from './broker.js';
 import { OWNER, startTestCore, type TestCore } from './core.js';
@@ -15,8 +15,8 @@ import { startScriptedAgent } from './scripted-agent.js';
 export type Site = Readonly<{ muster: TestCore; id: string; last: number }>;
 
 /** A controller with people, nodes and a policy, two results, one of a failure, and an ask that was cancelled. */
-export async function startSite(t: TestScope): Promise<Site> {
-  const muster = await startTestCore(t);
+export async function startSite(t: TestScope, clock: Clock = SYSTEM_CLOCK): Promise<Site> {
+  const muster = await startTestCore(t, { clock });
   const { services } = muster.core;
   await admitPeople(services);
   const leaving = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'gone-1' });

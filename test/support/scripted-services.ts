@@ -205,6 +205,7 @@ export function exampleInvocation(index: number, ask: CreateInvocation, createdB
     origin: 'api',
     action: ask.action,
     target: ask.target,
+    nodes: 1,
     parameters: ask.parameters,
     risk: 'read',
     timeout: ask.timeout ?? '30s',

@@ -11,7 +11,7 @@ import {
   pageOf,
   WaitHeaders,
 } from '../schemas.js';
-import { answerWhenDone, WAIT_NOTE } from './invocations.js';
+import { answerWhenDone, PAGE_NOTE, WAIT_NOTE } from './invocations.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
 const Params = z.strictObject({ id: InvocationId });
@@ -25,6 +25,7 @@ export function approvalRoutes(app: App, { services: { invocations }, stopping }
     config: { rule: 'viewer' },
     schema: {
       summary: 'List what waits for approval, oldest first',
+      description: PAGE_NOTE,
       tags: ['approvals'],
       querystring: PageQuery,
       response: { 200: pageOf(InvocationView), ...FAILURE },

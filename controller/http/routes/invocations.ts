@@ -30,6 +30,10 @@ const MAX_INLINE_EXECUTIONS = 200;
 export const WAIT_NOTE =
   '`Prefer: wait=N` (RFC 7240) holds the answer back until the invocation has ended, at most N seconds (0 to 60).';
 
+/** What the description of a list of invocations says of its pages. */
+export const PAGE_NOTE =
+  'A page may hold fewer items than `limit` and not be the last: whoever asks chooses how many nodes they name.';
+
 /** Asking for actions, and what became of it. */
 export function invocationRoutes(app: App, deps: RouteDeps): void {
   const { seenBy } = deps.services;
@@ -91,6 +95,7 @@ export function invocationRoutes(app: App, deps: RouteDeps): void {
     config: { rule: 'viewer or sandbox' },
     schema: {
       summary: 'List the invocations, newest first',
+      description: PAGE_NOTE,
       tags: ['invocations'],
       querystring: InvocationsQuery,
       response: { 200: pageOf(InvocationView), ...FAILURE },

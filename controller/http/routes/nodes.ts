@@ -7,6 +7,12 @@ import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } fr
 /** A node may offer a built-in action and a hook of one name. */
 const ACTION_KEY = /^[\w.-]{1,63} (builtin|hook)$/;
 
+/** About what an action comes to in an answer: most of it are the names of its nodes, those of a hook by checksum, too. */
+function octetsOf({ description, parameters, nodes, checksums }: ActionView): number {
+  const names = nodes.reduce((octets, node) => octets + node.length + 3, 0);
+  return description.length + JSON.stringify(parameters).length + names * (checksums === undefined ? 1 : 2);
+}
+
 /** The inventory: nodes, their groups and what they offer. */
 export function nodeRoutes(app: App, { services: { nodes, seenBy } }: RouteDeps): void {
   app.route({
@@ -98,6 +104,8 @@ export function nodeRoutes(app: App, { services: { nodes, seenBy } }: RouteDeps)
     config: { rule: 'viewer or sandbox' },
     schema: {
       summary: 'List the actions and where they are offered',
+      description:
+        'A page may hold fewer items than `limit` and not be the last: an action names every node of its own.',
       tags: ['fleet'],
       querystring: PageQuery.extend({ node: Id.optional(), name: ActionName.optional() }),
       response: { 200: pageOf(ActionView), ...FAILURE },
@@ -108,7 +116,7 @@ export function nodeRoutes(app: App, { services: { nodes, seenBy } }: RouteDeps)
       const offered = await seenBy(principal).nodes.actions(principal.org, node);
       const actions = name === undefined ? offered : offered.filter((action) => action.name === name);
       return toPage(
-        pageOfAll(actions, { ...page, shape: ACTION_KEY, keyOf: (action) => `${action.name} ${action.kind}` }),
+        pageOfAll(actions, { ...page, shape: ACTION_KEY, keyOf: ({ name, kind }) => `${name} ${kind}`, octetsOf }),
       );
     },
   });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type Clock, SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { invoke } from '../../support/asks.js';
 import { startCoreWithNode } from '../../support/core-with-node.js';
-import { createTestClock } from '../../support/test-clock.js';
+import { createPassingClock, createTestClock } from '../../support/test-clock.js';
 import { until } from '../../support/until.js';
 
 test('what nobody acks is offered again, the same octets (promise 3)', async (t) => {
@@ -200,4 +200,41 @@ test('a node that leaves offers unanswered for 30 s is marked unreachable, until
   await agent.ack(offered);
 
   await until(async () => !(await isUnreachable()), { what: 'reachable' });
+});
+
+test('a node that comes back is not unreachable for the time that it was away', async (t) => {
+  const clock = createPassingClock();
+  const { services, agent, offer, goOffline } = await startCoreWithNode(t, { clock });
+  const { id } = await offer();
+  const isUnreachable = async () => (await services.invocations.execution('default', id, 'pump-1'))?.unreachable;
+  await goOffline();
+  clock.advance(31_000);
+
+  await agent.hello();
+  await agent.nextOffer();
+  await agent.nextOffer(); // a tick after the hello at the earliest, with the back-off
+
+  assert.equal(await isUnreachable(), false);
+});
+
+test('a hello on the same connection answers no offer; one on a new connection, and a passing rejection, begin anew', async (t) => {
+  const clock = createPassingClock();
+  const { services, agent, offer } = await startCoreWithNode(t, { clock });
+  const { id, offered } = await offer();
+  const isUnreachable = async () => (await services.invocations.execution('default', id, 'pump-1'))?.unreachable;
+  const becomes = (wanted: boolean) =>
+    until(async () => (await isUnreachable()) === wanted, { what: `unreachable: ${wanted}` });
+  clock.advance(31_000);
+  await becomes(true);
+
+  await agent.hello();
+  await agent.nextOffer();
+  assert.equal(await isUnreachable(), true);
+  await agent.hello({ connection: 99 });
+  await becomes(false);
+
+  clock.advance(31_000);
+  await becomes(true);
+  await agent.ack(offered, 'max_concurrent_reached');
+  await becomes(false);
 });

@@ -353,7 +353,7 @@ test('every change of people and tokens is audited, without a password or a secr
   const rows = await store.read.selectFrom('audit').selectAll().orderBy('seq').execute();
   assert.deepEqual(
     rows.map(({ event }) => event),
-    ['token_created', 'user_created', 'user_changed', 'token_created', 'token_deleted', 'user_deleted'],
+    ['user_created', 'token_created', 'user_created', 'user_changed', 'token_created', 'token_deleted', 'user_deleted'],
   );
   const text = JSON.stringify(rows);
   assert.ok(!text.includes(PASSWORD) && !text.includes(token.split('_')[2] ?? ''));

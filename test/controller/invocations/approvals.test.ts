@@ -32,8 +32,8 @@ test('a write of an operator waits five minutes for a person, and nothing is off
   assert.equal(Date.parse(invocation.expires_at) - Date.parse(invocation.created_at), FIVE_MINUTES_MS);
   const { items } = await muster.core.services.invocations.pending('default', { limit: 10 });
   assert.deepEqual(
-    items.map(({ id }) => id),
-    [invocation.id],
+    items.map(({ id, nodes }) => [id, nodes]),
+    [[invocation.id, 1]],
   );
   assert.equal(agent.offers.length, 0);
 });

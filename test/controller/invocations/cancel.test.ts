@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createOpenExecutions, type OpenExecution } from '../../../controller/dispatch/open-executions.js';
+import { createInvocationEvents } from '../../../controller/events/invocation-events.js';
+import { createCancel } from '../../../controller/invocations/cancel.js';
 import type { Principal } from '../../../controller/services.js';
 import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
 import { moveExecutions } from '../../../controller/store/executions.js';
 import { settleInvocations } from '../../../controller/store/invocations.js';
+import type { Store } from '../../../controller/store/store.js';
 import { isMusterError } from '../../../protocol/errors.js';
 import { type Clock, SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { invoke } from '../../support/asks.js';
@@ -197,6 +201,40 @@ test('what ends in the very commit of its cancel stays as it ended, and the call
   assert.ok(cancel.status === 'rejected' && isMusterError(cancel.reason, 'conflict'));
   const shown = await invocations.get('default', id);
   assert.deepEqual([shown?.status, shown?.cancel_requested_at], ['expired', null]);
+});
+
+test('what was committed a moment before its cancel, and comes to memory after the look, is cancelled as well', async (t) => {
+  const { muster } = await startPair(t);
+  const { invocations } = muster.core.services;
+  const id = await invoke(invocations, { nodes: ['pump-1'] });
+  const row = await muster.store.read.selectFrom('executions').selectAll().executeTakeFirstOrThrow();
+  const open = createOpenExecutions();
+  const told: OpenExecution[] = [];
+  let execution: OpenExecution | undefined;
+  const store: Store = {
+    ...muster.store,
+    write(work, options) {
+      const known = { executionId: row.execution_id, node: row.node, invocationId: id, expiresAtMs: row.expires_at };
+      const sent = { state: 'sent', requestSha256: row.request_sha256, offered: true } as const;
+      execution = open.add({ ...known, timeoutMs: row.timeout_ms, checksum: null, ...sent });
+      return muster.store.write(work, options);
+    },
+  };
+  const cancel = createCancel(
+    {
+      ...{ store, open, clock: SYSTEM_CLOCK, events: createInvocationEvents() },
+      dispatcher: { ended: () => undefined },
+      cancellations: { add: (executions) => void told.push(...executions) },
+      marks: { drop: () => undefined },
+      metrics: { executionEnded: () => undefined },
+    },
+    invocations.get,
+  );
+
+  await cancel(OWNER, id, {});
+
+  assert.deepEqual([execution?.cancelling, told], [true, [execution]]);
+  assert.equal((await shown(muster, id)).cancelling, true);
 });
 
 test('what a node fetches in the very commit of its cancel still has an end', async (t) => {

@@ -120,3 +120,32 @@ test('a page ends early when its nodes printed much, the next one goes on, and a
   const answer = await (await fetch(`${url}/api/v1/invocations/${id}`, { headers })).json();
   assert.equal(InvocationAnswer.parse(answer).executions, undefined);
 });
+
+test('a page of invocations and of approvals ends early when what they name is long, and the next one goes on', async (t) => {
+  const muster = await startTestCore(t);
+  const { services } = muster.core;
+  await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'a' });
+  const target = JSON.stringify({ nodes: Array.from({ length: 10_000 }, (_, index) => `${'n'.repeat(56)}-${index}`) });
+  const rows: string[] = [];
+  for (let count = 0; count < 12; count += 1) rows.unshift(await invoke(services.invocations, { nodes: ['a'] }));
+  await muster.store.write((tx) => tx.updateTable('invocations').set({ target }).execute());
+  const pagesOf = async (read: (cursor: string | undefined) => ReturnType<typeof services.invocations.pending>) => {
+    const pages: string[][] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await read(cursor);
+      pages.push(page.items.map(({ id }) => id));
+      cursor = page.next_cursor ?? undefined;
+    } while (cursor !== undefined);
+    return pages;
+  };
+
+  const listed = await pagesOf((cursor) => services.invocations.list('default', { limit: 50, cursor }));
+  assert.ok(listed.length > 1);
+  assert.deepEqual(listed.flat(), rows);
+
+  await muster.store.write((tx) => tx.updateTable('invocations').set({ status: 'pending' }).execute());
+  const pending = await pagesOf((cursor) => services.invocations.pending('default', { limit: 50, cursor }));
+  assert.ok(pending.length > 1);
+  assert.deepEqual(pending.flat(), rows.toReversed());
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { z } from 'zod';
 import type { Principal } from '../../../controller/services.js';
 import { signEnvelope } from '../../../protocol/envelope.js';
 import { generateKeyPair } from '../../../runtime/key-file.js';
@@ -61,6 +62,37 @@ test('what is open on a removed node ends: it never left, or nobody will say wha
   assert.deepEqual([row?.actor, row?.subject], ['owner', 'node:pump-1']);
   assert.equal((await auditRows(muster.store, 'execution_concluded')).length, 2);
   await assertRejectsCode(invoke(invocations, { nodes: ['pump-1'] }), 'unknown_node');
+});
+
+test('what waits for its batch on a removed node ends with it: nobody who gets its name inherits it', async (t) => {
+  const { muster } = await startPair(t);
+  const { services } = muster.core;
+  await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-2' });
+  const id = await invoke(services.invocations, { nodes: ['pump-1', 'pump-2'] }, { batch: { size: 1, max_failed: 0 } });
+  const stateOf = async () => (await services.invocations.execution('default', id, 'pump-2'))?.status;
+  assert.equal(await stateOf(), 'held');
+
+  await services.nodes.remove(OWNER, 'pump-2');
+
+  assert.equal(await stateOf(), 'cancelled');
+});
+
+test('a node that was removed is told of as removed, and not as offline after that', async (t) => {
+  const { muster } = await startPair(t);
+  const { services } = muster.core;
+  const { brokerUrl } = muster;
+  const other = await startScriptedAgent(t, { services, brokerUrl, node: 'pump-2' });
+  const told = async () => (await muster.store.read.selectFrom('events').select('body').execute()).flatMap(changesIn);
+  await until(async () => (await told()).filter((each) => each.endsWith('online')).length === 2, { what: 'both came' });
+
+  await services.nodes.remove(OWNER, 'pump-1');
+  await other.goOffline();
+
+  await until(async () => (await told()).includes('pump-2 offline'), { what: 'the other one went' });
+  assert.deepEqual(
+    (await told()).filter((each) => each.startsWith('pump-1') && !each.endsWith('changed')),
+    ['pump-1 enrolled', 'pump-1 online', 'pump-1 removed'],
+  );
 });
 
 test('a controller that was killed after the removal ends what was open when it starts', async (t) => {
@@ -204,4 +236,16 @@ async function startPair(t: TestScope, script: AgentScript = {}): Promise<{ must
     muster,
     agent: await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1', script }),
   };
+}
+
+/** `{node} {change}` of each event about a node in a row of the log of events. */
+function changesIn({ body }: { body: string }): string[] {
+  const Change = z.object({ type: z.literal('node'), node: z.string(), change: z.string() });
+  return z
+    .array(z.unknown())
+    .parse(JSON.parse(body))
+    .flatMap((event) => {
+      const parsed = Change.safeParse(event);
+      return parsed.success ? [`${parsed.data.node} ${parsed.data.change}`] : [];
+    });
 }

@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { sql } from 'kysely';
+import { Migrator, sql } from 'kysely';
+import { MIGRATIONS } from '../../../controller/store/migrations/list.js';
 import { openConnection } from '../../../controller/store/sqlite.js';
 import { DATABASE_FILE, openStore } from '../../../controller/store/store.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
@@ -80,11 +81,15 @@ test('a store that a newer release wrote is refused', async (t) => {
 
 test('a step to a newer shape that fails in its middle leaves nothing behind, and is made at the next start', async (t) => {
   const directory = temporaryDirectory(t);
-  await (await openStore(directory)).close();
   const file = join(directory, DATABASE_FILE);
   const before = openConnection(file);
-  before.exec('drop index invocations_by_org; drop index invocations_by_action');
-  before.exec(`delete from kysely_migration where name = '0014-invocation-lists'`);
+  const older = Object.fromEntries(Object.entries(MIGRATIONS).filter(([name]) => name < '0014'));
+  const { error } = await new Migrator({
+    db: before.queries,
+    provider: { getMigrations: async () => older },
+  }).migrateToLatest();
+  assert.equal(error, undefined);
+  before.exec('drop index invocations_by_action');
   await before.close();
 
   await assertRejectsCode(openStore(directory), 'storage_failed'); // its second statement misses an index
@@ -104,4 +109,19 @@ test('a file that is no database is refused', async (t) => {
 
 test('a directory that is gone is refused', async (t) => {
   await assertRejectsCode(openStore(join(temporaryDirectory(t), 'missing')), 'storage_failed');
+});
+
+test('a read that the disk fails is told as storage_failed, as a write is', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, DATABASE_FILE);
+  await (await openStore(directory)).close();
+  const before = openConnection(file);
+  before.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  await before.close();
+  const { queries, close } = openConnection(file);
+  t.after(close);
+  const bytes = readFileSync(file);
+  writeFileSync(file, bytes.fill(0xff, 4096)); // all but the first page
+
+  await assertRejectsCode(queries.selectFrom('audit').selectAll().execute(), 'storage_failed');
 });

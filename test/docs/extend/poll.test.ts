@@ -16,15 +16,18 @@ import { until } from '../../support/until.js';
 const CLIENT = fileURLToPath(new URL('../../../docs/extend/poll.sh', import.meta.url));
 const NODE = 'kiosk-1';
 
+/** How the client is started, if not for one cycle. */
+type How = Readonly<{ args: readonly string[]; env: Readonly<Record<string, string>> }>;
+
 type Kiosk = PollingInstallation &
   Readonly<{
     state: string;
     /** What the node's programs did, one line each. */
     ledger: () => string[];
     addProgram: (name: string, body: string) => void;
-    /** One cycle of the client, to its end; gives what it logs. */
+    /** One cycle of the client, to its end; gives what it logged. */
     cycle: (url?: string) => Promise<string>;
-    start: (url?: string) => ReturnType<typeof spawn>;
+    start: (url?: string, how?: How) => ReturnType<typeof spawn>;
     ask: (action: string, parameters?: Record<string, string>) => Promise<string>;
     ended: (id: string) => Promise<readonly [string | undefined, string | null | undefined]>;
   }>;
@@ -39,13 +42,14 @@ async function startKiosk(t: TestContext): Promise<Kiosk> {
   writeFileSync(tokenFile ?? '', await installation.addNode(NODE), { mode: 0o600 });
   const { invocations } = installation.muster.core.services;
 
-  const start: Kiosk['start'] = (url = installation.url) => {
-    const child = spawn('sh', [CLIENT, '--once'], {
+  const start: Kiosk['start'] = (url = installation.url, { args, env } = { args: ['--once'], env: {} }) => {
+    const child = spawn('sh', [CLIENT, ...args], {
       detached: true, // so that a kill ends what it started, too
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {
         ...{ PATH: process.env.PATH, MUSTER_URL: `${url}/`, MUSTER_NODE: NODE, MUSTER_STATE: state },
         ...{ MUSTER_TOKEN_FILE: tokenFile, MUSTER_ACTIONS: actions, LEDGER: ledgerFile },
+        ...env,
       },
     });
     t.after(() => kill(child.pid));
@@ -113,7 +117,7 @@ async function startLossyProxy(t: TestContext, target: string, isLost: (path: st
   return `http://127.0.0.1:${address.port}`;
 }
 
-test('F-51, F-54, F-67, F-69, F-70, F-71: the polling client runs each action once, one after another, and reports and logs it', async (t) => {
+test('F-51, F-54, F-67, F-69, F-70, F-71, S-F-23: the polling client runs each action once, one after another, and reports and logs it', async (t) => {
   const missing = whatIsMissing();
   if (missing !== undefined) return t.skip(missing);
   const { addProgram, ask, cycle, ended, ledger, state } = await startKiosk(t);
@@ -137,6 +141,28 @@ test('F-51, F-54, F-67, F-69, F-70, F-71: the polling client runs each action on
     ['success', 'Notification sent (notify-send)'],
   ]);
   assert.equal(existsSync(join(state, 'fetch', 'answer')), false);
+});
+
+test('F-3, F-68, F-72: the polling client asks every 30 s, or as often as it is told, and never without a pause', async (t) => {
+  const missing = whatIsMissing();
+  if (missing !== undefined) return t.skip(missing);
+  for (const [interval, seconds] of [
+    [undefined, '30'],
+    ['5', '5'],
+    ['0', '1'],
+    ['often', '1'],
+  ] as const) {
+    const { ledger, start } = await startKiosk(t);
+    const programs = temporaryDirectory(t);
+    writeFileSync(join(programs, 'sleep'), '#!/bin/sh\necho "$1" >>"$LEDGER"\n', { mode: 0o755 });
+    const env = { PATH: `${programs}:${process.env.PATH}`, ...(interval && { MUSTER_INTERVAL: interval }) };
+
+    const client = start(undefined, { args: [], env });
+    await until(() => ledger().length >= 2, { what: 'two cycles' });
+    kill(client.pid);
+
+    assert.deepEqual([...new Set(ledger())], [seconds]);
+  }
 });
 
 test('F-88: the documented call with curl puts a message into the queue, and the client shows it', async (t) => {
