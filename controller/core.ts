@@ -62,6 +62,7 @@ import { deleteOldIdempotentUses } from './store/idempotency.js';
 import { countPending } from './store/invocations.js';
 import type { Store } from './store/store.js';
 import { createStoreWatch } from './store-watch.js';
+import { loadSuspension } from './suspension.js';
 
 /** Passwords are looked at on Node's four threads: one is left for the files, and logins never take the last but one. */
 const LOGIN_GATE = { atOnce: 2, waiting: 20 };
@@ -118,6 +119,7 @@ export async function createCore({
   const { org, prefix } = config;
   const registry = await loadRegistry(store, org);
   const open = await loadOpenExecutions(store, clock);
+  const suspension = await loadSuspension({ store, registry, clock, log, org });
   const presence = createPresence();
   const link = createBrokerLink(holds);
   const events = createInvocationEvents();
@@ -132,9 +134,11 @@ export async function createCore({
     },
     brokerConnected: () => link.connected,
     // The other metrics are wanted most while the store does not answer.
+    suspended: suspension.isSuspended,
     approvalsPending: () => countPending(store.read, { org, nowMs: clock.nowMs() }).catch(() => Number.NaN),
   });
-  const shared = { store, keyring, registry, presence, open, link, marks, events, metrics, clock, log, org, random };
+  const parts = { store, keyring, registry, presence, open, link, marks, events, metrics, suspension };
+  const shared = { ...parts, clock, log, org, random };
   const dispatcher = createDispatcher(shared);
   const rollouts = createRollouts({ ...shared, dispatcher });
   const controls = createControls(shared);
@@ -222,6 +226,7 @@ export async function createCore({
     brokerLists: { keys: () => keyring.keys.list.jws, revocations: revocations.current },
     events: feed,
     audit: createAuditService(shared),
+    suspension,
     ready,
     notReady() {
       if (store.isFailing()) return 'The store takes no changes';

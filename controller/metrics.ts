@@ -20,11 +20,13 @@ export type ControllerMetrics = Readonly<{
   render: () => Promise<Readonly<{ body: string; contentType: string }>>;
 }>;
 
+
 /** Read when the metrics are. */
 export type MetricsSources = Readonly<{
   openByStatus: () => Readonly<Record<(typeof OPEN_STATUSES)[number], number>>;
   nodes: () => Readonly<{ online: number; offline: number }>;
   brokerConnected: () => boolean;
+  suspended: () => boolean;
   approvalsPending: () => Promise<number>;
 }>;
 
@@ -100,7 +102,7 @@ function histogram(name: string, help: string, registers: Registry[]): Histogram
 }
 
 function registerGauges(sources: MetricsSources, registers: Registry[]): void {
-  const { openByStatus, nodes, brokerConnected, approvalsPending } = sources;
+  const { openByStatus, nodes, brokerConnected, suspended, approvalsPending } = sources;
   new Gauge({
     name: 'muster_controller_approvals_pending',
     help: 'Asks that wait for a person',
@@ -133,6 +135,14 @@ function registerGauges(sources: MetricsSources, registers: Registry[]): void {
     registers,
     collect() {
       this.set(brokerConnected() ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'muster_controller_suspended',
+    help: '1 while nothing is started, since the store was restored from an older copy',
+    registers,
+    collect() {
+      this.set(suspended() ? 1 : 0);
     },
   });
   registerSelf(1, registers);

@@ -28,6 +28,7 @@ import type { PolicyDocument } from './policy/document.js';
 import type { PollingService } from './polling/contract.js';
 import type { SandboxScope, SandboxService, Seen } from './sandboxes/contract.js';
 import type { Queries } from './store/database.js';
+import type { SuspensionService } from './suspension.js';
 import type { VerifyReport } from './verify/findings.js';
 
 export type { Role } from './http/people-schemas.js';
@@ -103,7 +104,7 @@ export type InvocationService = Readonly<{
    * `idempotencyKey`, principal and body came before. `bodySha256` is of the body's octets.
    * @throws {MusterError} unknown_action, unknown_node, unknown_group, no_target, invalid_parameter,
    *   missing_required_parameter, hook_changed, plan_changed, too_many_open, idempotency_conflict, forbidden,
-   *   confirmation_required, too_many_pending, invalid_request, overloaded, storage_failed
+   *   confirmation_required, too_many_pending, invalid_request, suspended, overloaded, storage_failed
    */
   create: (
     principal: Principal,
@@ -131,7 +132,7 @@ export type InvocationService = Readonly<{
   /**
    * Runs what waits, as it was shown: `digest` is the one that the caller has seen. Undefined when there is none such.
    * @throws {MusterError} conflict (decided already, another digest, changed nodes, asker gone), expired, forbidden,
-   *   denied_by_policy, and what `create` throws of its targets
+   *   denied_by_policy, suspended, and what `create` throws of its targets
    */
   approve: (principal: Principal, id: string, ask: Readonly<{ digest: string }>) => Promise<InvocationView | undefined>;
   /** Undefined when there is none such. @throws {MusterError} conflict (decided already), expired */
@@ -323,6 +324,7 @@ export type Services = Readonly<{
   brokerLists: BrokerLists;
   events: EventFeed;
   audit: AuditService;
+  suspension: SuspensionService;
   /** What it says of itself when it can work. */
   ready: string;
   /** Why the controller cannot work yet, as a sentence; undefined when it can. */

@@ -264,6 +264,11 @@ export const ERROR_CODES = {
     'try again when it is back, or ask through POST /api/v1/invocations, which waits for it',
     true,
   ),
+  suspended: api(
+    503,
+    'the controller was restored from an older copy and starts nothing',
+    'look at what is open with: muster invocations, then let an owner run: muster resume',
+  ),
   unknown_group: api(422, 'no node is a member of this group', 'list the groups with: muster nodes'),
   no_target: api(422, 'the selector matches no node', 'widen the selector, or enroll nodes'),
   hook_changed: api(

@@ -18,6 +18,7 @@ const EXIT_BY_CODE: ReadonlyMap<ErrorCode, number> = new Map([
   ['invalid_parameter', EXIT.usage],
   ['missing_required_parameter', EXIT.usage],
   ['unavailable', EXIT.unavailable],
+  ['suspended', EXIT.unavailable],
   ['not_connected', EXIT.unavailable],
   ['deadline_passed', EXIT.unavailable],
   ['port_in_use', EXIT.unavailable],

@@ -103,6 +103,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./verify.js')).verifyCommand,
   },
   {
+    name: 'resume',
+    summary: 'let a controller start work again that was restored',
+    load: async () => (await import('./resume.js')).resumeCommand,
+  },
+  {
     name: 'user',
     summary: 'look after the people who may use the controller',
     load: async () => (await import('./user.js')).userCommand,

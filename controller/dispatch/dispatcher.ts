@@ -7,6 +7,7 @@ import type { BrokerLink } from '../broker-link.js';
 import type { Keyring } from '../identity/keyring.js';
 import type { Presence } from '../nodes/presence.js';
 import type { Store } from '../store/store.js';
+import type { Suspension } from '../suspension.js';
 import { fixOctets } from './fix-octets.js';
 import { createLane, type Lane, OFFER_BACKOFF } from './lane.js';
 import type { Marks } from './marks.js';
@@ -21,6 +22,7 @@ export type DispatchDeps = Readonly<{
   link: BrokerLink;
   keyring: Keyring;
   marks: Marks;
+  suspension: Pick<Suspension, 'isSuspended'>;
   clock: Clock;
   log: Logger;
   random: () => number;
@@ -49,7 +51,7 @@ export type Dispatcher = Readonly<{
 const UNREACHABLE_MS = 30_000;
 
 export function createDispatcher(deps: DispatchDeps): Dispatcher {
-  const { open, presence, link, keyring, marks, clock, log, random } = deps;
+  const { open, presence, link, keyring, marks, suspension, clock, log, random } = deps;
   const lanes = new Map<string, Lane>();
   /** Payloads that were committed a moment ago, so that the first offer needs no query. */
   const fresh = new WeakMap<OpenExecution, string>();
@@ -83,7 +85,7 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
 
   /** What may be offered to the node now: what it did not answer in time, then new work while there is room. */
   function dueOn(node: string): OpenExecution[] {
-    if (!link.connected || !presence.isConnected(node)) return [];
+    if (suspension.isSuspended() || !link.connected || !presence.isConnected(node)) return [];
     const monotonicMs = clock.monotonicMs();
     const nowMs = clock.nowMs();
     const { sent, queued } = open.of(node);
@@ -124,7 +126,8 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     const payload = fresh.get(execution);
     fresh.delete(execution);
     const envelope = payload === undefined ? await signed.find(executionId, requestSha256) : sign(payload);
-    if (open.get(executionId, node) !== execution || execution.state === 'accepted' || execution.cancelling) return;
+    if (suspension.isSuspended() || open.get(executionId, node) !== execution) return;
+    if (execution.state === 'accepted' || execution.cancelling) return;
     noteOffered(execution);
     publish('node_request', { node }, envelope);
   }
@@ -163,6 +166,7 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
       pump(execution.node);
     },
     broadcast(executions, to, payload) {
+      if (suspension.isSuspended()) return;
       for (const execution of executions) execution.offered = true;
       const here = executions.filter(({ node }) => presence.isConnected(node));
       for (const execution of here) noteOffered(execution);

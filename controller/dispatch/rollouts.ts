@@ -6,6 +6,7 @@ import type { Presence } from '../nodes/presence.js';
 import type { Registry } from '../nodes/registry.js';
 import type { ExecutionKey } from '../store/executions.js';
 import type { Store } from '../store/store.js';
+import type { Suspension } from '../suspension.js';
 import { advanceRollout, type Step } from './advance-rollout.js';
 import type { Dispatcher } from './dispatcher.js';
 import { fixOctets } from './fix-octets.js';
@@ -25,6 +26,7 @@ export type RolloutDeps = Readonly<{
   dispatcher: Dispatcher;
   events: InvocationEvents;
   metrics: ControllerMetrics;
+  suspension: Pick<Suspension, 'isSuspended'>;
   clock: Clock;
   log: Logger;
   org: string;
@@ -41,7 +43,7 @@ const RETRY_MS = 1_000;
  * goes on where it was after any crash.
  */
 export function createRollouts(deps: RolloutDeps): Rollouts {
-  const { store, registry, open, clock, log, org } = deps;
+  const { store, registry, open, suspension, clock, log, org } = deps;
   /** By invocation. */
   let looks = new Map<string, Look>();
   const busy = new Set<string>();
@@ -82,6 +84,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
 
   return {
     tick() {
+      if (suspension.isSuspended()) return;
       const rollouts = [...open.rollouts()];
       const ids = new Set(rollouts.map(({ invocationId }) => invocationId));
       looks = new Map([...looks].filter(([id]) => ids.has(id)));

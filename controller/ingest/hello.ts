@@ -13,6 +13,7 @@ import type { NodeRecord } from '../nodes/registry.js';
 import { appendAudit } from '../store/audit.js';
 import { updateNode } from '../store/nodes.js';
 import { findResult } from '../store/results.js';
+import type { Suspension } from '../suspension.js';
 import { type AckDeps, takeAccepted } from './acks.js';
 import { adoptCandidate, type CapabilityDeps } from './capabilities.js';
 import { endOldEpoch, hasLostJournal } from './journal-lost.js';
@@ -26,6 +27,7 @@ export type HelloDeps = AckDeps &
     controls: Controls;
     keyring: Keyring;
     presence: Presence;
+    suspension: Suspension;
     missingOutput: MissingOutput;
     /** The newest welcome of each node, by which its reply is known. */
     welcomes: Map<string, SentControl>;
@@ -137,22 +139,46 @@ function meet(
 
 /** False when the node has been removed since its hello came. */
 async function remember(
-  { store, registry, clock, org, log }: HelloDeps,
+  deps: HelloDeps,
   { record, changes, hello, lost }: { record: NodeRecord; changes: Meeting; hello: Hello; lost: boolean },
 ): Promise<boolean> {
+  const { store, registry, suspension, clock, org, log } = deps;
   const { node } = record;
-  const isRestored = hello.last_welcome_seq > record.welcomeSeq;
+  const nowMs = clock.nowMs();
+  const knows = knowsOfLaterWelcomes(deps, record, hello);
   if (lost) log.warn({ node }, 'node lost its journal');
-  if (isRestored) log.error({ node }, 'node has seen a later welcome: was the store restored from an older copy?');
-  const events = [...(lost ? ['journal_lost'] : []), ...(isRestored ? ['store_older_than_node'] : [])];
-  await store.write(async (tx) => {
+  if (knows) log.error({ node }, 'node has seen a later welcome: was the store restored from an older copy?');
+  const events = [...(lost ? ['journal_lost'] : []), ...(knows ? ['store_older_than_node'] : [])];
+  const suspended = { sinceMs: nowMs, node };
+  const begins = await store.write(async (tx) => {
     await updateNode(tx, node, toColumns(changes, hello));
     await appendAudit(
       tx,
-      events.map((event) => ({ atMs: clock.nowMs(), org, actor: `node:${node}`, event, subject: `node:${node}` })),
+      events.map((event) => ({ atMs: nowMs, org, actor: `node:${node}`, event, subject: `node:${node}` })),
     );
+    return knows && (await suspension.begin(tx, suspended));
   });
+  if (begins) {
+    suspension.begun(suspended);
+    askForResults(deps);
+  }
   return registry.update(record, changes) !== undefined;
+}
+
+/**
+ * Whether the store was put back behind a welcome that the node has had. Only its first hello to this process can show
+ * that, since nobody restores a store under a running controller: a node that lies stops the others at most once. Nor
+ * can one that has enrolled anew, whose journal still counts the welcomes of its former name.
+ */
+function knowsOfLaterWelcomes({ welcomes }: HelloDeps, { node, welcomeSeq }: NodeRecord, hello: Hello): boolean {
+  return hello.last_welcome_seq > welcomeSeq && welcomeSeq > 0 && !welcomes.has(node);
+}
+
+/** Nodes that were welcomed before it was known that the store is an older copy say hello again, and are asked then. */
+function askForResults({ open, presence, controls }: HelloDeps): void {
+  for (const node of open.nodes()) {
+    if (presence.isConnected(node)) controls.post(node, { kind: 'announce', capabilities: false });
+  }
 }
 
 function toColumns(next: Meeting, hello: Hello) {
@@ -187,7 +213,7 @@ function welcome(deps: HelloDeps, { hello, password }: { hello: Hello; password:
     enrolled_at: toTime(record.enrolledAtMs),
     groups: [...record.groups].map(([id, sinceMs]) => ({ id, since: toTime(sinceMs) })),
     labels: record.labels,
-    wanted: [...open.of(record.node).accepted.keys()].slice(0, MAX_LISTED),
+    wanted: wantedOf(deps, record.node).slice(0, MAX_LISTED),
     cancelled: openOn(open, record.node)
       .filter(({ cancelling }) => cancelling)
       .map(({ executionId }) => executionId)
@@ -197,6 +223,13 @@ function welcome(deps: HelloDeps, { hello, password }: { hello: Hello; password:
     ...(password === undefined ? {} : { password }),
   });
   welcomes.set(record.node, sent);
+}
+
+/** What the node has accepted; of a node that may know more than the store, whatever may have reached it. */
+function wantedOf({ open, suspension }: HelloDeps, node: string): string[] {
+  const all = openOn(open, node).filter(({ requestSha256 }) => requestSha256 !== null);
+  const wanted = suspension.isSuspended() ? all : all.filter(({ state }) => state === 'accepted');
+  return wanted.map(({ executionId }) => executionId);
 }
 
 /** What the node runs is awaited again, whatever was concluded of it, so that the welcome can say what is to end. */

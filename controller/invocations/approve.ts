@@ -36,14 +36,15 @@ const REVALIDATED_DENY = 'policy_revalidated_deny';
 
 /**
  * Plans what waits anew, holds it against the policy of now, and offers it. `policy_changed`: it is to be done anew.
- * @throws {MusterError} conflict, expired, forbidden, too_many_open, and what planning throws
+ * @throws {MusterError} conflict, expired, forbidden, suspended, too_many_open, and what planning throws
  */
 export async function approveNow(
   deps: ApprovalDeps,
   principal: Principal,
   row: InvocationRow,
 ): Promise<InvocationRow | 'policy_changed'> {
-  const { policies, presence, clock } = deps;
+  const { policies, presence, suspension, clock } = deps;
+  suspension.refuse();
   const nowMs = clock.nowMs();
   const policy = await policies.current(row.org);
   const ask = CreateInvocation.parse(JSON.parse(row.ask ?? '{}'));

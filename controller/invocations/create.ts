@@ -14,6 +14,7 @@ import type { Queries } from '../store/database.js';
 import type { IdempotencyUse } from '../store/idempotency.js';
 import { noExecutions } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
+import type { Suspension } from '../suspension.js';
 import { createTurns } from '../turns.js';
 import { mayStillAsk } from './asker.js';
 import type { Capacity } from './capacity.js';
@@ -40,6 +41,7 @@ export type CreateDeps = Readonly<{
   policies: Policies;
   dispatcher: Dispatcher;
   metrics: ControllerMetrics;
+  suspension: Pick<Suspension, 'refuse'>;
   clock: Clock;
   defaultExpiresInMs: number;
 }>;
@@ -72,10 +74,11 @@ export function createCreate(deps: CreateDeps): InvocationService['create'] {
 }
 
 async function answer(deps: CreateDeps, asked: Asked): Promise<Answer> {
-  const { policies, store } = deps;
+  const { policies, store, suspension } = deps;
   const { principal, use } = asked;
   const before = use === undefined ? undefined : await findEarlier(store.read, use);
   if (before !== undefined) return repeat(before);
+  suspension.refuse();
   for (;;) {
     const admitted = await policies.judge(principal.org, (policy) => admit(deps, asked, policy));
     const made = await make(deps, asked, admitted).finally(admitted.release);

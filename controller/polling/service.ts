@@ -10,6 +10,7 @@ import type { Presence } from '../nodes/presence.js';
 import type { Registry } from '../nodes/registry.js';
 import type { InvocationService } from '../services.js';
 import { updateNode } from '../store/nodes.js';
+import type { Suspension } from '../suspension.js';
 import { takePolledAck } from './acks.js';
 import { findActionIds, findNamedExecution, nameAction } from './action-ids.js';
 import { takeAnnouncement } from './capabilities.js';
@@ -23,6 +24,7 @@ export type PollingDeps = ConcludeDeps &
     registry: Registry;
     presence: Presence;
     evidence: EvidenceStore;
+    suspension: Pick<Suspension, 'isSuspended'>;
     create: InvocationService['create'];
     log: Logger;
   }>;
@@ -35,7 +37,7 @@ const SEEN_AGAIN_MS = 60_000;
 
 /** What nodes that only poll are given, and what they say. Over the same invocations and executions as all others. */
 export function createPolling(deps: PollingDeps): PollingService {
-  const { store, clock, log } = deps;
+  const { store, suspension, clock, log } = deps;
   const limits = {
     queue: createRateLimit(clock, LIMITS.queue),
     fetch: createRateLimit(clock, LIMITS.fetch),
@@ -48,7 +50,7 @@ export function createPolling(deps: PollingDeps): PollingService {
       limits.fetch.pass(node);
       const nowMs = clock.nowMs();
       noteSeen(deps, node, nowMs);
-      if (!(await hasWaiting(deps, node))) return [];
+      if (suspension.isSuspended() || !(await hasWaiting(deps, node))) return [];
       const handed = await store.write((tx) => handOut(tx, { node, org, key, nowMs }));
       noteHandOut(deps, handed);
       await conclude(deps, droppedOf(deps, handed), { status: 'cancelled' });

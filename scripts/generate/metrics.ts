@@ -81,6 +81,7 @@ async function controllerExposition(): Promise<string> {
     openByStatus: () => ({ held: 0, queued: 0, sent: 0, accepted: 0 }),
     nodes: () => ({ online: 0, offline: 0 }),
     brokerConnected: () => false,
+    suspended: () => false,
     approvalsPending: async () => 0,
   });
   for (const risk of Risk.options) {

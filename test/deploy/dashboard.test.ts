@@ -92,6 +92,7 @@ test('each metric of the dashboard and of the alerts is one that a part exposes'
     openByStatus: () => ({ held: 0, queued: 0, sent: 0, accepted: 0 }),
     nodes: () => ({ online: 0, offline: 0 }),
     brokerConnected: () => true,
+    suspended: () => false,
     approvalsPending: async () => 0,
   }).render();
   const agent = await createAgentMetrics().registry.metrics();

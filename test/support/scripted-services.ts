@@ -177,6 +177,10 @@ export function createScriptedServices({
       list: async () => EMPTY_PAGE,
       verify: async () => Promise.reject(new MusterError('conflict', 'Somebody is verifying already')),
     },
+    suspension: {
+      read: () => ({ suspended: false, since: null, node: null }),
+      resume: async () => Promise.reject(new MusterError('conflict', 'Nothing is suspended')),
+    },
     ready: 'ok',
     notReady: notReady ?? (() => undefined),
     metrics: async () => ({ body: 'muster_controller_nodes 0\n', contentType: 'text/plain; version=0.0.4' }),

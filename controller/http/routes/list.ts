@@ -21,6 +21,7 @@ import type { AddRoutes } from './route.js';
 import { sandboxActionRoutes } from './sandbox-actions.js';
 import { sandboxDecisionRoutes } from './sandbox-decisions.js';
 import { sandboxRoutes } from './sandboxes.js';
+import { suspensionRoutes } from './suspension.js';
 import { tokenRoutes } from './tokens.js';
 
 /** Every resource of the REST API, in the order of its documentation. */
@@ -47,5 +48,6 @@ export const ROUTES: readonly AddRoutes[] = [
   accessRoutes,
   brokerListRoutes,
   auditRoutes,
+  suspensionRoutes,
   processRoutes,
 ];

@@ -45,6 +45,8 @@ const FOREIGN: Readonly<Record<string, readonly number[]>> = {
   'POST /api/v1/tokens': [403, 404], // for others only an admin makes any
   'POST /api/v1/sandboxes': [201, 409], // one of its own
   'GET /api/v1/verify': [404],
+  'GET /api/v1/suspension': [404],
+  'POST /api/v1/resume': [404],
 };
 
 test('A-46, A-57, A-110, S-A-14: every route × role × org answers as its rule says, and nobody finds or changes what is another org’s', async (t) => {

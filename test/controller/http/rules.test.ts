@@ -39,6 +39,8 @@ const EXPECTED = {
   'PUT /api/v1/policy': 'owner',
   'GET /api/v1/policy/versions': 'viewer',
   'GET /api/v1/policy/versions/:version': 'viewer',
+  'GET /api/v1/suspension': 'viewer',
+  'POST /api/v1/resume': 'owner',
   'GET /api/v1/events': 'viewer',
   'POST /api/v1/enrollment-tokens': 'admin',
   'GET /api/v1/enrollment-tokens': 'admin',
