@@ -5,9 +5,7 @@ import type { Me } from './http/people-schemas.js';
 import type { PolicyVersionView, PolicyView } from './http/policy-schemas.js';
 import type {
   ActionView,
-  BrokerCredential,
   ChangeNode,
-  CreateBrokerCredential,
   CreateEnrollmentToken,
   CreateInvocation,
   EnrollmentTokenCreated,
@@ -22,12 +20,14 @@ import type {
   NodeView,
 } from './http/schemas.js';
 import type { AnyParameters } from './http/target-schemas.js';
+import type { BrokerCredentialService } from './identity/broker-credentials.js';
 import type { PeopleService, TokenService } from './identity/people-service.js';
 import type { IntegrationService } from './integrations/integration-service.js';
 import type { PolicyDocument } from './policy/document.js';
 import type { PollingService } from './polling/contract.js';
 import type { SandboxScope, SandboxService, Seen } from './sandboxes/contract.js';
 import type { Queries } from './store/database.js';
+import type { Once } from './store/made-once.js';
 import type { SuspensionService } from './suspension.js';
 import type { VerifyReport } from './verify/findings.js';
 
@@ -206,10 +206,11 @@ export type PolicyService = Readonly<{
 }>;
 
 export type EnrollmentService = Readonly<{
-  /** The answer holds the token; it is not shown again. */
+  /** The answer holds the token, shown again for the same call alone. @throws {MusterError} idempotency_conflict */
   createToken: (
     principal: Principal,
     ask: CreateEnrollmentToken,
+    once?: Once,
   ) => Promise<Readonly<z.infer<typeof EnrollmentTokenCreated>>>;
   /** Newest first. @throws {MusterError} invalid_request (the cursor) */
   listTokens: (org: string, page: PageRequest) => Promise<Page<EnrollmentTokenView>>;
@@ -258,13 +259,6 @@ export type AuditService = Readonly<{
   verify: (
     ask: Readonly<{ kept?: Readonly<{ seq: number; hash: string }> | undefined; signal?: AbortSignal }>,
   ) => Promise<VerifyReport>;
-}>;
-
-export type BrokerCredentialService = Readonly<{
-  issue: (
-    principal: Principal,
-    ask: Readonly<z.infer<typeof CreateBrokerCredential>>,
-  ) => Promise<Readonly<z.infer<typeof BrokerCredential>>>;
 }>;
 
 /** A stored event as streams pass it on. */

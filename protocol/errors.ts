@@ -276,7 +276,11 @@ export const ERROR_CODES = {
     'the hook has another checksum than the one that was pinned',
     'look at the file on the node, and accept the change if it is yours: muster hooks',
   ),
-  idempotency_conflict: api(409, 'this Idempotency-Key was used with another body', 'use a new key for a new ask'),
+  idempotency_conflict: api(
+    409,
+    'this Idempotency-Key was used with another body, or what it made is gone',
+    'use a new key for a new ask',
+  ),
   plan_changed: api(
     409,
     'the nodes, a hook or a definition are others than in the preview whose digest came with the ask',

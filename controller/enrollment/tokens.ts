@@ -10,10 +10,13 @@ import { fingerprintOf, hashSecret, randomSecret, randomTokenId } from '../ident
 import { readTimeCursor, timeKey, toPage } from '../paging.js';
 import type { EnrollmentService } from '../services.js';
 import { appendAudit } from '../store/audit.js';
+import type { Queries } from '../store/database.js';
 import { readLabels, readStrings } from '../store/json.js';
+import { madeOf, makeOnce } from '../store/made-once.js';
 import type { Tables } from '../store/schema.js';
 import type { Store } from '../store/store.js';
 
+type TokenRow = Selectable<Tables['enrollment_tokens']>;
 type TokenView = Readonly<z.infer<typeof EnrollmentTokenView>>;
 
 const MAX_TOKEN_LIFE_MS = 366 * 24 * 3600 * 1000;
@@ -27,11 +30,11 @@ export function createEnrollmentTokens(deps: {
 }): Pick<EnrollmentService, 'createToken' | 'listTokens' | 'deleteToken'> {
   const { store, keyring, clock } = deps;
   return {
-    async createToken(principal, ask) {
+    async createToken(principal, ask, once) {
       const nowMs = clock.nowMs();
       const lifeMs = Math.ceil(parseDuration(ask.expires_in) ?? 0);
       if (lifeMs > MAX_TOKEN_LIFE_MS) throw new MusterError('invalid_request', 'expires_in may be a year at most');
-      const secret = randomSecret();
+      const secret = once?.secret ?? randomSecret();
       const row = {
         id: randomTokenId(),
         org: principal.org,
@@ -44,21 +47,16 @@ export function createEnrollmentTokens(deps: {
         created_at: nowMs,
         created_by: principal.id,
       };
-      await store.write(async (tx) => {
-        await tx.insertInto('enrollment_tokens').values(row).execute();
-        await appendAudit(tx, [
-          {
-            atMs: nowMs,
-            org: principal.org,
-            actor: principal.id,
-            event: 'enrollment_token_created',
-            subject: `enrollment_token:${row.id}`,
-            details: { uses: ask.uses, expires_at: row.expires_at, fingerprint: fingerprintOf(row.secret_sha256) },
-          },
-        ]);
-      });
-      const token = formatEnrollmentToken({ id: row.id, secret, root: keyring.keys.root.kid });
-      return { ...toView(row), token };
+      const outcome = await store.write((tx) =>
+        makeOnce(
+          tx,
+          { by: principal, once, nowMs },
+          { find: (id) => findToken(tx, principal.org, id), make: () => addNew(tx, row) },
+        ),
+      );
+      const made = madeOf(outcome);
+      const token = formatEnrollmentToken({ id: made.id, secret, root: keyring.keys.root.kid });
+      return { ...toView(made), token };
     },
     async listTokens(org, { limit, cursor }) {
       const after = readTimeCursor(cursor);
@@ -90,7 +88,20 @@ export function createEnrollmentTokens(deps: {
   };
 }
 
-function toView(row: Selectable<Tables['enrollment_tokens']>): TokenView {
+function findToken(tx: Queries, org: string, id: string): Promise<TokenRow | undefined> {
+  return tx.selectFrom('enrollment_tokens').selectAll().where('org', '=', org).where('id', '=', id).executeTakeFirst();
+}
+
+async function addNew(tx: Queries, row: TokenRow): Promise<{ id: string; made: TokenRow }> {
+  await tx.insertInto('enrollment_tokens').values(row).execute();
+  const { id, org, uses_left: uses, expires_at, created_at: atMs, created_by: actor } = row;
+  const details = { uses, expires_at, fingerprint: fingerprintOf(row.secret_sha256) };
+  const subject = `enrollment_token:${id}`;
+  await appendAudit(tx, [{ atMs, org, actor, event: 'enrollment_token_created', subject, details }]);
+  return { id, made: row };
+}
+
+function toView(row: TokenRow): TokenView {
   return {
     id: row.id,
     uses_left: row.uses_left,

@@ -6,6 +6,7 @@ import { readTimeCursor, timeKey, toPage } from '../paging.js';
 import type { Principal, Role as RoleName } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
+import { madeOf, makeOnce, type Refusal } from '../store/made-once.js';
 import type { Store } from '../store/store.js';
 import type { Attempts } from './attempts.js';
 import type { Gate } from './gate.js';
@@ -14,7 +15,7 @@ import type { TokenService } from './people-service.js';
 import type { OnRefusedLogin } from './refused-logins.js';
 import { lesser, reaches } from './roles.js';
 import { isSecret } from './secrets.js';
-import { deleteTokens, findToken, insertToken, LOGIN, makeToken, type TokenRow } from './token-rows.js';
+import { deleteTokens, findToken, formatToken, insertToken, LOGIN, makeToken, type TokenRow } from './token-rows.js';
 import { findUser, insertOwner, type UserRow } from './users.js';
 
 const API_TOKEN = /^mst_([a-z0-9]{8,32})_([A-Za-z0-9]{16,64})$/;
@@ -111,7 +112,7 @@ export function createTokens({
   onRefusedLogin: OnRefusedLogin;
 }): TokenService {
   return {
-    async create(principal, ask) {
+    async create(principal, ask, once) {
       const { user = principal.id, name } = ask;
       const nowMs = clock.nowMs();
       const lifeMs = ask.expires_in === undefined ? USUAL_LIFE_MS : Math.ceil(parseDuration(ask.expires_in) ?? 0);
@@ -119,17 +120,20 @@ export function createTokens({
       const role = await grantable(store, principal, { user, role: ask.role });
       const { org, id: createdBy, token: through } = principal;
       const expiresMs = Math.min(nowMs + lifeMs, through?.expiresMs ?? Number.POSITIVE_INFINITY);
-      const made = makeToken({ ...{ org, user, name, role, createdBy, expiresMs, nowMs }, parent: through?.id });
-      const outcome = await store.write(async (tx) => {
-        // A row for nobody would speak for whoever gets the name next.
-        if ((await findUser(tx, org, user)) === undefined) return 'nobody';
-        return (await insertToken(tx, made.row)) ? 'made' : 'ended';
+      const { secret } = once ?? {};
+      const made = makeToken({
+        ...{ org, user, name, role, createdBy, expiresMs, nowMs, secret },
+        parent: through?.id,
       });
-      if (outcome === 'nobody') throw new MusterError('not_found', `There is no user ${user}`);
-      if (outcome === 'ended') {
-        throw new MusterError('unauthenticated', 'The token that came with the request has ended');
-      }
-      return { ...toView(made.row), token: made.token };
+      const outcome = await store.write((tx) =>
+        makeOnce(
+          tx,
+          { by: principal, once, nowMs },
+          { find: (id) => findToken(tx, org, id), make: () => addNew(tx, made.row) },
+        ),
+      );
+      const row = madeOf(outcome);
+      return { ...toView(row), token: secret === undefined ? made.token : formatToken(row.id, secret) };
     },
     async list({ org, id, role }, { limit, cursor }) {
       const after = readTimeCursor(cursor);
@@ -173,6 +177,15 @@ export function createTokens({
   };
 }
 
+async function addNew(tx: Queries, row: TokenRow): Promise<{ id: string; made: TokenRow } | Refusal> {
+  const { id, org, principal: user } = row;
+  // A row for nobody would speak for whoever gets the name next.
+  if ((await findUser(tx, org, user)) === undefined)
+    return { refused: 'not_found', detail: `There is no user ${user}` };
+  if (await insertToken(tx, row)) return { id, made: row };
+  return { refused: 'unauthenticated', detail: 'The token that came with the request has ended' };
+}
+
 /** A token for whoever gave the password of this row; undefined when the user is not let in, or has another by now. */
 function insertLogin(store: Store, { org, id: user, password_hash }: UserRow, nowMs: number) {
   return store.write(async (tx) => {
@@ -186,7 +199,7 @@ function insertLogin(store: Store, { org, id: user, password_hash }: UserRow, no
   });
 }
 
-/** Forgets tokens that have run out; their making stays in the audit log. */
+/** Forgets tokens that have run out. */
 export async function deleteExpiredTokens(tx: Queries, nowMs: number): Promise<void> {
   const gone = await tx.deleteFrom('api_tokens').where('expires_at', '<=', nowMs).returning(['id', 'org']).execute();
   const entry = { atMs: nowMs, actor: 'controller', event: 'token_expired' };

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import type { z } from 'zod';
 import type { Principal as BrokerPrincipal } from '../../protocol/authorization.js';
 import { type BrokerClaims, MAX_BROKER_TOKEN_SECONDS, signBrokerToken } from '../../protocol/broker-token.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
-import type { BrokerCredentialService } from '../services.js';
+import type { BrokerCredential, CreateBrokerCredential } from '../http/schemas.js';
+import type { Principal } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Store } from '../store/store.js';
 import type { Keyring } from './keyring.js';
@@ -30,6 +32,14 @@ export function issueBrokerPassword(
   };
   return { password: signBrokerToken(claims, keyring.keys.signing), expiresAtMs: exp * 1000 };
 }
+
+/** Hands out passwords for the broker. */
+export type BrokerCredentialService = Readonly<{
+  issue: (
+    principal: Principal,
+    ask: Readonly<z.infer<typeof CreateBrokerCredential>>,
+  ) => Promise<Readonly<z.infer<typeof BrokerCredential>>>;
+}>;
 
 /** Credentials for controllers and monitors of other makes; each is a name of its own, so that two never take over. */
 export function createBrokerCredentials(deps: {

@@ -9,13 +9,14 @@ import type {
   UserView,
 } from '../http/people-schemas.js';
 import type { Page, PageRequest, Principal } from '../services.js';
+import type { Once } from '../store/made-once.js';
 
 /** Every change is in force when it resolves; each throws {MusterError} storage_failed, too. */
 export type PeopleService = Readonly<{
   /** By name. @throws {MusterError} invalid_request (the cursor) */
   listUsers: (org: string, page: PageRequest) => Promise<Page<UserView>>;
-  /** @throws {MusterError} conflict (the name is taken), forbidden, rate_limited */
-  createUser: (principal: Principal, ask: CreateUser) => Promise<UserView>;
+  /** @throws {MusterError} conflict (the name is taken), idempotency_conflict, forbidden, rate_limited */
+  createUser: (principal: Principal, ask: CreateUser, once?: Once) => Promise<UserView>;
   /**
    * A new password ends what was logged in with the old one. Undefined when there is no such user.
    * @throws {MusterError} forbidden, conflict (the last owner), rate_limited
@@ -29,10 +30,10 @@ export type PeopleService = Readonly<{
 
 export type TokenService = Readonly<{
   /**
-   * The answer holds the token; it is not shown again. It ends with the token that the principal came with.
-   * @throws {MusterError} forbidden, not_found, invalid_request, unauthenticated (that one has just ended)
+   * The answer holds the token, shown again for the same call alone. It ends with the one that the principal came with.
+   * @throws {MusterError} forbidden, not_found, invalid_request, unauthenticated (that one has ended), idempotency_conflict
    */
-  create: (principal: Principal, ask: CreateApiToken) => Promise<ApiTokenCreated>;
+  create: (principal: Principal, ask: CreateApiToken, once?: Once) => Promise<ApiTokenCreated>;
   /** One's own; an admin sees all. Newest first. @throws {MusterError} invalid_request (the cursor) */
   list: (principal: Principal, page: PageRequest) => Promise<Page<ApiTokenView>>;
   /** With all that were made through it; false when there is none such, or none that the principal may delete. */

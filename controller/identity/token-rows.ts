@@ -10,7 +10,10 @@ export type TokenRow = Selectable<Tables['api_tokens']>;
 /** The name of a token that a password was given for. */
 export const LOGIN = 'login';
 
-/** A new row, and the token itself: `mst_` with id and secret. `parent` is the id of the token that it is made through. */
+/**
+ * A new row, and the token itself: `mst_` with id and secret, a random one when none is given. `parent` is the id of the
+ * token that it is made through.
+ */
 export function makeToken(of: {
   org: string;
   user: string;
@@ -18,17 +21,22 @@ export function makeToken(of: {
   role: Role;
   createdBy: string;
   parent?: string | undefined;
+  secret?: string | undefined;
   expiresMs: number | null;
   nowMs: number;
 }): { row: TokenRow; token: string } {
   const id = randomTokenId();
-  const secret = randomSecret();
-  const { org, user, name, role, createdBy, parent = null, expiresMs, nowMs } = of;
+  const { org, user, name, role, createdBy, parent = null, secret = randomSecret(), expiresMs, nowMs } = of;
   const row = {
     ...{ id, org, principal: user, role, name, parent },
     ...{ secret_sha256: hashSecret(secret), created_at: nowMs, created_by: createdBy, expires_at: expiresMs },
   };
-  return { row, token: `mst_${id}_${secret}` };
+  return { row, token: formatToken(id, secret) };
+}
+
+/** The spelling of an API token. */
+export function formatToken(id: string, secret: string): string {
+  return `mst_${id}_${secret}`;
 }
 
 /** Adds a token; false when the one that it is made through has ended meanwhile. */

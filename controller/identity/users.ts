@@ -6,6 +6,7 @@ import { readCursor, toPage } from '../paging.js';
 import type { Principal, Role as RoleName } from '../services.js';
 import { type AuditEntry, appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
+import { madeOf, makeOnce, type Refusal as NotMade } from '../store/made-once.js';
 import type { Tables } from '../store/schema.js';
 import type { Store } from '../store/store.js';
 import type { Attempts } from './attempts.js';
@@ -43,26 +44,22 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
         .execute();
       return toPage(rows, { limit, keyOf: ({ id }) => id, toItem: toView });
     },
-    async createUser(principal, { id, role, password }) {
+    async createUser(principal, { id, role, password }, once) {
       refuseHigher(principal, role);
       const nowMs = clock.nowMs();
       const row = {
         ...{ org: principal.org, id, role, created_at: nowMs, created_by: principal.id, disabled_at: null },
         password_hash: password === undefined ? null : await gate.run(() => hashPassword(password)),
       };
-      const isTaken = await store.write(async (tx) => {
-        if ((await findUser(tx, principal.org, id)) !== undefined) return true;
-        await tx.insertInto('users').values(row).execute();
-        await audit(tx, principal, {
-          event: 'user_created',
-          id,
-          nowMs,
-          details: { role, fingerprint: fingerprintOf(row.password_hash) },
-        });
-        return false;
-      });
-      if (isTaken) throw new MusterError('conflict', `There is a user ${id} already`);
-      return toView(row);
+      const { org } = principal;
+      const outcome = await store.write((tx) =>
+        makeOnce(
+          tx,
+          { by: principal, once, nowMs },
+          { find: (name) => findUser(tx, org, name), make: () => addNew(tx, principal, row) },
+        ),
+      );
+      return toView(madeOf(outcome));
     },
     async changeUser(principal, id, { role, password, disabled }) {
       const nowMs = clock.nowMs();
@@ -139,6 +136,21 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
       if (!isChanged) throw notCurrent(); // somebody else has set another one meanwhile
     },
   };
+}
+
+async function addNew(
+  tx: Queries,
+  principal: Principal,
+  row: UserRow,
+): Promise<{ id: string; made: UserRow } | NotMade> {
+  const { org, id, role, created_at: nowMs } = row;
+  if ((await findUser(tx, org, id)) !== undefined) {
+    return { refused: 'conflict', detail: `There is a user ${id} already` };
+  }
+  await tx.insertInto('users').values(row).execute();
+  const details = { role, fingerprint: fingerprintOf(row.password_hash) };
+  await audit(tx, principal, { event: 'user_created', id, nowMs, details });
+  return { id, made: row };
 }
 
 function notCurrent(): MusterError {

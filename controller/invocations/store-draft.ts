@@ -32,7 +32,7 @@ export async function findEarlier(queries: Queries, use: IdempotencyUse): Promis
   if (known.kind === 'other_body') {
     return { kind: 'refused', code: 'idempotency_conflict', detail: 'This Idempotency-Key came with another body' };
   }
-  const id = known.invocationId;
+  const id = known.madeId;
   const row = await queries.selectFrom('invocations').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
   // What a person denied is an answer like any other.
   if (row.status === 'denied' && row.approved_by === null) {

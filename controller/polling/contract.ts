@@ -8,6 +8,7 @@ import type {
 } from '../http/polling-schemas.js';
 import type { Report } from '../ingest/reported-result.js';
 import type { Page, PageRequest, Principal } from '../services.js';
+import type { Once } from '../store/made-once.js';
 import type { PolledAck } from './acks.js';
 
 /** A node that only polls, by its token. */
@@ -16,10 +17,11 @@ export type NodeCaller = Readonly<{ node: string; org: string }>;
 /** Nodes without a connection to the broker: they fetch what is due, and say over HTTP what became of it. */
 export type PollingService = Readonly<{
   /**
-   * The answer holds the token; it is not shown again. The first token of a name makes the node.
-   * @throws {MusterError} node_id_taken (it has a key), node_id_not_allowed, conflict (groups of a node that is known)
+   * The answer holds the token, shown again for the same call alone. The first token of a name makes the node.
+   * @throws {MusterError} node_id_taken (it has a key), node_id_not_allowed, conflict (groups of one that is known),
+   *   idempotency_conflict
    */
-  createToken: (principal: Principal, ask: CreateNodeToken) => Promise<NodeTokenCreated>;
+  createToken: (principal: Principal, ask: CreateNodeToken, once?: Once) => Promise<NodeTokenCreated>;
   /** Newest first. @throws {MusterError} invalid_request (the cursor) */
   listTokens: (org: string, page: PageRequest) => Promise<Page<NodeTokenView>>;
   /** False when there is no such token. */

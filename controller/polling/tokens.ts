@@ -10,6 +10,7 @@ import { readTimeCursor, timeKey, toPage } from '../paging.js';
 import type { Principal } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries, Tx } from '../store/database.js';
+import { type Made, madeOf, makeOnce, type Refusal } from '../store/made-once.js';
 import { findNodeRow, insertNode, type NodeRow } from '../store/nodes.js';
 import type { Tables } from '../store/schema.js';
 import type { Store } from '../store/store.js';
@@ -21,10 +22,8 @@ type TokenRow = Selectable<Tables['node_tokens']>;
 /** What is asked for, out of its schema. */
 type Ask = Parameters<PollingService['createToken']>[1];
 
-/** A refusal is a value, so that it does not undo its neighbours in the batch. */
-type Made =
-  | Readonly<{ kind: 'refused'; code: 'node_id_taken' | 'conflict'; detail: string }>
-  | Readonly<{ kind: 'new' | 'known'; row: NodeRow }>;
+/** A token, and the node that was made with it; undefined when that was there before. */
+type MadeToken = Readonly<{ token: TokenRow; newNode: NodeRow | undefined }>;
 
 const NODE_TOKEN = /^mnt_([a-z0-9]{8,32})_([A-Za-z0-9]{16,64})$/;
 /** Compared against when no token has the id, so that an unknown id takes as long as a wrong secret. */
@@ -41,9 +40,9 @@ export function createNodeTokens(
 ): Pick<PollingService, 'createToken' | 'listTokens' | 'deleteToken' | 'authenticate'> {
   const { store, registry, clock } = deps;
   return {
-    async createToken(principal, ask) {
+    async createToken(principal, ask, once) {
       const nowMs = clock.nowMs();
-      const secret = randomSecret();
+      const secret = once?.secret ?? randomSecret();
       const { org, id: created_by } = principal;
       const token: TokenRow = {
         ...{ id: randomTokenId(), org, node: ask.node, created_at: nowMs, created_by },
@@ -52,13 +51,19 @@ export function createNodeTokens(
       if (RESERVED_ID.test(ask.node)) {
         throw new MusterError('node_id_not_allowed', 'Node ids do not begin with ctl- or mon-');
       }
-      const made = await store.write((tx) => insertToken(tx, { principal, ask, token }));
-      if (made.kind === 'refused') throw new MusterError(made.code, made.detail);
-      if (made.kind === 'new') {
+      const outcome = await store.write((tx) =>
+        makeOnce(
+          tx,
+          { by: principal, once, nowMs },
+          { find: (id) => findToken(tx, org, id), make: () => insertToken(tx, { principal, ask, token }) },
+        ),
+      );
+      const { token: made, newNode } = madeOf(outcome);
+      if (newNode !== undefined) {
         const groups = ask.groups.map((group) => ({ node: ask.node, group, since: nowMs }));
-        registry.put(toRecord({ row: made.row, groups, pins: [] }, registry.catalogues));
+        registry.put(toRecord({ row: newNode, groups, pins: [] }, registry.catalogues));
       }
-      return { ...toView(token), token: `mnt_${token.id}_${secret}` };
+      return { ...toView(made), token: `mnt_${made.id}_${secret}` };
     },
     async listTokens(org, { limit, cursor }) {
       const after = readTimeCursor(cursor);
@@ -104,10 +109,20 @@ async function findCaller({ store, registry }: TokenDeps, bearer: string): Promi
   return registry.get(row.node) === undefined ? undefined : { node: row.node, org: row.org };
 }
 
+async function findToken(tx: Queries, org: string, id: string): Promise<MadeToken | undefined> {
+  const token = await tx
+    .selectFrom('node_tokens')
+    .selectAll()
+    .where('org', '=', org)
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return token === undefined ? undefined : { token, newNode: undefined };
+}
+
 async function insertToken(
   tx: Tx,
   { principal, ask, token }: { principal: Principal; ask: Ask; token: TokenRow },
-): Promise<Made> {
+): Promise<(Made<MadeToken> & Readonly<{ id: string }>) | Refusal> {
   const { org, id: actor } = principal;
   const { node, created_at: nowMs } = token;
   const stored = await findNodeRow(tx, node);
@@ -124,21 +139,21 @@ async function insertToken(
   await tx.insertInto('node_tokens').values(token).execute();
   const details = { node, fingerprint: fingerprintOf(token.secret_sha256) };
   await appendAudit(tx, [{ ...at, event: 'node_token_created', subject: `node_token:${token.id}`, details }]);
-  return { kind: known === undefined ? 'new' : 'known', row };
+  return { id: token.id, made: { token, newNode: known === undefined ? row : undefined } };
 }
 
-async function refusalOfName(tx: Queries, node: string): Promise<Made | undefined> {
+async function refusalOfName(tx: Queries, node: string): Promise<Refusal | undefined> {
   const taken = await whyTaken(tx, node);
-  return taken === undefined ? undefined : { kind: 'refused', code: 'node_id_taken', detail: taken };
+  return taken === undefined ? undefined : { refused: 'node_id_taken', detail: taken };
 }
 
-function refusalOf(known: NodeRow, { org, ask }: { org: string; ask: Ask }): Made | undefined {
+function refusalOf(known: NodeRow, { org, ask }: { org: string; ask: Ask }): Refusal | undefined {
   if (known.org !== org || known.transport !== 'http') {
-    return { kind: 'refused', code: 'node_id_taken', detail: `There is a node ${known.node} already, with a key` };
+    return { refused: 'node_id_taken', detail: `There is a node ${known.node} already, with a key` };
   }
   if (ask.groups.length === 0 && Object.keys(ask.labels).length === 0) return undefined;
   const detail = `There is a node ${known.node} already: its groups and labels are not for a further token to set`;
-  return { kind: 'refused', code: 'conflict', detail };
+  return { refused: 'conflict', detail };
 }
 
 /** A node without a key: no thumbprint has a colon, so its `kid` is nobody's. */

@@ -72,7 +72,7 @@ async function removeBatch(
   }
   await tx.deleteFrom('integration_results').where('invocation_id', 'in', ids).execute();
   await tx.deleteFrom('action_ids').where('invocation_id', 'in', ids).execute();
-  await tx.deleteFrom('idempotency_keys').where('invocation_id', 'in', ids).execute();
+  await tx.deleteFrom('idempotency_keys').where('made_id', 'in', ids).execute();
   await tx.deleteFrom('invocations').where('id', 'in', ids).execute();
   await appendAudit(
     tx,

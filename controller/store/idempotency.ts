@@ -3,14 +3,14 @@ import type { Queries } from './database.js';
 /** How long the same key gets the same answer. */
 const IDEMPOTENCY_MS = 24 * 3600 * 1000;
 
-/** Who used which key for which body. */
+/** Who used which key, and for what: `bodySha256` is of what was asked. */
 export type IdempotencyUse = Readonly<{ principal: string; key: string; bodySha256: string; nowMs: number }>;
 
 /** What this key was used for in the last 24 hours; undefined when it is new. */
 export async function findIdempotentUse(
   queries: Queries,
   { principal, key, bodySha256, nowMs }: IdempotencyUse,
-): Promise<{ kind: 'same'; invocationId: string } | { kind: 'other_body' } | undefined> {
+): Promise<{ kind: 'same'; madeId: string } | { kind: 'other_body' } | undefined> {
   const row = await queries
     .selectFrom('idempotency_keys')
     .selectAll()
@@ -18,16 +18,16 @@ export async function findIdempotentUse(
     .where('key', '=', key)
     .executeTakeFirst();
   if (row === undefined || row.created_at <= nowMs - IDEMPOTENCY_MS) return undefined;
-  return row.body_sha256 === bodySha256 ? { kind: 'same', invocationId: row.invocation_id } : { kind: 'other_body' };
+  return row.body_sha256 === bodySha256 ? { kind: 'same', madeId: row.made_id } : { kind: 'other_body' };
 }
 
 /** Remembers the key; one that is older than a day is overwritten. */
 export async function insertIdempotentUse(
   tx: Queries,
   { principal, key, bodySha256, nowMs }: IdempotencyUse,
-  invocationId: string,
+  madeId: string,
 ): Promise<void> {
-  const row = { principal, key, body_sha256: bodySha256, invocation_id: invocationId, created_at: nowMs };
+  const row = { principal, key, body_sha256: bodySha256, made_id: madeId, created_at: nowMs };
   await tx
     .insertInto('idempotency_keys')
     .values(row)

@@ -241,7 +241,8 @@ type IdempotencyKeyTable = {
   principal: string;
   key: string;
   body_sha256: string;
-  invocation_id: string;
+  /** The id of the invocation, user or token that was made. */
+  made_id: string;
   created_at: number;
 };
 

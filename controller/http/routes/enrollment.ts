@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { onceOf } from '../once.js';
 import {
   CreateEnrollmentToken,
   EnrollmentTokenCreated,
   EnrollmentTokenView,
+  KeyHeaders,
   Nonce,
   PageQuery,
   pageOf,
@@ -22,11 +24,12 @@ export function enrollmentRoutes(app: App, { services: { enrollment } }: RouteDe
       summary: 'Make an enrollment token',
       description: 'The answer is the only time that the token itself is shown.',
       tags: ['enrollment'],
+      headers: KeyHeaders,
       body: CreateEnrollmentToken,
       response: { 201: EnrollmentTokenCreated, ...FAILURE },
     },
     handler: async (request, reply) =>
-      reply.code(201).send(await enrollment.createToken(principalOf(request), request.body)),
+      reply.code(201).send(await enrollment.createToken(principalOf(request), request.body, onceOf(request))),
   });
 
   app.route({

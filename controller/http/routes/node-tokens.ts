@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { onceOf } from '../once.js';
 import { CreateNodeToken, NodeTokenCreated, NodeTokenView } from '../polling-schemas.js';
-import { PageQuery, pageOf, TokenId } from '../schemas.js';
+import { KeyHeaders, PageQuery, pageOf, TokenId } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
 /** Tokens for nodes that have no key and poll. */
@@ -14,11 +15,12 @@ export function nodeTokenRoutes(app: App, { services: { polling } }: RouteDeps):
       description:
         'The first token of a name makes the node. The answer is the only time that the token is shown. What such a node reports rests on whoever holds the token: a node that can keep a key should enroll instead.',
       tags: ['polling'],
+      headers: KeyHeaders,
       body: CreateNodeToken,
       response: { 201: NodeTokenCreated, ...FAILURE },
     },
     handler: async (request, reply) =>
-      reply.code(201).send(await polling.createToken(principalOf(request), request.body)),
+      reply.code(201).send(await polling.createToken(principalOf(request), request.body, onceOf(request))),
   });
 
   app.route({

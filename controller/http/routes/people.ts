@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { onceOf } from '../once.js';
 import { ChangePassword, ChangeUser, CreateUser, UserId, UserView } from '../people-schemas.js';
-import { PageQuery, pageOf } from '../schemas.js';
+import { KeyHeaders, PageQuery, pageOf } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
 const NOTHING = z.undefined().describe('Done');
@@ -15,11 +16,12 @@ export function peopleRoutes(app: App, { services: { people } }: RouteDeps): voi
       summary: 'Add a user',
       description: 'An admin adds viewers and operators, an owner anybody.',
       tags: ['access'],
+      headers: KeyHeaders,
       body: CreateUser,
       response: { 201: UserView, ...FAILURE },
     },
     handler: async (request, reply) =>
-      reply.code(201).send(await people.createUser(principalOf(request), request.body)),
+      reply.code(201).send(await people.createUser(principalOf(request), request.body, onceOf(request))),
   });
 
   app.route({

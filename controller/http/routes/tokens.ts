@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { onceOf } from '../once.js';
 import { ApiTokenCreated, ApiTokenView, CreateApiToken, Login } from '../people-schemas.js';
 import { bearerOf } from '../rules.js';
-import { PageQuery, pageOf, TokenId } from '../schemas.js';
+import { KeyHeaders, PageQuery, pageOf, TokenId } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
 const NOTHING = z.undefined().describe('Done');
@@ -17,10 +18,12 @@ export function tokenRoutes(app: App, { services: { org, tokens } }: RouteDeps):
       description:
         'For yourself or, as an admin, for others. It ends with the token that comes with the call. The answer is the only time that the token is shown.',
       tags: ['access'],
+      headers: KeyHeaders,
       body: CreateApiToken,
       response: { 201: ApiTokenCreated, ...FAILURE },
     },
-    handler: async (request, reply) => reply.code(201).send(await tokens.create(principalOf(request), request.body)),
+    handler: async (request, reply) =>
+      reply.code(201).send(await tokens.create(principalOf(request), request.body, onceOf(request))),
   });
 
   app.route({

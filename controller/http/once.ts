@@ -1,0 +1,27 @@
+import { createHmac } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import type { Once } from '../store/made-once.js';
+import { bearerOf } from './rules.js';
+
+/** What of a request says what is asked, and by whom. */
+type Asked = Pick<FastifyRequest, 'method' | 'bodySha256'> &
+  Readonly<{
+    routeOptions: Pick<FastifyRequest['routeOptions'], 'url'>;
+    headers: Readonly<{ 'idempotency-key'?: string | undefined; authorization?: string | undefined }>;
+  }>;
+
+/**
+ * By what a POST that makes something is known when it comes again; undefined without an Idempotency-Key. Both values
+ * follow from the caller's token: a copy of the store tells neither what the body was, a password perhaps, nor the secret
+ * that was made.
+ */
+export function onceOf({ method, bodySha256, routeOptions, headers }: Asked): Once | undefined {
+  const { 'idempotency-key': key, authorization } = headers;
+  if (key === undefined) return undefined;
+  const token = bearerOf(authorization) ?? '';
+  const of = (purpose: string): string =>
+    createHmac('sha256', token)
+      .update(JSON.stringify([purpose, key, method, routeOptions.url, bodySha256]))
+      .digest('hex');
+  return { key, askedSha256: of('asked'), secret: of('secret') };
+}
