@@ -85,6 +85,12 @@ export const ControllerConfig = z.strictObject({
     .describe(
       'YAML file with the policy, read at the start, when it changes and on SIGHUP; the policy cannot be changed elsewhere then',
     ),
+  webhooks_file: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe('YAML file with the webhooks that are told of approvals, ends and nodes that go; read at the start'),
   integrations_file: z
     .string()
     .min(1)

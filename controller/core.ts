@@ -63,6 +63,8 @@ import { countPending } from './store/invocations.js';
 import type { Store } from './store/store.js';
 import { createStoreWatch } from './store-watch.js';
 import { loadSuspension } from './suspension.js';
+import { startWebhooks } from './webhooks/start-webhooks.js';
+import type { Webhook } from './webhooks/webhooks-file.js';
 
 /** Passwords are looked at on Node's four threads: one is left for the files, and logins never take the last but one. */
 const LOGIN_GATE = { atOnce: 2, waiting: 20 };
@@ -74,6 +76,8 @@ export type Core = Readonly<{
   ingest: Ingest;
   link: BrokerLink;
   presence: Presence;
+  /** Tells webhooks of events until the returned function is called. */
+  startWebhooks: (webhooks: readonly Webhook[]) => () => Promise<void>;
   /** The broker is connected: asks who is there. */
   connected: () => void;
   /** Offers, announcements and requests for missing output that are due; called twice a second. */
@@ -237,6 +241,7 @@ export async function createCore({
   return {
     ...{ services, ingest, link, presence },
     connected: announcer.connected,
+    startWebhooks: (webhooks) => startWebhooks(shared, webhooks),
     tick() {
       clockWatch.tick();
       dispatcher.tick();

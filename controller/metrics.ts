@@ -17,9 +17,13 @@ export type ControllerMetrics = Readonly<{
   /** A result told of a hook that was not the one asked for. */
   hookViolation: () => void;
   loginRefused: () => void;
+  /** What came of a try to tell a webhook of an event; `lost` is an event that it is never told of. */
+  webhook: (result: WebhookResult) => void;
   render: () => Promise<Readonly<{ body: string; contentType: string }>>;
 }>;
 
+const WEBHOOK_RESULTS = ['delivered', 'failed', 'lost'] as const;
+type WebhookResult = (typeof WEBHOOK_RESULTS)[number];
 
 /** Read when the metrics are. */
 export type MetricsSources = Readonly<{
@@ -78,6 +82,13 @@ export function createControllerMetrics(sources: MetricsSources): ControllerMetr
     help: 'Logins that were refused: a wrong name or password, or too many tries',
     registers,
   });
+  const webhooks = new Counter({
+    name: 'muster_controller_webhook_deliveries_total',
+    help: 'Tries to tell a webhook of an event; lost are events that it is never told of',
+    labelNames: ['result'],
+    registers,
+  });
+  for (const result of WEBHOOK_RESULTS) webhooks.inc({ result }, 0);
   registerGauges(sources, registers);
 
   const actions = new Set<string>();
@@ -93,6 +104,7 @@ export function createControllerMetrics(sources: MetricsSources): ControllerMetr
     hooksChanged: (count) => hooksChanged.inc(count),
     hookViolation: () => violations.inc(),
     loginRefused: () => loginsRefused.inc(),
+    webhook: (result) => webhooks.inc({ result }),
     render: async () => ({ body: await registry.metrics(), contentType: registry.contentType }),
   };
 }

@@ -22,6 +22,7 @@ import { createSeal } from './store/audit-seal.js';
 import { awaitPostgres } from './store/await-postgres.js';
 import { ensureInstance } from './store/meta.js';
 import { openStore, type Store } from './store/store.js';
+import { readWebhooksFile } from './webhooks/webhooks-file.js';
 
 /** A controller that answers. */
 export type RunningController = Running &
@@ -69,6 +70,7 @@ async function start(
   const adapters = createAdapters(
     config.integrations_file === undefined ? [] : readDeclaredAdapters(config.integrations_file),
   );
+  const webhooks = config.webhooks_file === undefined ? [] : readWebhooksFile(config.webhooks_file);
   const dataDir = await claimDataDir(config.data_dir);
   closers.add(dataDir.release);
   if (storeUrl !== undefined) await awaitPostgres(storeUrl, { clock, log, stop });
@@ -92,7 +94,7 @@ async function start(
 
   const front = await startFront(config, log.child({ component: 'http' }));
   closers.add(front.stop);
-  const deps = { keyring, config, clientId, brokerCa, adapters, front, clock, log };
+  const deps = { keyring, config, clientId, brokerCa, adapters, webhooks, front, clock, log };
   if (storeUrl === undefined) {
     const end = await beginTerm({ ...deps, store, ready: 'ok', holds: () => true });
     closers.add(end);

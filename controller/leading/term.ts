@@ -15,6 +15,7 @@ import { INGESTED } from '../ingest/ingest.js';
 import type { Adapters } from '../integrations/adapter.js';
 import type { Store } from '../store/store.js';
 import { startTimers } from '../timers.js';
+import type { Webhook } from '../webhooks/webhooks-file.js';
 
 export type TermDeps = Readonly<{
   /** The store of this term. */
@@ -25,6 +26,7 @@ export type TermDeps = Readonly<{
   clientId: string;
   brokerCa: string | undefined;
   adapters: Adapters;
+  webhooks: readonly Webhook[];
   front: Front;
   /** What `/readyz` says when all is well. */
   ready: string;
@@ -40,13 +42,14 @@ export type TermDeps = Readonly<{
  * @throws {MusterError} storage_failed, forbidden (a route without a rule)
  */
 export async function beginTerm(deps: TermDeps): Promise<() => Promise<void>> {
-  const { config, front, holds, clock, log } = deps;
+  const { config, webhooks, front, holds, clock, log } = deps;
   const closers = createClosers();
   const core = await createCore(deps);
   closers.add(core.link.stop);
   core.link.start(sessionOptions(core, deps));
   closers.add(core.drain);
   closers.add(startTimers(core, log));
+  closers.add(core.startWebhooks(webhooks));
   try {
     const { face, stop } = await createFace({
       ...{ services: core.services, clock },

@@ -30,6 +30,7 @@ export type Tables = Readonly<{
   event_head: EventHeadTable;
   events: EventsTable;
   lease: LeaseTable;
+  webhook_positions: WebhookPositionTable;
 }>;
 
 type MetaTable = { key: string; value: string };
@@ -336,3 +337,6 @@ type LeaseTable = {
   session: string;
   expires_at: number;
 };
+
+/** The last event that a webhook was told of, or that was none of its business. */
+type WebhookPositionTable = { name: string; last_event_id: number };

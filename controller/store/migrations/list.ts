@@ -17,6 +17,8 @@ import { POLLING } from './0013-polling.js';
 import { INVOCATION_LISTS } from './0014-invocation-lists.js';
 import { INTEGRATIONS } from './0030-integrations.js';
 import { SANDBOXES } from './0031-sandboxes.js';
+import { MADE_ONCE } from './0032-made-once.js';
+import { WEBHOOKS } from './0032-webhooks.js';
 
 /** Every migration by its name, forward only; the names sort in the order in which they run. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -36,6 +38,8 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0014-invocation-lists': INVOCATION_LISTS,
   '0030-integrations': INTEGRATIONS,
   '0031-sandboxes': SANDBOXES,
+  '0032-made-once': MADE_ONCE,
+  '0032-webhooks': WEBHOOKS,
 };
 
 /**

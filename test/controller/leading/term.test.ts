@@ -63,6 +63,7 @@ async function startTerm(t: TestScope) {
       clientId: 'ctl-test',
       brokerCa: undefined,
       adapters: createAdapters(),
+      webhooks: [],
       front,
       clock,
       log,
