@@ -1,15 +1,4 @@
-/** Where a code is spoken: `refusal` is only counted, the others are told to a peer. */
-export type ErrorVoice = 'refusal' | 'ack' | 'result' | 'api' | 'startup';
-
-type ErrorEntry = Readonly<{
-  voices: readonly ErrorVoice[];
-  /** The HTTP status that carries the code, for `api` codes. */
-  http?: number;
-  /** True when the same ask may succeed later without a change. */
-  retryable: boolean;
-  meaning: string;
-  next: string;
-}>;
+import { ack, api, type ErrorEntry, type ErrorVoice, entry, refusal, result, startup } from './error-entry.js';
 
 /**
  * Every failure that a peer, an operator or a metric may be told of.
@@ -276,11 +265,7 @@ export const ERROR_CODES = {
     'the hook has another checksum than the one that was pinned',
     'look at the file on the node, and accept the change if it is yours: muster hooks',
   ),
-  idempotency_conflict: api(
-    409,
-    'this Idempotency-Key was used with another body, or what it made is gone',
-    'use a new key for a new ask',
-  ),
+  idempotency_conflict: api(409, 'this Idempotency-Key was used with another body', 'use a new key for a new ask'),
   plan_changed: api(
     409,
     'the nodes, a hook or a definition are others than in the preview whose digest came with the ask',
@@ -377,31 +362,4 @@ export function codesOf(voice: ErrorVoice): ErrorCode[] {
   return Object.entries<ErrorEntry>(ERROR_CODES).flatMap(([code, { voices }]) =>
     voices.includes(voice) ? [code as ErrorCode] : [],
   );
-}
-
-function entry(
-  voices: readonly ErrorVoice[],
-  { http, retryable = false, meaning, next }: { http?: number; retryable?: boolean; meaning: string; next: string },
-): ErrorEntry {
-  return http === undefined ? { voices, retryable, meaning, next } : { voices, http, retryable, meaning, next };
-}
-
-function refusal(meaning: string, next: string): ErrorEntry {
-  return entry(['refusal'], { meaning, next });
-}
-
-function ack(retryable: boolean, meaning: string, next: string): ErrorEntry {
-  return entry(['ack'], { retryable, meaning, next });
-}
-
-function result(meaning: string, next: string): ErrorEntry {
-  return entry(['result'], { meaning, next });
-}
-
-function api(http: number, meaning: string, next: string, retryable = false): ErrorEntry {
-  return entry(['api'], { http, retryable, meaning, next });
-}
-
-function startup(meaning: string, next: string): ErrorEntry {
-  return entry(['startup'], { meaning, next });
 }

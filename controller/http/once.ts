@@ -1,7 +1,16 @@
 import { createHmac } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { Once } from '../store/made-once.js';
 import { bearerOf } from './rules.js';
+import { AskHeaders } from './schemas.js';
+
+/** Of a POST that makes something else than an invocation. Other headers pass. */
+export const KeyHeaders = z.looseObject({
+  'idempotency-key': AskHeaders.shape['idempotency-key'].describe(
+    'The same key with the same body and the same token makes nothing more, and gives the same answer for 24 h',
+  ),
+});
 
 /** What of a request says what is asked, and by whom. */
 type Asked = Pick<FastifyRequest, 'method' | 'bodySha256'> &

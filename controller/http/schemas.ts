@@ -200,20 +200,12 @@ export const WaitHeaders = z.looseObject({
   prefer: z.string().max(1024).optional().describe('wait=N: seconds to wait for the end, 0 to 60 (RFC 7240)'),
 });
 
-const IdempotencyKey = z
-  .string()
-  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
-  .optional();
-
 export const AskHeaders = WaitHeaders.extend({
-  'idempotency-key': IdempotencyKey.describe('The same key with the same body gives the same invocation for 24 h'),
-});
-
-/** Of a POST that makes something else than an invocation. */
-export const KeyHeaders = z.looseObject({
-  'idempotency-key': IdempotencyKey.describe(
-    'The same key with the same body and the same token makes nothing more, and gives the same answer for 24 h',
-  ),
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
+    .optional()
+    .describe('The same key with the same body gives the same invocation for 24 h'),
 });
 
 /** How many executions of an invocation are in each state; every state is present. */

@@ -5,6 +5,7 @@ import { AnyParameters } from '../http/target-schemas.js';
 import { findIntegrationById } from '../store/integrations.js';
 import type { InvocationRow } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
+import type { Suspension } from '../suspension.js';
 import { type CallDeps, callIntegration } from './call.js';
 import { type ActionEnd, endAction } from './end-action.js';
 import { fitJson } from './fit.js';
@@ -13,6 +14,7 @@ export type RunnerDeps = CallDeps &
   Readonly<{
     store: Store;
     events: InvocationEvents;
+    suspension: Pick<Suspension, 'refuse'>;
     log: Logger;
     /** How long a call may take, token and all (A-66). */
     timeoutMs: number;
@@ -23,7 +25,7 @@ export type Place = Readonly<{ begin: (row: InvocationRow) => void; release: () 
 
 /** Runs what is approved: at once, once, and to a definite end. */
 export type Runner = Readonly<{
-  /** @throws {MusterError} too_many_open */
+  /** @throws {MusterError} too_many_open, suspended */
   take: () => Place;
   /** Stores ends that the store did not take before. */
   settle: () => Promise<void>;
@@ -41,7 +43,7 @@ const MAX_RESULT_BYTES = 10 * 1024;
 type Call = { readonly stop: AbortController; done: Promise<void> };
 
 export function createRunner(deps: RunnerDeps): Runner {
-  const { log } = deps;
+  const { suspension, log } = deps;
   const calls = new Set<Call>();
   const unsettled = new Map<InvocationRow, ActionEnd>();
   let taken = 0;
@@ -79,6 +81,7 @@ export function createRunner(deps: RunnerDeps): Runner {
 
   return {
     take() {
+      suspension.refuse();
       if (taken + unsettled.size >= MAX_CALLS) {
         throw new MusterError('too_many_open', `${MAX_CALLS} actions of integrations are under way already`);
       }

@@ -1,4 +1,5 @@
-import { ERROR_CODES, type ErrorCode, type ErrorVoice } from '../../protocol/errors.js';
+import type { ErrorVoice } from '../../protocol/error-entry.js';
+import { ERROR_CODES, type ErrorCode } from '../../protocol/errors.js';
 import { EXIT, exitCodeOf } from '../../runtime/exit-codes.js';
 import { code, generatedNote, sentence, table } from './markdown.js';
 

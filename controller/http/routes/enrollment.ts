@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { onceOf } from '../once.js';
+import { KeyHeaders, onceOf } from '../once.js';
 import {
   CreateEnrollmentToken,
   EnrollmentTokenCreated,
   EnrollmentTokenView,
-  KeyHeaders,
   Nonce,
   PageQuery,
   pageOf,

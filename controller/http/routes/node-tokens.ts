@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { onceOf } from '../once.js';
+import { KeyHeaders, onceOf } from '../once.js';
 import { CreateNodeToken, NodeTokenCreated, NodeTokenView } from '../polling-schemas.js';
-import { KeyHeaders, PageQuery, pageOf, TokenId } from '../schemas.js';
+import { PageQuery, pageOf, TokenId } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
 /** Tokens for nodes that have no key and poll. */

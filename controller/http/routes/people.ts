@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { onceOf } from '../once.js';
+import { KeyHeaders, onceOf } from '../once.js';
 import { ChangePassword, ChangeUser, CreateUser, UserId, UserView } from '../people-schemas.js';
-import { KeyHeaders, PageQuery, pageOf } from '../schemas.js';
+import { PageQuery, pageOf } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
 const NOTHING = z.undefined().describe('Done');

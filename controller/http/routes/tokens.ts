@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { onceOf } from '../once.js';
+import { KeyHeaders, onceOf } from '../once.js';
 import { ApiTokenCreated, ApiTokenView, CreateApiToken, Login } from '../people-schemas.js';
 import { bearerOf } from '../rules.js';
-import { KeyHeaders, PageQuery, pageOf, TokenId } from '../schemas.js';
+import { PageQuery, pageOf, TokenId } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
 const NOTHING = z.undefined().describe('Done');
