@@ -9,6 +9,7 @@ import { MAX_REQUEST_WINDOW_MS, Spread } from '../../protocol/messages/request.j
 import { OUTCOMES, Violation } from '../../protocol/messages/result.js';
 import { Labels, Selector } from '../../protocol/selectors.js';
 import { Batch, BatchView } from './batch-schemas.js';
+import { ContainerView } from './container-schemas.js';
 import { AnyParameters, InvocationTarget } from './target-schemas.js';
 
 /** Invocation states (A-33 and `cancelled`). */
@@ -117,15 +118,6 @@ export type HooksQuery = Readonly<z.infer<typeof HooksQuery>>;
 
 /** The checksum that whoever accepts has looked at. */
 export const AcceptHook = z.strictObject({ checksum: Sha256Hex });
-
-/** A container as its node announced it last. */
-export const ContainerView = z.object({
-  id: z.string(),
-  name: z.string().nullable(),
-  image: z.string().nullable(),
-  state: z.string().nullable().describe('`created`, `running`, `paused`, `exited`, …'),
-  labels: Labels,
-});
 
 /** One node, read by itself. */
 export const NodeDetail = NodeView.extend({
