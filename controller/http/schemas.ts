@@ -376,18 +376,6 @@ export type EnrollmentTokenView = Readonly<z.infer<typeof EnrollmentTokenView>>;
 /** The one time the token itself is shown. */
 export const EnrollmentTokenCreated = EnrollmentTokenView.extend({ token: z.string() });
 
-export const SignedBody = z.strictObject({
-  jws: z
-    .string()
-    .min(1)
-    .max(64 * 1024),
-});
-
-export const Nonce = z.object({ nonce: z.string(), expires_at: Time });
-
-/** A node's new broker password. */
-export const RenewedCredential = z.object({ username: Id, password: z.string(), expires_at: Time });
-
 export const CreateBrokerCredential = z.strictObject({ role: z.enum(['controller', 'monitor']) });
 export const BrokerCredential = z.object({
   url: z.string(),

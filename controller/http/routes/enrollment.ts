@@ -4,13 +4,11 @@ import {
   CreateEnrollmentToken,
   EnrollmentTokenCreated,
   EnrollmentTokenView,
-  Nonce,
   PageQuery,
   pageOf,
-  RenewedCredential,
-  SignedBody,
   TokenId,
 } from '../schemas.js';
+import { Nonce, RenewedCredential, SignedBody } from '../signed-schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
 /** Enrollment tokens for people, and the three calls by which a node joins and keeps its broker password. */
