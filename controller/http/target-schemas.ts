@@ -20,11 +20,17 @@ export function describeTarget(target: InvocationTarget): string {
 }
 
 const MAX_PARAMETERS_BYTES = 64 * 1024;
+/** What is nested deeper could run the stack out of whoever writes it as JSON. */
+const MAX_DEPTH = 32;
 
 /** Name → any JSON value: what an integration's action takes may be an object (A-41). */
 export const AnyParameters = z
   .record(ParameterName, z.unknown())
   .refine((parameters) => Object.keys(parameters).length <= 64, 'at most 64 parameters')
+  .refine((parameters) => isShallow(parameters, MAX_DEPTH), {
+    error: `at most ${MAX_DEPTH} levels in each other`,
+    abort: true,
+  })
   .refine(
     (parameters) => Buffer.byteLength(JSON.stringify(parameters)) <= MAX_PARAMETERS_BYTES,
     'at most 64 KiB in all',
@@ -35,4 +41,9 @@ export type AnyParameters = Readonly<z.infer<typeof AnyParameters>>;
 /** A column that holds parameters as JSON. */
 export function readParametersFor(target: InvocationTarget, text: string): AnyParameters {
   return ('integration' in target ? AnyParameters : Parameters).parse(JSON.parse(text));
+}
+
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((member) => isShallow(member, levels - 1));
 }

@@ -4,6 +4,8 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { IntegrationTest } from '../../../controller/http/integration-schemas.js';
+import { createAdapters } from '../../../controller/integrations/adapters/list.js';
+import { SENTRY } from '../../../controller/integrations/adapters/sentry.js';
 import { VAULT_KEY_FILE } from '../../../controller/integrations/vault.js';
 import { auditRows } from '../../support/audit-rows.js';
 import { startIntegrations, TOKEN } from '../../support/integrations.js';
@@ -101,7 +103,9 @@ test('A-114: a token of Nango or of a GitHub App is fetched for each action, and
       : { json: { credentials: { access_token: 'fresh-token' } } },
   );
   const sentry = await startStandIn(t, () => ({ json: { said: 'hello ghs_fresh-token and fresh-token' } }));
-  const { add, ask } = await startIntegrations(t);
+  const headersFor = (token: string) => ({ 'x-key': `Key ${token}` });
+  const adapters = createAdapters([{ ...SENTRY, headersFor }]);
+  const { add, ask } = await startIntegrations(t, { adapters });
   const { privateKey } = generateKeyPairSync('rsa', {
     modulusLength: 2048,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
@@ -125,7 +129,7 @@ test('A-114: a token of Nango or of a GitHub App is fetched for each action, and
     ['by-app', 'ghs_fresh-token'],
   ] as const) {
     const { answer } = await ask(name, 'get_issue', { issue: '1' });
-    assert.equal(sentry.last().headers.authorization, `Bearer ${token}`);
+    assert.equal(sentry.last().headers['x-key'], `Key ${token}`);
     assert.ok(!JSON.stringify(answer.result).includes(token));
   }
   assert.equal(tokens.requests.length, 2);

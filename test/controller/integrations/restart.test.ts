@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { endAction } from '../../../controller/integrations/end-action.js';
 import { verifyStore } from '../../../controller/verify/run.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { createLogger } from '../../../runtime/logger.js';
 import { allowRows, auditRows, refuseRows } from '../../support/audit-rows.js';
 import { OWNER } from '../../support/core.js';
 import { startIntegrations } from '../../support/integrations.js';
+import { assertProblemOf } from '../../support/problems.js';
 import { startStandIn } from '../../support/stand-in.js';
 import { until } from '../../support/until.js';
 
@@ -44,6 +46,33 @@ test('a controller that stops waits for an action for a while, then ends it', as
 
   const after = await invocations.get('default', invocation.id);
   assert.deepEqual([after?.status, after?.error_code], ['failed', 'outcome_unknown']);
+});
+
+test('an action ends once: what comes later changes nothing', async (t) => {
+  const sentry = await startStandIn(t, () => ({ json: { id: '1' } }));
+  const { muster, add, ask, read } = await startIntegrations(t);
+  await add('sentry', sentry.url);
+  const { answer } = await ask('sentry', 'get_issue', { issue: '1' });
+  const end = { kind: 'failed', code: 'integration_failed', error: 'late' } as const;
+
+  const { id } = answer.invocation;
+  const isEnded = await muster.store.write((tx) => endAction(tx, { id, org: 'default' }, { end, nowMs: Date.now() }));
+
+  assert.equal(isEnded, false);
+  assert.deepEqual(await read(id), answer);
+});
+
+test('more than 64 calls at once are refused and not queued, and reading what is there goes on', async (t) => {
+  const sentry = await startStandIn(t, () => 'hang');
+  const { muster, add, askRaw, call, people } = await startIntegrations(t);
+  await add('sentry', sentry.url);
+  const { integrations } = muster.core.services;
+  for (let at = 0; at < 64; at += 1) await integrations.invoke(OWNER, { ...ASK, action: 'get_issue' }, REQUEST);
+
+  await assertProblemOf(await askRaw('sentry', 'get_issue', { parameters: ASK.parameters }), 429, 'too_many_open');
+
+  const { status } = await call('GET', '/api/v1/invocations', { token: people.viewer });
+  assert.equal(status, 200);
 });
 
 test('A-66, S-A-30: an action ends when its time is over', async (t) => {
