@@ -4,7 +4,10 @@ import type { Clock } from '../../../runtime/clock.js';
 const LEAST_GAP_MS = 2_000;
 const MOST_GAP_MS = 120_000;
 
-/** Tells, of a change that was just told, how many milliseconds the next one has to wait: longer and longer while there is no rest. */
+/**
+ * Tells, of a change that was just told, how many milliseconds the next one has to wait: longer and longer while there is
+ * no rest.
+ */
 export function createPace(clock: Clock): () => number {
   let gapMs = LEAST_GAP_MS;
   let changedMs = Number.NEGATIVE_INFINITY;

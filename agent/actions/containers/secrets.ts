@@ -1,9 +1,16 @@
 /** Stands for what is not shown. */
 export const REDACTED = '[redacted]';
 
-/** Names under which programs are given secrets; A-61's are among them. */
-const SECRET_NAME =
-  /pass(word|wd|phrase|code)|secret|token|credential|authorization|private|webhook|(api|access|account|encryption|signing|master|storage)_?key|(^|[_.-])(pass|key|auth|pwd|pat|dsn|salt|jwt|cert|otp|pin|cookie|session|signature|users)([_.-]|$)/i;
+/** Parts of names under which programs are given secrets (A-61's are among them), and words that are so alone. */
+const SECRET_PARTS = [
+  ...['pass(word|wd|phrase|code)', 'secret', 'token', 'credential', 'authorization', 'private', 'webhook'],
+  '(api|access|account|encryption|signing|master|storage)_?key',
+].join('|');
+const SECRET_WORDS = [
+  ...['pass', 'key', 'auth', 'pwd', 'pat', 'dsn', 'salt', 'jwt', 'cert', 'otp', 'pin'],
+  ...['cookie', 'session', 'signature', 'users'],
+].join('|');
+const SECRET_NAME = new RegExp(`${SECRET_PARTS}|(^|[_.-])(${SECRET_WORDS})([_.-]|$)`, 'i');
 
 /** `scheme://user:password@host`, and a password alone as Redis takes it. Rather too much of it than too little. */
 const URL_PASSWORD = /\b([a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@?#]*):\S+@/gi;
