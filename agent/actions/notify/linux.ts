@@ -5,7 +5,7 @@ import { lastLine, runTool, type ToolRun } from '../system/tool.js';
 import { limited, type Notice, type Notifier, type NotifyContext, type Shown } from './notifier.js';
 import type { Session } from './sessions.js';
 
-/** How a program fared in one session; undefined when it has shown the notice. */
+/** How a program fared in the session of a user; no fault when it has shown the notice. */
 type Tried = Readonly<{ uid: number; fault: string | undefined }>;
 
 /** The desktop's own notifications (F-57). */

@@ -7,10 +7,13 @@ import { temporaryDirectory } from '../../support/temporary-directory.js';
 
 const RUNS = 60;
 const IDS = 4;
+const HANDOVER = { process_id: 'one', boot_id: null, began_ms: 0, due_ms: 0, left_ms: 0, left_since_boot_ms: 0 };
+
+const STEPS = ['accept', 'acceptWaiting', 'starting', 'launched', 'handOver', 'cancel', 'finish', 'receipt'] as const;
 
 /** What may be done to one of a few executions, or to the journal. */
 const step = fc.record({
-  do: fc.constantFrom('accept', 'acceptWaiting', 'starting', 'launched', 'cancel', 'finish', 'receipt', 'reopen'),
+  do: fc.constantFrom(...STEPS, 'reopen' as const),
   which: fc.nat({ max: IDS - 1 }),
 });
 
@@ -36,7 +39,7 @@ test('whatever happens in whatever order, a journal that is opened again says th
   );
 });
 
-type Step = 'accept' | 'acceptWaiting' | 'starting' | 'launched' | 'cancel' | 'finish' | 'receipt';
+type Step = (typeof STEPS)[number];
 
 /** Does a step where the executor would do it. */
 async function apply(journal: Journal, request: ReturnType<typeof journalRequest>, what: Step): Promise<void> {
@@ -47,6 +50,7 @@ async function apply(journal: Journal, request: ReturnType<typeof journalRequest
   else if (what === 'acceptWaiting' && state === undefined) await journal.accept({ ...request, starting: false });
   else if (what === 'starting' && state === 'accepted') await journal.starting(id);
   else if (what === 'launched' && state === 'starting') journal.launched(id);
+  else if (what === 'handOver' && isOpen) await journal.handOver(id, { ...HANDOVER, began_ms: journal.seq });
   else if (what === 'cancel') await journal.cancel({ id, reason: 'changed our mind', expiresMs });
   else if (what === 'finish' && isOpen) await journal.finish(id, Buffer.from(`result of ${id}`), [Buffer.from('out')]);
   else if (what === 'receipt') await journal.receipt([id]);
@@ -56,6 +60,7 @@ async function apply(journal: Journal, request: ReturnType<typeof journalRequest
 function told(journal: Journal, requests: readonly { id: string }[]): unknown {
   return {
     seq: journal.seq,
+    hasHandover: journal.hasHandover(),
     unreceipted: journal.unreceipted(),
     entries: requests.map(({ id }) => [
       journal.find(id),
