@@ -67,6 +67,15 @@ test('A-38, A-56, S-A-18: what is denied asks nothing, and waits no more', async
   assert.equal(sentry.requests.length, 0);
 });
 
+test('of ten approvals at once one counts, and what was asked is done once', async (t) => {
+  const { stage, sentry, invocation } = await startWaiting(t);
+
+  const answers = await Promise.all(Array.from({ length: 10 }, () => stage.decide('approve', invocation)));
+
+  assert.deepEqual(answers.map(({ status }) => status).sort(), [200, ...Array.from({ length: 9 }, () => 409)]);
+  assert.equal(sentry.requests.length, 1);
+});
+
 test('A-82, S-A-14: who may only ask does not approve', async (t) => {
   const { stage, invocation } = await startWaiting(t);
   await assertProblemOf(await stage.decide('approve', invocation, stage.people.operator), 403, 'forbidden');
