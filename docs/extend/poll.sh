@@ -76,7 +76,7 @@ run_action() {
     # Only the process that comes after can say that a restart is done, and only one in another boot that a reboot is.
     if [ "$2" = restart ]; then
       write_report "$1" done 'Agent restarted'
-    elif [ "$2" = reboot ] && [ "$(cat "$step.begun")" != "$(boot_id)" ]; then
+    elif [ "$2" = reboot ] && [ -s "$step.begun" ] && [ "$(cat "$step.begun")" != "$(boot_id)" ]; then
       write_report "$1" done 'Node rebooted'
     else
       write_report "$1" error 'Interrupted: it may have run in part'

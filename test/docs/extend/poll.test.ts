@@ -217,6 +217,7 @@ test('S-F-15, S-F-16: killed in the middle, it tells so and starts nothing again
     ['restart', 'the same', ['success', 'Agent restarted']],
     ['reboot', 'the same', ['failed', 'Interrupted: it may have run in part']],
     ['reboot', 'another', ['success', 'Node rebooted']],
+    ['reboot', 'an unknown', ['failed', 'Interrupted: it may have run in part']],
   ] as const) {
     const { addProgram, ask, cycle, ended, ledger, start, state } = await startKiosk(t);
     addProgram(action, 'echo begun >>"$LEDGER"; sleep 60');
@@ -226,7 +227,9 @@ test('S-F-15, S-F-16: killed in the middle, it tells so and starts nothing again
     await until(() => ledger().length === 1, { what: 'the begin of the action' });
     kill(client.pid);
     await new Promise((resolve) => client.once('close', resolve));
-    if (boot === 'another') writeFileSync(join(state, 'fetch', '0.begun'), 'the boot before\n');
+    const begun = join(state, 'fetch', '0.begun');
+    if (boot === 'another') writeFileSync(begun, 'the boot before\n');
+    if (boot === 'an unknown') writeFileSync(begun, '');
     await cycle();
     await cycle();
 
