@@ -77,11 +77,13 @@ export function reboot({ own, platform, command, tools, patienceMs = PATIENCE_MS
   }
 
   /** Undefined when it worked, else why not. One that was told to end may have worked, so it is called off. */
-  async function schedule(delayMs: number, { signal }: ActionContext): Promise<string | undefined> {
+  async function schedule(delayMs: number, { signal, output }: ActionContext): Promise<string | undefined> {
     if (signal.aborted) return 'it was cancelled before';
     const limit = AbortSignal.any([signal, AbortSignal.timeout(SCHEDULE_MS)]);
     const fault = await runFirst(commands.schedule(delayMs), tools, limit);
-    if (fault !== undefined && limit.aborted) await callOff();
+    if (fault === undefined || !limit.aborted) return fault;
+    const why = await callOff();
+    if (why !== undefined) output.write('stderr', `It could not be called off, so it may still come: ${why}\n`);
     return fault;
   }
 

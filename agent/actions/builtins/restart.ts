@@ -27,7 +27,7 @@ export function restart({ machine, files, leave }: OwnProcess): Action {
     parameters: [],
     timeoutMs: TIMEOUT_MS,
     prints: Restart,
-    async run({ output, handOver }) {
+    async run({ output, handOver, signal }) {
       for (const file of files) {
         const isThere = await access(file, constants.R_OK).then(
           () => true,
@@ -36,6 +36,7 @@ export function restart({ machine, files, leave }: OwnProcess): Action {
         if (!isThere) return failed(output, `Restart failed: ${file} cannot be read, so it would not start again`);
       }
       if (!(await handOver?.(0))) return notWritten('Restart failed');
+      if (signal.aborted) return failed(output, 'Restart failed: it was cancelled before');
       leave();
       return { kind: 'handed_over' };
     },

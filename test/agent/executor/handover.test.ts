@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import type { Action } from '../../../agent/actions/action.js';
 import { restart } from '../../../agent/actions/builtins/restart.js';
 import { whenFired } from '../../../agent/actions/waiting.js';
+import type { Journal } from '../../../agent/journal/contract.js';
 import { MusterError } from '../../../protocol/errors.js';
+import { createGate } from '../../../runtime/gate.js';
 import type { TestScope } from '../../support/broker.js';
 import { ownProcess } from '../../support/builtins.js';
 import { acting, answering, createTestExecutor, idOf, receive, waiting } from '../../support/executor.js';
@@ -104,6 +106,30 @@ test('a cancel comes too late for a restart', async (t) => {
   await two.executor.recover();
 
   assert.equal((await two.resultOf(idOf(request))).status, 'success');
+});
+
+test('a restart that is cancelled before the journal has the handover does not happen', async (t) => {
+  const journal = await openTestJournal(t, temporaryDirectory(t));
+  const [asked, written] = [createGate(), createGate()];
+  const slow: Journal['handOver'] = async (...handover) => {
+    asked.open();
+    await written.whenOpen;
+    await journal.handOver(...handover);
+  };
+  const left: string[] = [];
+  const { executor, resultOf } = await createTestExecutor(t, {
+    journal: withOwn(journal, { handOver: slow }),
+    actions: [restartOf('one', () => void left.push('one'))],
+  });
+  const request = receive({ action: 'restart' });
+  await executor.execute(request);
+  await asked.whenOpen;
+
+  await executor.cancel({ id: idOf(request), reason: 'changed our mind', expiresMs: Date.now() + 60_000 });
+  written.open();
+
+  assert.equal((await resultOf(idOf(request))).status, 'cancelled');
+  assert.deepEqual(left, []);
 });
 
 test('a journal that does not take the handover keeps the agent from leaving', async (t) => {

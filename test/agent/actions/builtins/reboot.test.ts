@@ -256,6 +256,23 @@ test('a reboot that cannot be called off is not reported as cancelled', async (t
   assert.equal((await next.result(id)).status, 'success');
 });
 
+test('a reboot that is cancelled while it is ordered, and cannot be called off, says that it may come', async (t) => {
+  const { file: command } = writeHook(
+    temporaryDirectory(t),
+    'slow',
+    '#!/bin/sh\n[ "$1" = schedule ] && : > "$0.asked" && exec /bin/sleep 60\necho "too late" >&2; exit 1\n',
+  );
+  const node = await startNode(t, { command });
+  const id = await node.ask();
+  await until(() => existsSync(`${command}.asked`), { what: 'the order to reboot' });
+
+  await node.executor.cancel({ id, reason: 'not now', expiresMs: Date.now() });
+
+  const { status, stderr } = await node.result(id);
+  assert.equal(status, 'cancelled');
+  assert.match(stderr, /^It could not be called off, so it may still come: too late$/m);
+});
+
 test('a node that stays up past the time is reboot_not_seen, and the order is called off', async (t) => {
   const node = await startNode(t, { patienceMs: 50 });
 
