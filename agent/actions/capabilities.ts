@@ -19,6 +19,9 @@ export type CapabilitiesSource = Readonly<{
   maxBytes: number;
 }>;
 
+/** The protocol takes so many containers of a node. */
+const MAX_CONTAINERS = 500;
+
 /** Containers take at most this share of the payload, so that they push out no hooks. */
 const CONTAINERS_SHARE = 0.25;
 
@@ -28,7 +31,9 @@ const CONTAINERS_SHARE = 0.25;
  */
 export function buildCapabilities({ registry, maxBytes, ...source }: CapabilitiesSource): Capabilities {
   const { builtins, hooks } = registry.describe();
-  const containers = fitting(source.containers ?? [], maxBytes * CONTAINERS_SHARE);
+  const offered = source.containers ?? [];
+  const containers = fitting(offered.slice(0, MAX_CONTAINERS), maxBytes * CONTAINERS_SHARE).fits;
+  const containersLeftOut = offered.length - containers.length;
   const build = (listed: typeof hooks, leftOut: Readonly<Record<string, number>>): Capabilities => ({
     v: 1,
     node: source.node,
@@ -36,11 +41,11 @@ export function buildCapabilities({ registry, maxBytes, ...source }: Capabilitie
     binary: source.binary,
     builtin_actions: builtins,
     hooks: listed,
-    containers: containers.fits,
+    containers,
     terminals: source.terminals ?? [],
     limits: {
       ...source.limits,
-      ...(containers.leftOut > 0 ? { containers_left_out: containers.leftOut } : {}),
+      ...(containersLeftOut > 0 ? { containers_left_out: containersLeftOut } : {}),
       ...leftOut,
     },
   });

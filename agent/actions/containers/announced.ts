@@ -6,9 +6,6 @@ import { listedName } from './container-list.js';
 import { announcedLabels } from './labels.js';
 import { toStatus } from './state.js';
 
-/** The protocol takes so many of a node. */
-const MAX_ANNOUNCED = 500;
-
 /** A container as it is announced. */
 export type AnnouncedContainer = Readonly<{
   id: string;
@@ -19,10 +16,7 @@ export type AnnouncedContainer = Readonly<{
   labels: Readonly<Record<string, string>>;
 }>;
 
-/**
- * What is announced of these containers. Those that are protected come first and then those that run, so that what has no
- * room is what matters least: whoever is not announced is not known to be protected.
- */
+/** What is announced of these containers: the protected first and then those that run, so that what matters least has no room. */
 export function toAnnounced(listed: readonly ListedContainer[]): Capabilities['containers'] {
   return listed
     .map(
@@ -34,8 +28,7 @@ export function toAnnounced(listed: readonly ListedContainer[]): Capabilities['c
         labels: announcedLabels(each.Labels),
       }),
     )
-    .sort((a, b) => rankOf(a) - rankOf(b) || (a.id < b.id ? -1 : 1))
-    .slice(0, MAX_ANNOUNCED);
+    .sort((a, b) => rankOf(a) - rankOf(b) || (a.id < b.id ? -1 : 1));
 }
 
 function nameOf(listed: ListedContainer): { name?: string } {

@@ -107,6 +107,8 @@ test('containers take a quarter of the packet at most, so that they push out no 
   assert.equal(capabilities.hooks.length, 10);
   assert.equal(capabilities.limits.containers_left_out, 100 - capabilities.containers.length);
   assert.deepEqual([few.containers.length, few.limits.containers_left_out], [3, undefined]);
+  const many = build(registry, { maxBytes: 1_000_000, containers: Array.from({ length: 600 }, () => ({ id: 'x' })) });
+  assert.deepEqual([many.containers.length, many.limits.containers_left_out], [500, 100]);
 });
 
 test('hooks that do not fit the packet are left out, and their number is said', () => {

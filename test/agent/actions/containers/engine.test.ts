@@ -4,11 +4,14 @@ import { createServer, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
+import { ListedContainers } from '../../../../agent/actions/containers/answers.js';
+import { ContainerList } from '../../../../agent/actions/containers/container-list.js';
 import { createEngine } from '../../../../agent/actions/containers/engine.js';
 import { findSocket, usualSockets } from '../../../../agent/actions/containers/socket.js';
 import type { ErrorCode } from '../../../../protocol/errors.js';
 import { assertRejectsCode } from '../../../support/assert-code.js';
 import type { TestScope } from '../../../support/broker.js';
+import { EXITED_0 } from '../../../support/builtins.js';
 import { codeOf, runContainerAction } from '../../../support/containers.js';
 import { type Answerer, sendJson, startStandInEngine } from '../../../support/engines/stand-in.js';
 import { temporaryDirectory } from '../../../support/temporary-directory.js';
@@ -125,6 +128,34 @@ for (const [what, answerer, code] of ODD) {
     assert.doesNotMatch(run.end.kind === 'error' ? run.end.message : '', /<|\n/);
   });
 }
+
+test('a container without a name, as one that could not be removed has none, hides no other', async (t) => {
+  const engine = await startStandInEngine(t);
+  const ids = ['0', '1', '2'].map((digit) => digit.repeat(64));
+  const listed = [{ Names: [] }, { Names: null }, { Names: ['/web'] }].map((names, index) => ({
+    ...{ Id: ids[index], State: 'dead', ...names },
+  }));
+  engine.answer('GET /containers/json', (_, response) => sendJson(response, 200, listed));
+
+  const { end, stdout } = await runContainerAction(engine.socket, 'container_list');
+
+  assert.deepEqual(end, EXITED_0);
+  const { containers } = ContainerList.parse(JSON.parse(stdout));
+  assert.deepEqual(
+    containers.map(({ id, name }) => [id, name]),
+    [
+      [ids[0], ''],
+      [ids[1], ''],
+      [ids[2], 'web'],
+    ],
+  );
+});
+
+test('a list of a million things that are no containers costs one complaint, and not the memory of a million', () => {
+  const { error } = ListedContainers.safeParse(Array.from({ length: 1_000_000 }, () => ({})));
+
+  assert.equal(error?.issues.length, 1);
+});
 
 test('an engine that accepts and says nothing is engine_timeout', async (t) => {
   assert.equal(await whenSent(t, () => undefined), 'engine_timeout');

@@ -28,6 +28,7 @@ test('a variable is shown without its value, or the part of it, that looks like 
       'JSON={"db":{"user":"app","password":"[redacted]"},"port":1}',
     ],
     ['JSON={"apiKey": s3cret, "a": 1}', 'JSON={"apiKey": "[redacted]", "a": 1}'],
+    ['FEED=https://example.com/?access_token=s3cret&x=1', 'FEED=https://example.com/?access_token=[redacted]&x=1'],
     ['HOOK=https://example.com/?sig=s3cret&x=1', 'HOOK=https://example.com/?sig=[redacted]&x=1'],
   ];
   for (const [given, expected] of shown) assert.equal(showVariable(given), expected);
