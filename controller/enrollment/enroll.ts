@@ -202,6 +202,7 @@ function register(
     capabilitiesSha256: null,
     catalogue: undefined,
     containers: [],
+    hidesContainers: false,
     pins: new Map(),
   });
 }

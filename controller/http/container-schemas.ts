@@ -9,3 +9,4 @@ export const ContainerView = z.object({
   state: z.string().nullable().describe('`created`, `running`, `paused`, `exited`, …'),
   labels: Labels,
 });
+export type ContainerView = Readonly<z.infer<typeof ContainerView>>;

@@ -6,7 +6,7 @@ import type { Logger } from '../../runtime/logger.js';
 import type { IncomingMessage } from '../../runtime/mqtt-session.js';
 import type { Controls } from '../dispatch/controls.js';
 import type { ControllerMetrics } from '../metrics.js';
-import { containersOf } from '../nodes/announced-containers.js';
+import { containersOf, hidesContainers } from '../nodes/announced-containers.js';
 import type { NodeRecord } from '../nodes/registry.js';
 import { appendAudit } from '../store/audit.js';
 import { insertHookPins, updateNode } from '../store/nodes.js';
@@ -92,6 +92,7 @@ export async function adopt(
     capabilitiesSha256: candidate.sha256,
     catalogue,
     containers,
+    hidesContainers: hidesContainers(candidate.value),
     pins: new Map([...pins, ...(registry.get(node) ?? record).pins]), // one that was accepted meanwhile counts
   });
   deps.metrics.hooksChanged(changed);

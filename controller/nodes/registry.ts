@@ -5,7 +5,7 @@ import type { Labels } from '../../protocol/selectors.js';
 import { readLabels, readStrings } from '../store/json.js';
 import { listNodeRows, type StoredNode } from '../store/nodes.js';
 import type { Store } from '../store/store.js';
-import { type Container, containersOf } from './announced-containers.js';
+import { type Container, containersOf, hidesContainers } from './announced-containers.js';
 import { type Catalogue, type CatalogueCache, createCatalogueCache } from './catalogue.js';
 
 /** What the controller knows of an enrolled node; replaced, never changed. Times are milliseconds since 1970. */
@@ -34,6 +34,8 @@ export type NodeRecord = Readonly<{
   catalogue: Catalogue | undefined;
   /** As it announced them last. */
   containers: readonly Container[];
+  /** It has more than it announced. */
+  hidesContainers: boolean;
   /** Hook → the checksum that was seen first, or that somebody accepted since. */
   pins: ReadonlyMap<string, string>;
 }>;
@@ -132,6 +134,7 @@ export function toRecord({ row, groups, pins }: StoredNode, catalogues: Catalogu
     capabilitiesSha256: row.capabilities_sha256,
     catalogue: announced === undefined ? undefined : catalogues.of(announced),
     containers: announced === undefined ? [] : containersOf(announced),
+    hidesContainers: announced !== undefined && hidesContainers(announced),
     pins: new Map(pins.map(({ hook, checksum }) => [hook, checksum])),
   };
 }

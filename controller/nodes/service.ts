@@ -3,6 +3,7 @@ import { ID_PATTERN } from '../../protocol/ids.js';
 import { Capabilities } from '../../protocol/messages/capabilities.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
 import { groupBy } from '../grouping.js';
+import type { ContainerView } from '../http/container-schemas.js';
 import type { ActionView, NodeDetail, NodeView } from '../http/schemas.js';
 import { readCursor, toPage } from '../paging.js';
 import type { PolicyDocument } from '../policy/document.js';
@@ -11,6 +12,7 @@ import { riskOf } from '../policy/risks.js';
 import type { SeenNodes } from '../sandboxes/reach.js';
 import type { NodeService } from '../services.js';
 import type { Store } from '../store/store.js';
+import type { Container } from './announced-containers.js';
 import type { Offer } from './catalogue.js';
 import { hooksOf } from './hooks.js';
 import type { Membership } from './membership.js';
@@ -59,9 +61,7 @@ export function createNodeService(deps: {
       ...view(record),
       limits: await findLimits(store, node),
       hook_checksums: hooksOf(record),
-      containers: record.containers.map(({ id, name = null, image = null, state = null, labels }) => ({
-        ...{ id, name, image, state, labels },
-      })),
+      containers: mayKnowContainers(record) ? record.containers.map(toContainerView) : [],
     };
   }
 
@@ -96,6 +96,15 @@ export function createNodeService(deps: {
 async function findLimits({ read }: Store, node: string): Promise<Capabilities['limits']> {
   const row = await read.selectFrom('nodes').select('capabilities').where('node', '=', node).executeTakeFirst();
   return row?.capabilities == null ? {} : Capabilities.parse(JSON.parse(row.capabilities)).limits;
+}
+
+/** A sandbox whose connections name none of the actions on containers sees a node without them, and learns of none. */
+function mayKnowContainers({ catalogue }: NodeRecord): boolean {
+  return [...(catalogue?.keys() ?? [])].some((name) => name.startsWith('container_'));
+}
+
+function toContainerView({ id, name, image, state, labels }: Container): ContainerView {
+  return { id, name: name ?? null, image: image ?? null, state: state ?? null, labels };
 }
 
 /** What one catalogue offers under a name and kind, and the nodes that have this catalogue. */

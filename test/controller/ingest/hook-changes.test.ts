@@ -57,7 +57,8 @@ function recordOf(changes: Partial<NodeRecord>): NodeRecord {
     ...{ node: 'pump-1', org: 'default', key: admitKey(generateKeyPair().public.jwk), enrolledAtMs: 0, labels: {} },
     ...{ groups: new Map(), agentVersion: null, bootId: null, processId: null, connection: 0, formerProcesses: [] },
     ...{ lastSeenMs: null, journalEpoch: null, journalSeq: 0, welcomeSeq: 0, passwordExpiresAtMs: 0 },
-    ...{ passwordGroups: [], capabilitiesSha256: null, catalogue: undefined, containers: [], pins: new Map() },
+    ...{ passwordGroups: [], capabilitiesSha256: null, catalogue: undefined, containers: [] },
+    ...{ hidesContainers: false, pins: new Map() },
     ...changes,
   };
 }

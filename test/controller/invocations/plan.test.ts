@@ -73,6 +73,7 @@ function nodeOf(node: string, { catalogues }: Registry): NodeRecord {
     ...{ node, org: 'default', key: undefined, enrolledAtMs: 1, labels: { site: 'north' }, groups: new Map() },
     ...{ agentVersion: null, bootId: null, processId: null, connection: 0, formerProcesses: [], lastSeenMs: null },
     ...{ journalEpoch: null, journalSeq: 0, welcomeSeq: 0, passwordExpiresAtMs: 0, passwordGroups: [] },
-    ...{ capabilitiesSha256: null, catalogue: catalogues.of(OFFERED), containers: [], pins: new Map() },
+    ...{ capabilitiesSha256: null, catalogue: catalogues.of(OFFERED), containers: [], hidesContainers: false },
+    pins: new Map(),
   };
 }

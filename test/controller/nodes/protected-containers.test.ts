@@ -5,10 +5,13 @@ import { Capabilities } from '../../../protocol/messages/capabilities.js';
 import type { TestCore } from '../../support/core.js';
 import { Answered, CONTAINER_ACTIONS, DB, startDocker, WEB } from '../../support/docker-node.js';
 import { startPollingInstallation } from '../../support/polling.js';
+import { makeSandbox } from '../../support/sandboxes.js';
 import { until } from '../../support/until.js';
 
 /** Its name is none that anybody could ask for. */
 const NAMELESS = { id: '5'.repeat(64), name: 'x'.repeat(200), state: 'running' };
+
+const SAFE = { 'muster.protected': 'true' };
 
 test('a container that is labelled muster.protected is stopped and restarted by admins who say why, by every way to ask', async (t) => {
   const installation = await startPollingInstallation(t);
@@ -91,6 +94,41 @@ test('labels in an announcement that are none protect nothing, and hide no conta
     });
     assert.equal(status, 200, JSON.stringify(labels));
   }
+});
+
+test('a container is protected whatever else is odd about what was announced of it', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { call, people } = installation;
+  const odd: readonly Readonly<Record<string, unknown>>[] = [
+    { name: `${'x'.repeat(127)}…` },
+    { name: '' },
+    { name: 7 },
+    { labels: { 'muster.protected': 'true', ['k'.repeat(64)]: 'x', '': 'x', long: 'x'.repeat(257), number: 1 } },
+    { labels: { ...Object.fromEntries(Array.from({ length: 70 }, (_, index) => [`many-${index}`, 'x'])), ...SAFE } },
+  ];
+  const containers = odd.map((each, index) => ({ ...WEB, labels: SAFE, ...each, id: `${index}`.repeat(64) }));
+  const { node } = await startDocker(t, installation, { containers });
+
+  for (const { id } of containers) {
+    const body = { action: 'container_stop', target: { nodes: [node] }, parameters: { container: id }, confirm: true };
+    const { body: answer } = await call('POST', '/api/v1/invocations', { token: people.owner, body });
+    assert.equal(z.object({ code: z.string() }).parse(answer).code, 'reason_required', id);
+  }
+  assert.equal((await call('GET', `/api/v1/nodes/${node}`, { token: people.viewer })).status, 200);
+});
+
+test('a sandbox learns of the containers of a node only when it may ask for something about them', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { muster } = installation;
+  const { node } = await startDocker(t, installation, { containers: [WEB] });
+  const target = { nodes: [node] };
+  const shownTo = async (actions: string[]): Promise<unknown> => {
+    const { principal } = await makeSandbox(muster, actions.join('-'), [{ target, actions }]);
+    const shown = await muster.core.services.seenBy(principal).nodes.get('default', node);
+    return shown?.containers.map(({ id }) => id);
+  };
+
+  assert.deepEqual([await shownTo(['ping']), await shownTo(['container_start'])], [[], [WEB.id]]);
 });
 
 test('a node shows the containers that it announced, and nothing else that it said of them', async (t) => {
