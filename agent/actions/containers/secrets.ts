@@ -15,8 +15,7 @@ const SECRET_NAME = new RegExp(`${SECRET_PARTS}|(^|[_.-])(${SECRET_WORDS})([_.-]
 /** `scheme://user:password@host`, and a password alone as Redis takes it. Rather too much of it than too little. */
 const URL_PASSWORD = /\b([a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@?#]*):\S+@/gi;
 /** `password=…` inside a connection string, and `access_token=…` in a query. */
-const INNER_SECRET =
-  /(password|pwd|passwd|secret|token|api_?key|accountkey|sharedaccesskey|sig|signature)=[^;&\s]+/gi;
+const INNER_SECRET = /(password|pwd|passwd|secret|token|api_?key|accountkey|sharedaccesskey|sig|signature)=[^;&\s]+/gi;
 /** `"db_password": "…"`. */
 const JSON_SECRET =
   /(["'][\w.-]{0,40}(?:pass|secret|token|api_?key|credential|private)[\w.-]{0,40}["']\s{0,8}:\s{0,8})("(?:[^"\\]|\\.)*"?|[^\s,}]+)/gi;
