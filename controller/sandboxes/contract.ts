@@ -7,6 +7,7 @@ import type {
 } from '../http/sandbox-schemas.js';
 import type { IntegrationService } from '../integrations/integration-service.js';
 import type { InvocationService, NodeService, Page, PageRequest, Principal } from '../services.js';
+import type { Once } from '../store/made-once.js';
 import type { Reach } from './reach.js';
 
 /** A sandbox as it stands now. */
@@ -22,9 +23,9 @@ export type SandboxScope = Readonly<{
 export type SandboxService = Readonly<{
   /**
    * The answer holds the token; it is not shown again.
-   * @throws {MusterError} conflict (the name is taken), unknown_integration, invalid_request
+   * @throws {MusterError} conflict (the name is taken), unknown_integration, invalid_request, idempotency_conflict
    */
-  create: (principal: Principal, ask: CreateSandbox) => Promise<SandboxCreated>;
+  create: (principal: Principal, ask: CreateSandbox, once?: Once) => Promise<SandboxCreated>;
   /** In the order in which they were made. @throws {MusterError} invalid_request (the cursor) */
   list: (org: string, page: PageRequest) => Promise<Page<SandboxView>>;
   get: (org: string, id: string) => Promise<SandboxView | undefined>;

@@ -5,12 +5,13 @@ import { UUID_PATTERN } from '../../protocol/ids.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
 import { groupBy } from '../grouping.js';
 import { type CreateSandbox, SandboxStatus, type SandboxView } from '../http/sandbox-schemas.js';
-import { fingerprintOf, hashSecret, randomSecret, randomTokenId } from '../identity/secrets.js';
+import { fingerprintOf, hashSecret, isSecret, randomSecret, randomTokenId } from '../identity/secrets.js';
 import { readCursor, toPage } from '../paging.js';
 import type { Principal } from '../services.js';
 import { type AuditEntry, appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
 import { findIntegration } from '../store/integrations.js';
+import { type Made, madeOf, makeOnce, type Refusal } from '../store/made-once.js';
 import type { Store } from '../store/store.js';
 import type { SandboxService } from './contract.js';
 import {
@@ -27,19 +28,16 @@ const HOUR_MS = 3_600_000;
 const MAX_LIFE_MS = 366 * 24 * HOUR_MS;
 const USUAL_LIFE_MS = 90 * 24 * HOUR_MS;
 
-/** A refusal is a value, so that it does not undo its neighbours in the batch. */
-type Made =
-  | Readonly<{ kind: 'refused'; code: 'conflict' | 'unknown_integration'; detail: string }>
-  | Readonly<{ kind: 'made'; connections: readonly NamedConnection[] }>;
+type Whole = Readonly<{ row: SandboxRow; connections: readonly NamedConnection[] }>;
 
 /** Restricted identities of programs: each may ask for what its connections name, and no more. */
 export function createSandboxes({ store, clock }: { store: Store; clock: Clock }): SandboxService {
   const view = async (row: SandboxRow): Promise<SandboxView> =>
     toView(row, await findConnections(store.read, [row.id]));
   return {
-    async create(principal, ask) {
+    async create(principal, ask, once) {
       const nowMs = clock.nowMs();
-      const { token, columns } = makeToken(ask.expires_in, nowMs);
+      const { secret, columns } = makeToken(ask.expires_in, nowMs, once?.secret);
       const { org, id: created_by } = principal;
       const row: SandboxRow = {
         id: uuidv7(),
@@ -50,9 +48,15 @@ export function createSandboxes({ store, clock }: { store: Store; clock: Clock }
         created_at: nowMs,
         created_by,
       };
-      const made = await store.write((tx) => insertSandbox(tx, principal, { row, ask }));
-      if (made.kind === 'refused') throw new MusterError(made.code, made.detail);
-      return { ...toView(row, made.connections), token };
+      const outcome = await store.write((tx) =>
+        makeOnce(
+          tx,
+          { by: principal, once, nowMs },
+          { find: (id) => findWhole(tx, { org, id, secret }), make: () => insertSandbox(tx, principal, { row, ask }) },
+        ),
+      );
+      const made = madeOf(outcome);
+      return { ...toView(made.row, made.connections), token: formatToken(made.row, secret) };
     },
     async list(org, { limit, cursor }) {
       const rows = await store.read
@@ -96,7 +100,7 @@ export function createSandboxes({ store, clock }: { store: Store; clock: Clock }
     },
     async replaceToken(principal, id, { expires_in }) {
       const nowMs = clock.nowMs();
-      const { token, columns } = makeToken(expires_in, nowMs);
+      const { secret, columns } = makeToken(expires_in, nowMs);
       const row = await store.write(async (tx) => {
         const before = await findSandbox(tx, principal.org, id);
         if (before === undefined) return undefined;
@@ -105,7 +109,7 @@ export function createSandboxes({ store, clock }: { store: Store; clock: Clock }
         await audit(tx, principal, { event: 'sandbox_token_replaced', id, nowMs, details: fingerprints(after) });
         return after;
       });
-      return row === undefined ? undefined : { ...(await view(row)), token };
+      return row === undefined ? undefined : { ...(await view(row)), token: formatToken(row, secret) };
     },
     async asPrincipal(org, id) {
       const row = await findSandbox(store.read, org, id);
@@ -123,12 +127,25 @@ export function createSandboxes({ store, clock }: { store: Store; clock: Clock }
 }
 
 /** @throws {MusterError} invalid_request */
-function makeToken(expiresIn: string | undefined, nowMs: number) {
+function makeToken(expiresIn: string | undefined, nowMs: number, secret = randomSecret()) {
   const lifeMs = expiresIn === undefined ? USUAL_LIFE_MS : Math.ceil(parseDuration(expiresIn) ?? 0);
   if (lifeMs > MAX_LIFE_MS) throw new MusterError('invalid_request', 'expires_in may be a year at most');
-  const secret = randomSecret();
   const columns = { token_id: randomTokenId(), secret_sha256: hashSecret(secret), expires_at: nowMs + lifeMs };
-  return { columns, token: `msb_${columns.token_id}_${secret}` };
+  return { columns, secret };
+}
+
+function formatToken({ token_id }: SandboxRow, secret: string): string {
+  return `msb_${token_id}_${secret}`;
+}
+
+/** What was made with this secret; undefined when it is gone, or has another token by now. */
+async function findWhole(
+  tx: Queries,
+  { org, id, secret }: { org: string; id: string; secret: string },
+): Promise<Whole | undefined> {
+  const row = await findSandbox(tx, org, id);
+  if (row === undefined || !isSecret(secret, row.secret_sha256)) return undefined;
+  return { row, connections: await findConnections(tx, [id]) };
 }
 
 /** Stores a sandbox with its connections and its audit row. */
@@ -136,16 +153,16 @@ async function insertSandbox(
   tx: Queries,
   principal: Principal,
   { row, ask }: { row: SandboxRow; ask: CreateSandbox },
-): Promise<Made> {
+): Promise<(Made<Whole> & Readonly<{ id: string }>) | Refusal> {
   if (await hasName(tx, row)) {
-    return { kind: 'refused', code: 'conflict', detail: `There is a sandbox ${row.name} already` };
+    return { refused: 'conflict', detail: `There is a sandbox ${row.name} already` };
   }
   const connections: NamedConnection[] = [];
   for (const connection of ask.connections) {
     const found = await integrationOf(tx, row.org, connection);
     if ('integration' in connection && found === undefined) {
       const detail = `There is no integration ${connection.integration}`;
-      return { kind: 'refused', code: 'unknown_integration', detail };
+      return { refused: 'unknown_integration', detail };
     }
     connections.push({
       ...{
@@ -164,7 +181,7 @@ async function insertSandbox(
   await tx.insertInto('sandbox_connections').values(rows).execute();
   const details = { name: row.name, connections: connectionsDigest(rows), ...fingerprints(row) };
   await audit(tx, principal, { event: 'sandbox_created', id: row.id, nowMs: row.created_at, details });
-  return { kind: 'made', connections };
+  return { id: row.id, made: { row, connections } };
 }
 
 /** The integration that a connection names; undefined of one to nodes, and when there is none such. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { KeyHeaders, onceOf } from '../once.js';
 import {
   ChangeSandbox,
   CreateSandbox,
@@ -23,10 +24,12 @@ export function sandboxRoutes(app: App, { services: { sandboxes } }: RouteDeps):
       description:
         'The answer holds its token, which is not shown again. With it the program may ask for what the connections name, 60 times a minute; what changes something waits for a person, 10 asks at most. It approves nothing.',
       tags: ['sandboxes'],
+      headers: KeyHeaders,
       body: CreateSandbox,
       response: { 201: SandboxCreated, ...FAILURE },
     },
-    handler: async (request, reply) => reply.code(201).send(await sandboxes.create(principalOf(request), request.body)),
+    handler: async (request, reply) =>
+      reply.code(201).send(await sandboxes.create(principalOf(request), request.body, onceOf(request))),
   });
 
   app.route({

@@ -44,6 +44,25 @@ test('A-42, A-44, A-113: a sandbox is made with its connections, paused, resumed
   assert.equal((await call(url, owner, 'POST', '/sandboxes', ASK)).status, 201, 'the name is free again');
 });
 
+test('promise 2: the same ask for a sandbox under one key makes one, and gives the same token while it has that', async (t) => {
+  const { muster, url, owner } = await startSite(t);
+  const make = () =>
+    fetch(`${url}/api/v1/sandboxes`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${owner}`, 'content-type': 'application/json', 'idempotency-key': 'one' },
+      body: JSON.stringify(ASK),
+    });
+
+  const first = SandboxCreated.parse(await (await make()).json());
+  const second = SandboxCreated.parse(await (await make()).json());
+  const principal = await muster.core.services.authenticate(second.token);
+  await muster.core.services.sandboxes.replaceToken(OWNER, first.id, {});
+
+  assert.deepEqual(second, first);
+  assert.equal(principal?.id, `sandbox:${first.id}`);
+  await assertProblem(await make(), 409, 'idempotency_conflict');
+});
+
 test('the token is shown once, and of it only the hash is kept', async (t) => {
   const { muster, url, owner } = await startSite(t);
   const { token, id } = SandboxCreated.parse(await (await call(url, owner, 'POST', '/sandboxes', ASK)).json());
