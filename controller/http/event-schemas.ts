@@ -3,7 +3,7 @@ import { ActionName, Id, Time } from '../../protocol/ids.js';
 import { Risk } from '../../protocol/messages/capabilities.js';
 import { type Role, UserId } from './people-schemas.js';
 import { ExecutionStatus, InvocationId, InvocationStatus, TokenId } from './schemas.js';
-import { AnyParameters } from './target-schemas.js';
+import { ShownParameters } from './target-schemas.js';
 
 /** What actions on nodes are an action of, where other systems have their own name (A-87). */
 export const OWN_INTEGRATION = 'muster';
@@ -14,7 +14,7 @@ const ApprovalRequest = z.object({
   integration: z.string().describe('Whose action it is; `muster` for actions on nodes'),
   action: ActionName,
   riskLevel: Risk,
-  params: AnyParameters.describe('What looks like a secret by its name is `[redacted]`'),
+  params: ShownParameters.describe('What looks like a secret by its name is `[redacted]`'),
   expiresAt: Time.describe('Until when it waits'),
 });
 

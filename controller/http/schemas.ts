@@ -10,7 +10,7 @@ import { OUTCOMES, Violation } from '../../protocol/messages/result.js';
 import { Labels, Selector } from '../../protocol/selectors.js';
 import { Batch, BatchView } from './batch-schemas.js';
 import { ContainerView } from './container-schemas.js';
-import { AnyParameters, InvocationTarget } from './target-schemas.js';
+import { AnyParameters, InvocationTarget, ShownParameters } from './target-schemas.js';
 
 /** Invocation states (A-33 and `cancelled`). */
 export const INVOCATION_STATUSES = [
@@ -251,7 +251,7 @@ export const InvocationView = z.object({
   action: ActionName,
   target: InvocationTarget,
   nodes: z.int().describe('On how many nodes it runs, or would run once it is approved; 0 when it was denied at once'),
-  parameters: AnyParameters.describe(
+  parameters: ShownParameters.describe(
     'What looks like a secret by its name is `[redacted]`, but for admins and owners who read this one invocation',
   ),
   risk: Risk,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Id } from '../../protocol/ids.js';
-import { ParameterName, Parameters } from '../../protocol/messages/parameters.js';
+import { ParameterName } from '../../protocol/messages/parameters.js';
 import { describeSelector, Selector } from '../../protocol/selectors.js';
 
 /** An integration, where others name nodes. */
@@ -38,9 +38,12 @@ export const AnyParameters = z
   .describe('Name → value; for nodes strings, numbers and booleans, for integrations also objects');
 export type AnyParameters = Readonly<z.infer<typeof AnyParameters>>;
 
-/** A column that holds parameters as JSON. */
-export function readParametersFor(target: InvocationTarget, text: string): AnyParameters {
-  return ('integration' in target ? AnyParameters : Parameters).parse(JSON.parse(text));
+/** As they are stored and shown: without the limits of an ask, since a redacted value may be longer than what it stands for. */
+export const ShownParameters = z.record(z.string(), z.unknown());
+
+/** A column that holds parameters as JSON: they were held against their limits when they came. */
+export function readParameters(text: string): AnyParameters {
+  return ShownParameters.parse(JSON.parse(text));
 }
 
 function isShallow(value: unknown, levels: number): boolean {

@@ -2,6 +2,8 @@ import { sha256Hex } from '../../protocol/envelope.js';
 import { MusterError } from '../../protocol/errors.js';
 import type { Risk } from '../../protocol/messages/capabilities.js';
 import type { AskIntegration } from '../http/integration-schemas.js';
+import { AnyParameters } from '../http/target-schemas.js';
+import { faultsOf } from '../http/validation.js';
 import type { Question } from '../policy/decide.js';
 import type { PolicyDocument } from '../policy/document.js';
 import { riskOfIntegration } from '../policy/risks.js';
@@ -33,6 +35,7 @@ export function planAction(
     throw new MusterError('unknown_integration', `There is no active integration ${name}`);
   }
   const action = actionOf({ integration: name, actions: adapter.actions }, ask.action);
+  refuseTooMuch(ask);
   action.check(ask.parameters);
   const risk = riskOfIntegration(policy, policyNameOf(ask), action.risk);
   return {
@@ -41,6 +44,14 @@ export function planAction(
     digest: digestOf(integration, action, ask),
     question: questionOf(ask, risk, integration.id),
   };
+}
+
+/** Whatever way the ask came: what is stored has to be readable for ever. @throws {MusterError} invalid_parameter */
+function refuseTooMuch({ action, parameters }: AskIntegration): void {
+  const parsed = AnyParameters.safeParse(parameters, { reportInput: true });
+  if (parsed.success) return;
+  const [fault] = faultsOf(parsed.error.issues, 'parameters');
+  throw new MusterError('invalid_parameter', `${action}: ${fault?.detail ?? 'the parameters do not fit'}`);
 }
 
 /** `integration/action`, as policies and people name it. */

@@ -1,6 +1,6 @@
 import type { InvocationEvents } from '../events/invocation-events.js';
 import { ENDED_STATUSES, type InvocationView } from '../http/schemas.js';
-import { InvocationTarget, readParametersFor } from '../http/target-schemas.js';
+import { readParameters } from '../http/target-schemas.js';
 import type { InvocationService } from '../services.js';
 import type { ExecutionRow } from '../store/executions.js';
 import { findIntegrationResult } from '../store/integration-results.js';
@@ -27,8 +27,7 @@ export function createInvocationService(deps: ApprovalDeps & CancelDeps): Invoca
     get,
     async parametersOf(org, id) {
       const row = await findRow(store, org, id);
-      if (row === undefined) return undefined;
-      return readParametersFor(InvocationTarget.parse(JSON.parse(row.target)), row.parameters);
+      return row && readParameters(row.parameters);
     },
     async resultOf(org, id) {
       if ((await findInvocationStatus(store.read, org, id)) === undefined) return undefined;

@@ -6,7 +6,7 @@ import { toTime } from '../../runtime/clock.js';
 import { redactParameters } from '../events/redact.js';
 import { Batch } from '../http/batch-schemas.js';
 import { Evidence, ExecutionStatus, type ExecutionView, type InvocationView, Origin } from '../http/schemas.js';
-import { InvocationTarget, readParametersFor } from '../http/target-schemas.js';
+import { InvocationTarget, readParameters } from '../http/target-schemas.js';
 import { inlineText, ReportedResult, type StoredResult } from '../ingest/reported-result.js';
 import type { ExecutionRow } from '../store/executions.js';
 import { type InvocationCounts, type InvocationRow, readInvocationStatus } from '../store/invocations.js';
@@ -22,7 +22,7 @@ export function toInvocationView(row: InvocationRow, counts: InvocationCounts): 
     origin: Origin.parse(row.origin),
     action: row.action,
     target,
-    parameters: redactParameters(readParametersFor(target, row.parameters)),
+    parameters: redactParameters(readParameters(row.parameters)),
     nodes: row.total,
     risk: Risk.parse(row.risk),
     timeout: row.timeout,

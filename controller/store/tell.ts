@@ -3,7 +3,7 @@ import { toTime } from '../../runtime/clock.js';
 import { redactParameters } from '../events/redact.js';
 import { type Event, OWN_INTEGRATION } from '../http/event-schemas.js';
 import { ENDED_STATUSES, ExecutionStatus, InvocationStatus } from '../http/schemas.js';
-import { AnyParameters } from '../http/target-schemas.js';
+import { readParameters } from '../http/target-schemas.js';
 import type { Tx } from './database.js';
 import type { ExecutionRow } from './executions.js';
 import type { InvocationCounts, InvocationRow } from './invocations.js';
@@ -71,7 +71,7 @@ export function tellApprovalRequest(
     integration: row.integration ?? OWN_INTEGRATION,
     action: row.action,
     riskLevel: Risk.parse(row.risk),
-    params: redactParameters(AnyParameters.parse(JSON.parse(row.parameters))),
+    params: redactParameters(readParameters(row.parameters)),
     expiresAt: toTime(row.expires_at),
   } as const;
   tx.tell({ org: row.org, event });
