@@ -19,7 +19,7 @@ export function createApproveAction(deps: InvokeDeps): ApprovalDeps['approveActi
     const nowMs = clock.nowMs();
     const policy = await policies.current(row.org);
     const question = await judgeAgain(deps, row, policy);
-    const place = runner.take();
+    const place = runner.take(row.integration_id ?? row.id);
     try {
       const approved = {
         ...row,

@@ -15,6 +15,7 @@ export type CallDeps = Readonly<{ adapters: Adapters; vault: Vault; clock: Clock
 
 const ProviderKind = IntegrationView.shape.provider;
 const Settings = z.record(z.string(), z.string());
+const SECRET_HEADER = /auth|cookie|key|password|secret|session|token/;
 /** What a header can hold. */
 const TOKEN = /^[\x21-\x7e]{1,8192}$/;
 
@@ -42,19 +43,28 @@ export async function callIntegration(
   const secrets = [secret];
   try {
     const ask = (name: string, baseUrl: string, headers: Readonly<Record<string, string>>): Upstream => {
-      secrets.push(...Object.values(headers).map((value) => value.replace(/^Bearer /, '')));
-      return createUpstream({ name, baseUrl, headers, signal });
+      secrets.push(...secretsIn(headers, secrets));
+      return createUpstream({ name, baseUrl, headers, signal, scrub: createScrubber(secrets) });
     };
     const provider = ProviderKind.parse(row.provider);
     const settings = Settings.parse(JSON.parse(row.settings));
     const token = await tokenFrom(provider, { secret, settings }, { ask, nowMs: clock.nowMs() });
     secrets.push(token);
     if (!TOKEN.test(token)) throw new UpstreamFailure('integration_failed', `${provider} gave what is no token`);
-    const value = await work(adapter, ask(row.name, row.base_url, adapter.headersFor(token)));
-    return redactValue(value, createScrubber(secrets));
+    const via = ask(row.name, row.base_url, adapter.headersFor(token));
+    const scrub = createScrubber(secrets);
+    // Before the adapter sees it, which may cut it, and after, since the adapter may have given it other names.
+    return redactValue(await work(adapter, async (each) => redactValue(await via(each), scrub)), scrub);
   } catch (error) {
     throw withoutSecrets(error, createScrubber(secrets));
   }
+}
+
+/** What of the headers is a secret: by its name, or since one is in it. Dates and media types stay readable in answers. */
+function secretsIn(headers: Readonly<Record<string, string>>, known: readonly string[]): string[] {
+  return Object.entries(headers)
+    .filter(([name, value]) => SECRET_HEADER.test(name) || known.some((secret) => value.includes(secret)))
+    .map(([, value]) => value.replace(/^Bearer /, ''));
 }
 
 /** The same failure in words that hold no secret; what caused it may, and is left out. */

@@ -99,7 +99,12 @@ async function admit(deps: InvokeDeps, asked: Asked, policy: PolicyInForce): Pro
   if (verdict.kind === 'refused') throw new MusterError(verdict.code, verdict.detail);
   const early = await pastLimit(deps.store.read, asked, { policy, verdict });
   if (early !== undefined) throw new LimitReached(early.excess);
-  return { policy, plan, verdict, place: verdict.kind === 'approved' ? deps.runner.take() : undefined };
+  return {
+    policy,
+    plan,
+    verdict,
+    place: verdict.kind === 'approved' ? deps.runner.take(plan.integration.id) : undefined,
+  };
 }
 
 /** Stores the ask and begins it; stores nothing when the policy is another than the one that judged it. */

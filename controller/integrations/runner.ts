@@ -1,7 +1,7 @@
 import { isMusterError, MusterError } from '../../protocol/errors.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { InvocationEvents } from '../events/invocation-events.js';
-import { AnyParameters } from '../http/target-schemas.js';
+import { readParameters } from '../http/target-schemas.js';
 import { findIntegrationById } from '../store/integrations.js';
 import type { InvocationRow } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
@@ -9,6 +9,7 @@ import type { Suspension } from '../suspension.js';
 import { type CallDeps, callIntegration } from './call.js';
 import { type ActionEnd, endAction } from './end-action.js';
 import { fitJson } from './fit.js';
+import { createPlaces } from './places.js';
 
 export type RunnerDeps = CallDeps &
   Readonly<{
@@ -25,16 +26,14 @@ export type Place = Readonly<{ begin: (row: InvocationRow) => void; release: () 
 
 /** Runs what is approved: at once, once, and to a definite end. */
 export type Runner = Readonly<{
-  /** @throws {MusterError} too_many_open, suspended */
-  take: () => Place;
+  /** For a call of this integration, by its id. @throws {MusterError} too_many_open, suspended */
+  take: (integration: string) => Place;
   /** Stores ends that the store did not take before. */
   settle: () => Promise<void>;
   /** Waits a while for what is under way, then ends it. */
   stop: () => Promise<void>;
 }>;
 
-/** Calls at once; each may hold an answer of 1 MiB. */
-const MAX_CALLS = 64;
 /** A controller that stops waits so long for calls that are under way. */
 const STOP_GRACE_MS = 3_000;
 /** What is stored of an answer, in bytes (A-62). */
@@ -46,7 +45,7 @@ export function createRunner(deps: RunnerDeps): Runner {
   const { suspension, log } = deps;
   const calls = new Set<Call>();
   const unsettled = new Map<InvocationRow, ActionEnd>();
-  let taken = 0;
+  const takePlace = createPlaces();
   let isStopping = false;
 
   async function run(row: InvocationRow, stop: AbortController): Promise<void> {
@@ -69,31 +68,29 @@ export function createRunner(deps: RunnerDeps): Runner {
     deps.events.ended([row.id]);
   }
 
-  function begin(row: InvocationRow): void {
+  function begin(row: InvocationRow, free: () => void): void {
     const stop = new AbortController();
+    if (isStopping) stop.abort(); // its commit came too late: nothing is sent
     const call: Call = { stop, done: Promise.resolve() };
     calls.add(call);
     call.done = run(row, stop).finally(() => {
       calls.delete(call);
-      taken -= 1;
+      free();
     });
   }
 
   return {
-    take() {
+    take(integration) {
       suspension.refuse();
-      if (taken + unsettled.size >= MAX_CALLS) {
-        throw new MusterError('too_many_open', `${MAX_CALLS} actions of integrations are under way already`);
-      }
-      taken += 1;
+      const free = takePlace(integration, unsettled.size);
       let isHeld = true;
       return {
         begin(row) {
           isHeld = false;
-          begin(row);
+          begin(row, free);
         },
         release() {
-          if (isHeld) taken -= 1;
+          if (isHeld) free();
           isHeld = false;
         },
       };
@@ -124,7 +121,7 @@ async function endOf(deps: RunnerDeps, row: InvocationRow, signal: AbortSignal):
     const id = row.integration_id;
     const integration = id === null ? undefined : await findIntegrationById(store.read, row.org, id);
     if (integration?.status !== 'active') throw new MusterError('integration_gone', 'Integration no longer available');
-    const params = AnyParameters.parse(JSON.parse(row.parameters));
+    const params = readParameters(row.parameters);
     const value = await callIntegration(deps, integration, {
       signal,
       work: (adapter, via) => adapter.execute(row.action, params, via),

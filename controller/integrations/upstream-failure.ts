@@ -1,4 +1,5 @@
 import { MusterError } from '../../protocol/errors.js';
+import { redactValue } from '../events/redact.js';
 
 const MAX_TEXT = 200;
 
@@ -16,20 +17,28 @@ export class UpstreamFailure extends MusterError {
   }
 }
 
-/** At most 200 characters of what a system said, on one line; a JSON answer's own message when it has one (S-A-29). */
-export function excerptOf(text: string): string {
-  const line = (messageIn(text) ?? text).replace(/[\p{C}\p{Z}]+/gu, ' ').trim();
+/**
+ * At most 200 characters of what a system said, on one line; a JSON answer's own message when it has one (S-A-29).
+ * `scrub` takes secrets out before it is cut: of one that was cut in two nobody could tell what it is (S-A-27). What an
+ * adapter is answered holds none.
+ */
+export function excerptOf(text: string, scrub: (text: string) => string = (clean) => clean): string {
+  const line = scrub(messageIn(text))
+    .replace(/[\p{C}\p{Z}]+/gu, ' ')
+    .trim();
   return line.length <= MAX_TEXT ? line : line.slice(0, MAX_TEXT).replace(/[\ud800-\udbff]$/, '');
 }
 
-function messageIn(text: string): string | undefined {
+/** The message of a JSON answer, or the answer without what is a secret by its name; other text as it is. */
+function messageIn(text: string): string {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return undefined;
+    return text;
   }
-  return firstText(value, ['detail', 'message', 'error', 'errors']);
+  const message = firstText(value, ['detail', 'message', 'error', 'errors']);
+  return message ?? JSON.stringify(redactValue(value, (each) => each));
 }
 
 /** The first text under one of these names, also inside of a list or of an object under one of them. */

@@ -29,12 +29,16 @@ export type UpstreamTarget = Readonly<{
   headers: Readonly<Record<string, string>>;
   /** Ends every request. */
   signal: AbortSignal;
+  /** Takes secrets out of what is said of it. */
+  scrub: (text: string) => string;
 }>;
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
 /** A system that asks for a longer pause is told of, and not waited for. */
 const MAX_PAUSE_SECONDS = 5;
 const BUSY: ReadonlySet<number> = new Set([429, 503]);
+/** What a gateway says that lost the answer, and where to look for what was done: none says that nothing was. */
+const UNCLEAR: ReadonlySet<number> = new Set([303, 502, 504]);
 /** Where a connection ends that never was one: nothing was sent. */
 const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|.*CERT.*)$/;
 
@@ -49,9 +53,9 @@ export function createUpstream(target: UpstreamTarget): Upstream {
     const first = await send(target, ask);
     const { status, pauseSeconds } = first;
     const isShort = pauseSeconds !== undefined && pauseSeconds <= MAX_PAUSE_SECONDS;
-    if (!BUSY.has(status) || !isShort || !isSafe(ask)) return read(target, first);
+    if (!BUSY.has(status) || !isShort || !isSafe(ask)) return read(target, ask, first);
     await pause(target, pauseSeconds);
-    return read(target, await send(target, ask));
+    return read(target, ask, await send(target, ask));
   };
 }
 
@@ -108,14 +112,15 @@ async function pause({ name, signal }: UpstreamTarget, seconds: number): Promise
 }
 
 /** @throws {UpstreamFailure} */
-function read({ name }: UpstreamTarget, { status, text, pauseSeconds }: Answer): unknown {
-  const fail = (what: string): UpstreamFailure =>
-    new UpstreamFailure('integration_failed', `${name} answered ${status}${what}`, { status });
+function read({ name, scrub }: UpstreamTarget, ask: UpstreamAsk, { status, text, pauseSeconds }: Answer): unknown {
+  const isOk = status >= 200 && status < 300;
+  const isKnown = isSafe(ask) || !(isOk || UNCLEAR.has(status));
+  const fail = (what: string): UpstreamFailure => failure(`${name} answered ${status}${what}`, isKnown, { status });
   if (text === undefined) throw fail(' with more than 1 MiB');
   if (status >= 300 && status < 400) throw fail(', a redirect, which is not followed');
-  if (status < 200 || status >= 300) {
+  if (!isOk) {
     const again = pauseSeconds === undefined ? '' : ` (try again after ${pauseSeconds} s)`;
-    const said = excerptOf(text);
+    const said = excerptOf(text, scrub);
     throw fail(`${said === '' ? '' : `: ${said}`}${again}`);
   }
   if (text.trim() === '') return null;
@@ -126,14 +131,20 @@ function read({ name }: UpstreamTarget, { status, text, pauseSeconds }: Answer):
   }
 }
 
-/** Whether what changes something was done is not known once it was sent. */
 function transportFailure({ name, signal }: UpstreamTarget, ask: UpstreamAsk, error: unknown): UpstreamFailure {
   if (error instanceof UpstreamFailure) return error;
   const errno = error instanceof Error ? (errnoOf(error.cause) ?? errnoOf(error)) : undefined;
   const what = signal.aborted ? 'did not answer in time' : `cannot be reached (${errno ?? 'the connection ended'})`;
   const isKnown = isSafe(ask) || (!signal.aborted && NOT_SENT.test(errno ?? ''));
-  const tail = isKnown ? '' : ': whether it was done is not known';
-  return new UpstreamFailure(isKnown ? 'integration_failed' : 'outcome_unknown', `${name} ${what}${tail}`, {
-    cause: error,
-  });
+  return failure(`${name} ${what}`, isKnown, { cause: error });
+}
+
+/** Whether what changes something was done is not known once it was sent and not answered clearly. */
+export function failure(
+  detail: string,
+  isKnown: boolean,
+  about: Readonly<{ status?: number; cause?: unknown }> = {},
+): UpstreamFailure {
+  if (isKnown) return new UpstreamFailure('integration_failed', detail, about);
+  return new UpstreamFailure('outcome_unknown', `${detail}: whether it was done is not known`, about);
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineAction } from '../action.js';
 import { defineAdapter } from '../adapter.js';
-import type { Upstream } from '../upstream.js';
+import { failure, type Upstream } from '../upstream.js';
 import { excerptOf, UpstreamFailure } from '../upstream-failure.js';
 
 const ISSUE =
@@ -111,7 +111,7 @@ async function ask(
   { query, variables, isSafe = false }: { query: string; variables?: unknown; isSafe?: boolean },
 ): Promise<unknown> {
   const answer = Answer.safeParse(await via({ method: 'POST', path: '', body: { query, variables }, isSafe }));
-  if (!answer.success) throw new UpstreamFailure('integration_failed', 'linear answered with what is not GraphQL');
+  if (!answer.success) throw failure('linear answered with what is not GraphQL', isSafe);
   const [error] = answer.data.errors ?? [];
   if (error !== undefined) throw new UpstreamFailure('integration_failed', `linear: ${excerptOf(error.message)}`);
   if (Refused.safeParse(answer.data.data).success) {

@@ -147,18 +147,24 @@ test('a system that gives the credential back in its errors does not get it into
   const replies: Reply[] = [
     { status: 500, text: `failed with ${TOKEN}` },
     { status: 401, json: { detail: `bad ${encodeURIComponent(TOKEN)} and ${encoded}` } },
+    // It lies across the end of what is kept of an error.
+    { status: 500, text: `${'x'.repeat(185)}${TOKEN}` },
+    { json: { data: null, errors: [{ message: `${'x'.repeat(185)}${TOKEN}` }] } },
+    { status: 500, json: { password: 'not-for-you', state: `x ${TOKEN}` } },
   ];
   const sentry = await startStandIn(t, (_seen, count) => replies[count - 1] ?? {});
   const { add, ask, muster } = await startIntegrations(t);
   await add('sentry', sentry.url);
+  await add('linear', sentry.url);
 
-  for (const _ of replies) {
-    const { error } = (await ask('sentry', 'get_issue', { issue: '1' })).answer.invocation;
+  for (const reply of replies) {
+    const integration = Object(reply).json?.errors === undefined ? 'sentry' : 'linear';
+    const { error } = (await ask(integration, 'get_issue', { issue: '1' })).answer.invocation;
     assert.match(error ?? '', /\[redacted\]/);
   }
   for (const table of ['invocations', 'integration_results', 'events', 'audit', 'integrations'] as const) {
     const text = JSON.stringify(await muster.store.read.selectFrom(table).selectAll().execute());
-    for (const spelling of [TOKEN, encodeURIComponent(TOKEN), encoded.slice(8, -4)]) {
+    for (const spelling of [TOKEN.slice(0, 10), encodeURIComponent(TOKEN), encoded.slice(8, -4), 'not-for-you']) {
       assert.ok(!text.includes(spelling), `${table} holds ${spelling}`);
     }
   }

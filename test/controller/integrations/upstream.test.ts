@@ -79,6 +79,35 @@ test('garbage is no answer', async (t) => {
   assert.equal((await failureOf(ask({ path: '/' }))).message, 'the system answered 200 with what is not JSON');
 });
 
+test('a write is told as not done only by an answer that says so', async (t) => {
+  const doubtful: Reply[] = [
+    { status: 201, text: '<html>Created</html>' },
+    { status: 200, text: JSON.stringify('x'.repeat(2 * 1024 * 1024)) },
+    { status: 303, headers: { location: '/issues/7' }, text: '' },
+    { status: 502, text: 'Bad Gateway' },
+    { status: 504, text: '' },
+  ];
+  const clear: Reply[] = [
+    { status: 307, text: '' },
+    { status: 400, text: '' },
+    { status: 409, json: {} },
+    { status: 500 },
+  ];
+  const replies = [...doubtful, ...clear, ...doubtful];
+  const { ask } = await startUpstream(t, (_seen, count) => replies[count - 1] ?? {});
+  const codes = async (method: 'POST' | 'GET', count: number): Promise<string[]> => {
+    const failures: UpstreamFailure[] = [];
+    for (let at = 0; at < count; at += 1) failures.push(await failureOf(ask({ method, path: '/' })));
+    for (const { code, message } of failures)
+      assert.equal(/: whether it was done is not known$/.test(message), code === 'outcome_unknown');
+    return [...new Set(failures.map(({ code }) => code))];
+  };
+
+  assert.deepEqual(await codes('POST', doubtful.length), ['outcome_unknown']);
+  assert.deepEqual(await codes('POST', clear.length), ['integration_failed']);
+  assert.deepEqual(await codes('GET', doubtful.length), ['integration_failed']);
+});
+
 test('S-A-30: a system that hangs is given up, and of a write nobody says that it was not done', async (t) => {
   const { ask, stop, standIn } = await startUpstream(t, () => 'hang');
   const [read, write] = [failureOf(ask({ path: '/' })), failureOf(ask({ method: 'POST', path: '/', body: {} }))];
@@ -98,7 +127,7 @@ test('S-A-30: a system that hangs is given up, and of a write nobody says that i
 test('where nobody listens nothing was done', async () => {
   const { signal } = new AbortController();
   const baseUrl = `http://127.0.0.1:${await freePort()}`;
-  const ask = createUpstream({ name: 'the system', baseUrl, headers: {}, signal });
+  const ask = createUpstream({ name: 'the system', baseUrl, headers: {}, signal, scrub: (text) => text });
   const { code, message } = await failureOf(ask({ method: 'POST', path: '/', body: {} }));
   assert.deepEqual([code, message], ['integration_failed', 'the system cannot be reached (ECONNREFUSED)']);
 });
@@ -128,7 +157,8 @@ async function startUpstream(t: TestScope, reply: (seen: Seen, count: number) =>
   const standIn = await startStandIn(t, reply);
   const stop = new AbortController();
   const headers = { authorization: 'Bearer the-token' };
-  const ask = createUpstream({ name: 'the system', baseUrl: `${standIn.url}/api/`, headers, signal: stop.signal });
+  const baseUrl = `${standIn.url}/api/`;
+  const ask = createUpstream({ name: 'the system', baseUrl, headers, signal: stop.signal, scrub: (text) => text });
   return { ask, standIn, stop };
 }
 
