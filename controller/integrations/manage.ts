@@ -11,6 +11,7 @@ import { type AuditEntry, appendAudit } from '../store/audit.js';
 import {
   deleteIntegration,
   findIntegration,
+  findIntegrationById,
   type IntegrationRow,
   insertIntegration,
   listIntegrations,
@@ -58,11 +59,12 @@ export function createManage(deps: ManageDeps): Omit<IntegrationService, 'invoke
       const row = await findIntegration(store.read, principal.org, name);
       if (row === undefined) return undefined;
       const entry = entryOf(row, { principal, event: 'integration_changed', nowMs: clock.nowMs() });
-      await store.write(async (tx) => {
+      const changed = await store.write(async (tx) => {
         const isNew = await setIntegrationStatus(tx, row.id, status);
         if (isNew) await appendAudit(tx, [{ ...entry, details: { status } }]);
+        return findIntegrationById(tx, row.org, row.id); // somebody may have removed it meanwhile
       });
-      return (await viewsIn(principal.org))({ ...row, status });
+      return changed && (await viewsIn(principal.org))(changed);
     },
     async remove(principal, name) {
       const row = await findIntegration(store.read, principal.org, name);

@@ -7,9 +7,15 @@ import type { VerifyDeps } from './run.js';
 
 const ROWS_PER_PAGE = 200;
 
-const Ended = z.object({ result_sha256: z.string() });
+const Ended = z.object({
+  status: z.string(),
+  error_code: z.string().nullable(),
+  result_sha256: z.string().nullable(),
+});
+/** By invocation: how it ended, and which row of the trail says so. */
+type Told = ReadonlyMap<string, z.infer<typeof Ended> & Readonly<{ seq: number }>>;
 
-/** What integrations answered is what the trail tells of. */
+/** How actions of integrations ended, and what was answered, is what the trail tells of. */
 export type ActionCheck = Readonly<{
   /** Takes a page of the trail. */
   look: (rows: readonly AuditRow[]) => Promise<void>;
@@ -21,17 +27,31 @@ export function createActionCheck({ read, notes, signal }: VerifyDeps): ActionCh
   /** By invocation: the row that tells of a result which is not there. */
   const missing = new Map<string, number>();
 
-  async function compare(told: ReadonlyMap<string, Readonly<{ seq: number; sha256: string }>>): Promise<void> {
-    if (told.size === 0) return;
+  async function compareEnds(told: Told): Promise<void> {
+    const stored = await read
+      .selectFrom('invocations')
+      .select(['id', 'status', 'error_code'])
+      .where('id', 'in', [...told.keys()])
+      .execute();
+    for (const { id, status, error_code } of stored) {
+      const said = told.get(id);
+      if (said === undefined || (said.status === status && said.error_code === error_code)) continue;
+      const words = `row ${said.seq} of the audit trail says ${said.status}, and it is ${status}`;
+      notes.find('audit_events', `invocation:${id}`, words);
+    }
+  }
+
+  async function compareResults(told: Told): Promise<void> {
     const stored = await read
       .selectFrom('integration_results')
       .select(['invocation_id', 'sha256'])
       .where('invocation_id', 'in', [...told.keys()])
       .execute();
     const shaOf = new Map(stored.map(({ invocation_id, sha256 }) => [invocation_id, sha256]));
-    for (const [id, { seq, sha256 }] of told) {
+    for (const [id, { seq, result_sha256 }] of told) {
+      if (result_sha256 === null) continue;
       if (!shaOf.has(id)) missing.set(id, seq);
-      else if (shaOf.get(id) !== sha256) {
+      else if (shaOf.get(id) !== result_sha256) {
         notes.find('audit_events', `invocation:${id}`, `row ${seq} of the audit trail tells of another result`);
       }
     }
@@ -39,11 +59,15 @@ export function createActionCheck({ read, notes, signal }: VerifyDeps): ActionCh
 
   return {
     async look(rows) {
-      const told = rows.flatMap(({ event, subject, seq, details }) => {
-        const sha256 = event === 'action_ended' ? readDetails(Ended, details)?.result_sha256 : undefined;
-        return sha256 === undefined ? [] : [[idOf(subject), { seq, sha256 }] as const];
+      const ends = rows.flatMap(({ event, subject, seq, details }) => {
+        const said = event === 'action_ended' ? readDetails(Ended, details) : undefined;
+        return said === undefined ? [] : [[idOf(subject), { ...said, seq }] as const];
       });
-      await compare(new Map(told));
+      const told = new Map(ends);
+      if (told.size > 0) {
+        await compareEnds(told);
+        await compareResults(told);
+      }
       for (const { event, subject } of rows) if (event === 'invocation_removed') missing.delete(idOf(subject));
     },
     async finish() {

@@ -65,14 +65,30 @@ test('an action ends once: what comes later changes nothing', async (t) => {
 test('more than 64 calls at once are refused and not queued, and reading what is there goes on', async (t) => {
   const sentry = await startStandIn(t, () => 'hang');
   const { muster, add, askRaw, call, people } = await startIntegrations(t);
-  await add('sentry', sentry.url);
   const { integrations } = muster.core.services;
-  for (let at = 0; at < 64; at += 1) await integrations.invoke(OWNER, { ...ASK, action: 'get_issue' }, REQUEST);
+  for (const integration of ['a', 'b', 'c', 'd', 'e']) {
+    await add('sentry', sentry.url, { name: integration });
+    const ask = { ...ASK, target: { integration }, action: 'get_issue' };
+    for (let at = 0; at < 16 && integration !== 'e'; at += 1) await integrations.invoke(OWNER, ask, REQUEST);
+  }
 
-  await assertProblemOf(await askRaw('sentry', 'get_issue', { parameters: ASK.parameters }), 429, 'too_many_open');
+  await assertProblemOf(await askRaw('e', 'get_issue', { parameters: ASK.parameters }), 429, 'too_many_open');
 
   const { status } = await call('GET', '/api/v1/invocations', { token: people.viewer });
   assert.equal(status, 200);
+});
+
+test('what is committed while the controller stops is not sent any more, and ends', async (t) => {
+  const sentry = await startStandIn(t, () => ({ json: {} }));
+  const { muster, add } = await startIntegrations(t);
+  await add('sentry', sentry.url);
+  const { integrations, invocations } = muster.core.services;
+
+  await muster.core.drain();
+  const { invocation } = await integrations.invoke(OWNER, { ...ASK, action: 'get_issue' }, REQUEST);
+
+  const after = await invocations.whenDone('default', invocation.id, { ms: 10_000 });
+  assert.deepEqual([after?.status, after?.error_code, sentry.requests.length], ['failed', 'outcome_unknown', 0]);
 });
 
 test('A-66, S-A-30: an action ends when its time is over', async (t) => {
@@ -113,6 +129,23 @@ test('an end that the store does not take is kept until it does', async (t) => {
   assert.equal(after?.status, 'completed');
   assert.deepEqual((await invocations.resultOf('default', invocation.id))?.result, { id: '1' });
   assert.equal(sentry.requests.length, 1);
+});
+
+test('muster verify finds an end that was altered', async (t) => {
+  const sentry = await startStandIn(t, () => ({ status: 500 }));
+  const { muster, add, ask } = await startIntegrations(t);
+  await add('sentry', sentry.url);
+  const { id } = (await ask('sentry', 'get_issue', { issue: '1' })).answer.invocation;
+
+  await muster.store.write((tx) =>
+    tx.updateTable('invocations').set({ status: 'completed', error: null, error_code: null }).execute(),
+  );
+
+  const { findings } = await verifyAll(muster);
+  assert.deepEqual(
+    findings.map(({ subject, detail }) => [subject, /says failed, and it is completed$/.test(detail)]),
+    [[`invocation:${id}`, true]],
+  );
 });
 
 test('muster verify finds a result that was altered, and a credential that was exchanged', async (t) => {
