@@ -41,6 +41,9 @@ const AvailableAction = z.object({
   params: z.array(AvailableParam),
 });
 
+/** Integrations come first, so that all of them are on the first page. */
+export const AvailableQuery = PageQuery.extend({ limit: z.coerce.number().int().min(1).max(200).default(200) });
+
 export const AvailableIntegration = z.object({
   integrationId: z.string().nullable().describe('Null for a node'),
   integration: IntegrationName,

@@ -1,9 +1,9 @@
-import { groupBy } from '../grouping.js';
 import { OWN_INTEGRATION } from '../http/event-schemas.js';
 import type { IntegrationView } from '../http/integration-schemas.js';
 import { type ActionInvocation, type AvailableIntegration, NODE_INTEGRATION } from '../http/sandbox-action-schemas.js';
 import { type ActionView, ENDED_STATUSES, type ExecutionView, type InvocationView } from '../http/schemas.js';
-import { compareText } from '../nodes/registry.js';
+import { pageOfAll } from '../paging.js';
+import type { Page, PageRequest } from '../services.js';
 import { sandboxOf } from './rows.js';
 
 /** Of each stream of an output these many characters are shown; all of it has an address of its own. */
@@ -22,29 +22,50 @@ export function nodeOf(integration: string): string | undefined {
   return integration.startsWith(prefix) ? integration.slice(prefix.length) : undefined;
 }
 
-/** Integrations, and after them what nodes offer, as an integration for each of them; by name (A-69). */
-export function toAvailable(
+/** How a page of what is available begins after one of its entries. */
+const AVAILABLE_KEY = /^(integration|node) [A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+
+/**
+ * Integrations, and after them what nodes offer, as an integration for each of them; by name (A-69). Each node repeats
+ * all of its actions, so it is a page of them.
+ * @throws {MusterError} invalid_request (the cursor)
+ */
+export function pageOfAvailable(
   integrations: readonly IntegrationView[],
   nodeActions: readonly ActionView[],
-): AvailableIntegration[] {
-  const outside = integrations.map(({ id, name, actions }) => ({
-    ...{ integrationId: id, integration: name },
-    actions: actions.map(({ risk, ...action }) => ({ ...action, riskLevel: risk })),
-  }));
-  return [...outside, ...toNodeIntegrations(nodeActions)];
+  page: PageRequest,
+): Page<AvailableIntegration> {
+  const offers = nodeActions.map((action) => ({ action, nodes: new Set(action.nodes) }));
+  const nodes = new Set(nodeActions.flatMap((action) => action.nodes));
+  const entries = [
+    ...integrations.map((each) => ({ key: `integration ${each.name}`, show: () => toOutside(each) })),
+    ...[...nodes].map((node) => ({
+      key: `node ${node}`,
+      show: () =>
+        toNodeIntegration(
+          node,
+          offers.flatMap((offer) => (offer.nodes.has(node) ? [offer.action] : [])),
+        ),
+    })),
+  ];
+  const { items, next_cursor } = pageOfAll(entries, { ...page, shape: AVAILABLE_KEY, keyOf: ({ key }) => key });
+  return { items: items.map(({ show }) => show()), next_cursor };
 }
 
-function toNodeIntegrations(actions: readonly ActionView[]): AvailableIntegration[] {
-  const offered = actions.flatMap((action) => action.nodes.map((node) => ({ node, action })));
-  return [...groupBy(offered, ({ node }) => node)]
-    .sort(([a], [b]) => compareText(a, b))
-    .map(([node, each]) => ({
-      integrationId: null,
-      integration: integrationOf(node),
-      actions: each.map(({ action: { name, description, risk, parameters } }) => ({
-        ...{ name, description, riskLevel: risk, params: parameters },
-      })),
-    }));
+function toOutside({ id, name, actions }: IntegrationView): AvailableIntegration {
+  return {
+    ...{ integrationId: id, integration: name },
+    actions: actions.map(({ risk, ...action }) => ({ ...action, riskLevel: risk })),
+  };
+}
+
+function toNodeIntegration(node: string, actions: readonly ActionView[]): AvailableIntegration {
+  return {
+    ...{ integrationId: null, integration: integrationOf(node) },
+    actions: actions.map(({ name, description, risk, parameters }) => ({
+      ...{ name, description, riskLevel: risk, params: parameters },
+    })),
+  };
 }
 
 /** What is known of an invocation beside itself: what nodes answered, or an integration. */

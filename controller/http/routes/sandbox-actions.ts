@@ -3,13 +3,14 @@ import { MusterError } from '../../../protocol/errors.js';
 import { Id } from '../../../protocol/ids.js';
 import { Parameters as NodeParameters } from '../../../protocol/messages/parameters.js';
 import { DeniedByPolicy } from '../../invocations/denied.js';
-import { nodeOf, toActionInvocation, toAvailable } from '../../sandboxes/action-views.js';
+import { nodeOf, pageOfAvailable, toActionInvocation } from '../../sandboxes/action-views.js';
 import type { InvocationService } from '../../services.js';
 import { actionFailure, ofInvoke, usual } from '../action-failures.js';
 import {
   ActionFailure,
   ActionInvocation,
   AvailableIntegration,
+  AvailableQuery,
   InvokeAction,
   InvokeAnswer,
 } from '../sandbox-action-schemas.js';
@@ -43,12 +44,17 @@ function availableRoute(app: App, deps: RouteDeps): void {
       summary: 'List what a sandbox may ask for',
       tags: ['sandboxes'],
       params: Params,
-      response: { 200: z.object({ integrations: z.array(AvailableIntegration) }), ...FAILURE },
+      querystring: AvailableQuery,
+      response: {
+        200: z.object({ integrations: z.array(AvailableIntegration), next_cursor: z.string().nullable() }),
+        ...FAILURE,
+      },
     },
     handler: async (request) => {
       const { org, seen } = await asSandbox(deps, request);
       const integrations = await seen.integrations.available(org);
-      return { integrations: toAvailable(integrations, await seen.nodes.actions(org)) };
+      const { items, next_cursor } = pageOfAvailable(integrations, await seen.nodes.actions(org), request.query);
+      return { integrations: [...items], next_cursor };
     },
   });
 }
