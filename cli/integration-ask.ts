@@ -1,9 +1,10 @@
-import { z } from 'zod';
-import { type ActionParam, IntegrationView } from '../controller/http/integration-schemas.js';
+import type { ActionParam } from '../controller/http/integration-schemas.js';
+import { Me } from '../controller/http/people-schemas.js';
 import type { InvocationTarget } from '../controller/http/target-schemas.js';
 import { MusterError } from '../protocol/errors.js';
 import { type TypedParameters, toParameters } from '../runtime/parameters.js';
 import type { Client } from './client.js';
+import { offeredIntegrations } from './offered-integrations.js';
 import { type TargetOptions, toSelector } from './target.js';
 
 type Options = TargetOptions & Readonly<{ integration?: string | undefined }>;
@@ -30,9 +31,9 @@ export async function typeIntegrationParameters(
   { integration, action }: { integration: string; action: string },
   typed: TypedParameters,
 ): Promise<Record<string, unknown>> {
-  const path = `/integrations/${encodeURIComponent(integration)}`;
-  const { integration: view } = await client.call(z.object({ integration: IntegrationView }), { path });
-  const params = view.actions.find(({ name }) => name === action)?.params ?? [];
+  const offered = await offeredIntegrations(client, await client.call(Me, { path: '/me' }));
+  const actions = offered.find(({ name }) => name === integration)?.actions ?? [];
+  const params = actions.find(({ name }) => name === action)?.params ?? [];
   const plain = toParameters(
     typed,
     params.map(({ name, type, required, description }) => {

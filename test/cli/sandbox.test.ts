@@ -3,8 +3,10 @@ import { test } from 'node:test';
 import { z } from 'zod';
 import { SandboxView } from '../../controller/http/sandbox-schemas.js';
 import { InvocationAnswer } from '../../controller/http/schemas.js';
+import { OWNER } from '../support/core.js';
 import { runMuster, startTestController } from '../support/muster.js';
 import { makeSandbox } from '../support/sandboxes.js';
+import { startStandIn } from '../support/stand-in.js';
 
 test('a sandbox is made, listed, shown, paused, given another token and deleted on the command line', async (t) => {
   const controller = await startTestController(t);
@@ -61,4 +63,19 @@ test('S-A-36: a program asks with muster run and the token of its sandbox, and w
   assert.doesNotMatch(nodes.stdout, /valve-1/);
   assert.deepEqual([beyond.exitCode, denied.exitCode], [1, 77]);
   assert.match(beyond.stderr, /No node valve-1 is enrolled/);
+});
+
+test('a program asks an integration with the token of its sandbox, each value in the type that the action names', async (t) => {
+  const controller = await startTestController(t);
+  const linear = await startStandIn(t, () => ({ json: { data: { issues: { nodes: [] } } } }));
+  await controller.core.core.services.integrations.add(OWNER, {
+    ...{ adapter: 'linear', base_url: linear.url, credential: { provider: 'stored', token: 'the-token-of-it' } },
+  });
+  const { token } = await makeSandbox(controller.core, 'ai', [{ integration: 'linear', actions: ['list_*'] }]);
+  const env = { MUSTER_URL: controller.url, MUSTER_TOKEN: token };
+
+  const { exitCode, stderr } = await runMuster(t, ['run', 'linear/list_issues', 'team=1', 'limit=10'], env);
+
+  assert.equal(exitCode, 0, stderr);
+  assert.deepEqual(Object(linear.last().body).variables, { filter: { team: { id: { eq: '1' } } }, first: 10 });
 });
