@@ -11,7 +11,8 @@ The program of the AI agent starts this command and speaks to it over standard i
 sandbox (muster sandbox create) in MUSTER_TOKEN, and the address of the controller in MUSTER_URL.
 
 Examples:
-  $ MUSTER_URL=http://127.0.0.1:8080 MUSTER_TOKEN="$(cat ./sandbox.token)" muster mcp`;
+  $ muster mcp
+  $ muster mcp --url http://127.0.0.1:8080`;
 
 /** `muster mcp`: the tools of an AI agent over standard input and output. */
 export function mcpCommand(io: Io): Command {
