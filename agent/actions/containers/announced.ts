@@ -16,7 +16,7 @@ export type AnnouncedContainer = Readonly<{
   labels: Readonly<Record<string, string>>;
 }>;
 
-/** What is announced of these containers: the protected first and then those that run, so that what matters least has no room. */
+/** What is announced of these: the protected first and then those that run, so that what matters least has no room. */
 export function toAnnounced(listed: readonly ListedContainer[]): Capabilities['containers'] {
   return listed
     .map(

@@ -54,7 +54,7 @@ export function containerList(host: ContainerHost): Action {
   };
 }
 
-/** The name of a container, empty without one; an engine puts a slash before it, and names made by links have a second one. */
+/** The name of a container, if any; an engine puts a slash before it, and names made by links have a second one. */
 export function listedName({ Names }: ListedContainer): string {
   const names = Names.map((name) => name.replace(/^\//, ''));
   return names.find((name) => !name.includes('/')) ?? names[0] ?? '';
