@@ -11,6 +11,7 @@ import type { ControllerMetrics } from '../metrics.js';
 import { decide } from '../policy/decide.js';
 import { LimitReached } from '../policy/limits.js';
 import type { Policies, PolicyInForce } from '../policy/policies.js';
+import { reachOf } from '../sandboxes/reach.js';
 import type { Principal } from '../services.js';
 import type { Queries } from '../store/database.js';
 import type { IdempotencyUse } from '../store/idempotency.js';
@@ -84,7 +85,7 @@ async function planIn(
   { document: policy }: PolicyInForce,
 ): Promise<ActionPlan> {
   const integration = await findIntegration(store.read, principal.org, ask.target.integration);
-  return planAction({ adapters, policy }, integration, ask);
+  return planAction({ adapters, policy, reach: reachOf(principal) }, integration, ask);
 }
 
 /** What an ask comes to under this policy; a place is taken when it is to run. */

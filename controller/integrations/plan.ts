@@ -7,6 +7,7 @@ import { faultsOf } from '../http/validation.js';
 import type { Question } from '../policy/decide.js';
 import type { PolicyDocument } from '../policy/document.js';
 import { riskOfIntegration } from '../policy/risks.js';
+import type { Reach } from '../sandboxes/reach.js';
 import type { IntegrationRow } from '../store/integrations.js';
 import type { ActionDefinition } from './action.js';
 import { type Adapters, actionOf } from './adapter.js';
@@ -22,10 +23,12 @@ export type ActionPlan = Readonly<{
 
 /**
  * Holds an ask against the integration that it names; undefined stands for one that is not there (S-A-6).
- * @throws {MusterError} unknown_integration, unknown_action, missing_required_parameter, invalid_parameter
+ * Of what a sandbox is not connected to it learns nothing more, not even what it takes (A-78).
+ * @throws {MusterError} unknown_integration, unknown_action, outside_sandbox, missing_required_parameter,
+ *   invalid_parameter
  */
 export function planAction(
-  { adapters, policy }: Readonly<{ adapters: Adapters; policy: PolicyDocument }>,
+  { adapters, policy, reach }: Readonly<{ adapters: Adapters; policy: PolicyDocument; reach?: Reach | undefined }>,
   integration: IntegrationRow | undefined,
   ask: AskIntegration,
 ): ActionPlan {
@@ -35,6 +38,9 @@ export function planAction(
     throw new MusterError('unknown_integration', `There is no active integration ${name}`);
   }
   const action = actionOf({ integration: name, actions: adapter.actions }, ask.action);
+  if (reach?.mayAskOf(integration.id, ask.action) === false) {
+    throw new MusterError('outside_sandbox', `The sandbox is not connected to ${policyNameOf(ask)}`);
+  }
   refuseTooMuch(ask);
   action.check(ask.parameters);
   const risk = riskOfIntegration(policy, policyNameOf(ask), action.risk);

@@ -8,6 +8,7 @@ import type { TestScope } from '../../support/broker.js';
 import { OWNER } from '../../support/core.js';
 import { openEvents } from '../../support/events.js';
 import { type IntegrationsStage, startIntegrations, TOKEN } from '../../support/integrations.js';
+import { assertProblemOf } from '../../support/problems.js';
 import { makeSandbox, type TestSandbox } from '../../support/sandboxes.js';
 import { type Reply, type StandIn, startStandIn } from '../../support/stand-in.js';
 
@@ -115,8 +116,12 @@ test('A-43, A-115, S-A-6, S-A-34: only what a sandbox is connected to is offered
     return integrations.map(({ integration, actions }) => [integration, actions.map(({ name }) => name)]);
   };
   const invoke = async (integration: string, action: string) =>
-    (await call(sandbox.token, 'POST invoke', { integration, action, params: action === 'get_issue' ? ISSUE : {} }))
-      .error;
+    (await call(sandbox.token, 'POST invoke', { integration, action, params: {} })).error;
+  const preview = (integration: string) =>
+    stage.call('POST', '/api/v1/invocations/preview', {
+      token: sandbox.token,
+      body: { action: 'get_issue', target: { integration }, parameters: ISSUE },
+    });
   const twice = { name: 'twice', connections: [1, 2].map(() => ({ integration: 'linear', actions: ['*'] })) };
 
   assert.deepEqual(await offered(), [['linear', ['list_issues', 'create_issue']]]);
@@ -124,6 +129,7 @@ test('A-43, A-115, S-A-6, S-A-34: only what a sandbox is connected to is offered
   assert.equal(await invoke('linear', 'get_issue'), 'Integration "linear" not connected to this session');
   assert.equal(await invoke('linear', 'unheard_of'), 'Unknown action: linear/unheard_of');
   assert.equal(await invoke('jira', 'get_issue'), 'Unknown integration: jira');
+  await assertProblemOf(await preview('sentry'), 403, 'outside_sandbox');
   const created = await stage.call('POST', '/api/v1/sandboxes', { token: stage.people.admin, body: twice });
   assert.equal(created.status, 400, 'each integration once');
   const unknown = { name: 'x', connections: [{ integration: 'jira', actions: ['*'] }] };
