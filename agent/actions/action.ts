@@ -5,7 +5,11 @@ import type { Violation } from '../../protocol/messages/result.js';
 import type { Handover } from '../journal/records.js';
 
 /** Where an action's output goes; bytes past the bound are dropped, and that is said. */
-export type OutputSink = Readonly<{ write: (stream: 'stdout' | 'stderr', bytes: Uint8Array | string) => void }>;
+export type OutputSink = Readonly<{
+  write: (stream: 'stdout' | 'stderr', bytes: Uint8Array | string) => void;
+  /** Called by an action that reads no further although there may be more, for either stream: that is said of both. */
+  leaveOff?: () => void;
+}>;
 
 /** What an action is given when it starts. */
 export type ActionContext = Readonly<{

@@ -8,6 +8,8 @@ const MAX_BLOCK_BYTES = 64 * 1024;
 /** The first `maxBytes` of a stream of bytes; what comes after is dropped. */
 export type ByteStore = Readonly<{
   append: (bytes: Uint8Array) => void;
+  /** What comes after is dropped, as if there were more. */
+  cut: () => void;
   /** Bytes kept. */
   size: () => number;
   /** True once bytes were dropped. */
@@ -58,15 +60,20 @@ export function createByteStore(maxBytes: number): ByteStore {
     }
   };
 
+  const cut = (): void => {
+    if (truncated) return;
+    truncated = true;
+    size -= incompleteTail(read(Math.max(0, size - 3), size)); // the cut must not split a character
+  };
+
   return {
     append(bytes) {
       if (truncated || bytes.length === 0) return;
       const room = maxBytes - size;
       keep(bytes.subarray(0, room));
-      if (bytes.length <= room) return;
-      truncated = true;
-      size -= incompleteTail(read(Math.max(0, size - 3), size)); // the cut must not split a character
+      if (bytes.length > room) cut();
     },
+    cut,
     size: () => size,
     isTruncated: () => truncated,
     read,

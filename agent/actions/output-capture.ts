@@ -64,6 +64,10 @@ export function createOutputCapture({
     write(stream, bytes) {
       stores[stream].append(typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
     },
+    leaveOff() {
+      stores.stdout.cut();
+      stores.stderr.cut();
+    },
     size: (stream) => stores[stream].size(),
     summary(stream) {
       const store = stores[stream];

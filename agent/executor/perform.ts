@@ -174,6 +174,9 @@ function createGate(capture: OutputCapture): OutputSink & { close: () => void } 
     write(stream, bytes) {
       if (isOpen) capture.write(stream, bytes);
     },
+    leaveOff() {
+      if (isOpen) capture.leaveOff?.();
+    },
     close() {
       isOpen = false;
     },

@@ -53,7 +53,9 @@ export const Result = z
     stderr_bytes: z.int().min(0),
     stdout_sha256: Sha256Hex.describe('Of all that was captured'),
     stderr_sha256: Sha256Hex,
-    stdout_truncated: z.boolean().describe('True only when bytes were dropped past max_output_bytes'),
+    stdout_truncated: z
+      .boolean()
+      .describe('True only when bytes were dropped past max_output_bytes, or an action left off reading'),
     stderr_truncated: z.boolean(),
     chunks: z.int().min(0).describe('How many output messages belong to it'),
     duration: z.string().max(64),

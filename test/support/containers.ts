@@ -16,8 +16,8 @@ type Changes = Partial<Omit<ContainerHost, 'engine'>> &
     onOutput?: (text: string) => void;
   }>;
 
-/** How a container action ended, and what it wrote. `isTruncated` when more came than is kept. */
-export type ContainerRun = Readonly<{ end: RunEnd; stdout: string; stderr: string; isTruncated: boolean }>;
+/** How a container action ended, and what it wrote. `truncated`: the streams of which there may be more. */
+export type ContainerRun = Readonly<{ end: RunEnd; stdout: string; stderr: string; truncated: readonly string[] }>;
 
 /** Runs the container action of this name as the executor would, on the engine behind this socket. */
 export async function runContainerAction(
@@ -40,6 +40,7 @@ export async function runContainerAction(
         capture.write(stream, bytes);
         onOutput?.(Buffer.from(bytes).toString('utf8'));
       },
+      leaveOff: () => capture.leaveOff?.(),
     },
     ...(mayStart === undefined ? {} : { mayStart }),
   });
@@ -47,8 +48,8 @@ export async function runContainerAction(
     const { data, encoding } = capture.inline(stream, maxOutputBytes);
     return encoding === 'utf-8' ? data : Buffer.from(data, 'base64').toString('utf8');
   };
-  const isTruncated = capture.summary('stdout').truncated || capture.summary('stderr').truncated;
-  return { end, stdout: text('stdout'), stderr: text('stderr'), isTruncated };
+  const truncated = (['stdout', 'stderr'] as const).filter((stream) => capture.summary(stream).truncated);
+  return { end, stdout: text('stdout'), stderr: text('stderr'), truncated };
 }
 
 /** The code of an end that is an error; undefined for every other. */

@@ -76,6 +76,7 @@ async function readLog({ text, followMs }: Query, host: ContainerHost, context: 
       },
     });
     if (how === 'ended') reader.end();
+    else output.leaveOff?.();
   } catch (error) {
     signal.throwIfAborted();
     if (!enough.signal.aborted) throw error; // else: it was followed as long as was asked for
@@ -86,7 +87,7 @@ async function readLog({ text, followMs }: Query, host: ContainerHost, context: 
   return { kind: 'exited', exitCode: 0 };
 }
 
-/** Tells when a stream has had more than is kept: reading on would only be work. The capture says that it was cut. */
+/** Tells when a stream has had more than is kept: reading on would only be work. */
 function bound({ write }: OutputSink, maxBytes: number): OutputSink & { isFull: () => boolean } {
   const sizes = { stdout: 0, stderr: 0 };
   return {

@@ -25,6 +25,18 @@ const writes = fc
       .map((cuts) => cuts.slice(1).map((end, index) => bytes.subarray(cuts[index], end)));
   });
 
+test('promise 14: what is left off in the middle is said to be cut, on both streams, and splits no character', () => {
+  const capture = createOutputCapture({ maxBytes: KIB });
+  capture.write('stdout', Buffer.from('Grüße').subarray(0, 3)); // half of the ü
+
+  capture.leaveOff?.();
+  capture.write('stderr', 'too late');
+
+  const [stdout, stderr] = [capture.summary('stdout'), capture.summary('stderr')];
+  assert.deepEqual([stdout.truncated, capture.inline('stdout').data], [true, 'Gr']);
+  assert.deepEqual([stderr.truncated, stderr.bytes], [true, 0]);
+});
+
 test('promise 14: whatever the split, the pieces are the captured bytes and the SHA-256 is theirs', () => {
   fc.assert(
     fc.property(

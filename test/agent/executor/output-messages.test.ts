@@ -17,6 +17,21 @@ const LOOK_MS = 250;
 const SPEAKER = { org: 'default', node: 'pump', bootId: 'b', processId: 'p' };
 const NEVER = new AbortController().signal;
 
+test('an action that leaves off reading is reported with both streams cut (promise 14)', async (t) => {
+  const leaving = acting('leave', async ({ output }) => {
+    output.write('stdout', 'some');
+    output.leaveOff?.();
+    return { kind: 'exited', exitCode: 0 };
+  });
+  const { executor, resultOf } = await createTestExecutor(t, { actions: [leaving] });
+  const request = receive({ action: 'leave' });
+
+  await executor.execute(request);
+
+  const { stdout, stdout_truncated, stderr_truncated } = await resultOf(idOf(request));
+  assert.deepEqual([stdout, stdout_truncated, stderr_truncated], ['some', true, true]);
+});
+
 test('a writer of many small pieces makes a bounded number of messages, and they hold all of it', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const { capture, messages, published } = start({ isLive: true });

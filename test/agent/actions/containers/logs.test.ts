@@ -76,7 +76,7 @@ test('a frame that says that it has 4 GiB is passed on as it comes', () => {
   assert.deepEqual(written, [1000, 5000]);
 });
 
-test('a log without an end is read until the output is full, and the output says that it was cut', async (t) => {
+test('a log without an end is read until a stream is full, and both say that there may be more', async (t) => {
   const engine = await startWithLog(t);
   let isOpen = false;
   answerLogs(engine, (response) => {
@@ -92,10 +92,19 @@ test('a log without an end is read until the output is full, and the output says
     write();
   });
 
-  const { end, isTruncated } = await logsOf(engine, {}, { maxOutputBytes: 64 * 1024 });
+  const { end, truncated } = await logsOf(engine, {}, { maxOutputBytes: 64 * 1024 });
 
-  assert.deepEqual([end, isTruncated], [EXITED_0, true]);
+  assert.deepEqual([end, truncated], [EXITED_0, ['stdout', 'stderr']]);
   await until(() => !isOpen, { what: 'the engine is left alone' });
+});
+
+test('a log that is read to its end says that it is all', async (t) => {
+  const engine = await startWithLog(t);
+  answerLogs(engine, (response) => response.writeHead(200).end(toFrame(2, 'last words\n')));
+
+  const { stderr, truncated } = await logsOf(engine);
+
+  assert.deepEqual([stderr, truncated], ['last words\n', []]);
 });
 
 test('a log is passed on while it is followed', async (t) => {
