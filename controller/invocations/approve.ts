@@ -103,10 +103,11 @@ async function storeApproval(
   if (!(await policies.isCurrent(tx, row.org, policy))) return { kind: 'policy_changed' };
   const asker = await findAsker(tx, row);
   if (asker === undefined) return { kind: 'refused', refusal: { code: 'conflict', detail: askerGone(row) } };
+  const askedBy = [row.created_by, ...(asker.sandbox?.holders ?? [])]; // who has its token may ask as the sandbox
   const why = revalidate(policy.document, asker, question);
   if (why !== undefined) return denyByPolicy(tx, approval, why);
   const refusal =
-    decideApproval(policy.document, principal, { matter: question, askedBy: row.created_by }) ??
+    decideApproval(policy.document, principal, { matter: question, askedBy }) ??
     (await decideOnce(tx, {
       row,
       change: {

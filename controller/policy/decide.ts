@@ -52,17 +52,18 @@ export function decide(policy: PolicyDocument, principal: Principal, question: Q
   };
 }
 
-/** Why this principal may not approve what that one asked for; undefined when they may. */
+/** Why this principal may not approve what these asked for, or could have; undefined when they may. */
 export function decideApproval(
   policy: PolicyDocument,
   principal: Principal,
-  { matter, askedBy }: { matter: Matter; askedBy: string },
+  { matter, askedBy }: { matter: Matter; askedBy: readonly string[] },
 ): Readonly<{ code: 'forbidden'; detail: string }> | undefined {
   const access = accessOf(policy, matter);
   const refuse = (detail: string) => ({ code: 'forbidden', detail }) as const;
   if (!reaches(principal.role, 'admin')) return refuse('Admins and owners approve');
   if (!access.mayApprove(principal)) return refuse('The policy names others who may approve this');
-  if (access.isDistinct && principal.id === askedBy) return refuse('Somebody other than who asked has to approve this');
+  if (access.isDistinct && askedBy.includes(principal.id))
+    return refuse('Somebody other than who asked has to approve this');
   return undefined;
 }
 

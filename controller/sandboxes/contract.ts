@@ -15,6 +15,8 @@ export type SandboxScope = Readonly<{
   id: string;
   name: string;
   isPaused: boolean;
+  /** The people who were shown its token. */
+  holders: readonly string[];
   /** What the connections come to. */
   reach: Reach;
 }>;

@@ -67,6 +67,7 @@ export async function readPrincipal(queries: Queries, row: SandboxRow): Promise<
     sandbox: {
       ...{ id: row.id, name: row.name },
       isPaused: SandboxStatus.parse(row.status) === 'paused',
+      holders: [row.created_by, row.token_by ?? row.created_by],
       reach: createReach(connections),
     },
   };

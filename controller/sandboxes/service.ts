@@ -45,6 +45,7 @@ export function createSandboxes({ store, clock }: { store: Store; clock: Clock }
         name: ask.name,
         status: 'running',
         ...columns,
+        token_by: created_by,
         created_at: nowMs,
         created_by,
       };
@@ -104,8 +105,9 @@ export function createSandboxes({ store, clock }: { store: Store; clock: Clock }
       const row = await store.write(async (tx) => {
         const before = await findSandbox(tx, principal.org, id);
         if (before === undefined) return undefined;
-        await tx.updateTable('sandboxes').set(columns).where('id', '=', id).execute();
-        const after = { ...before, ...columns };
+        const change = { ...columns, token_by: principal.id };
+        await tx.updateTable('sandboxes').set(change).where('id', '=', id).execute();
+        const after = { ...before, ...change };
         await audit(tx, principal, { event: 'sandbox_token_replaced', id, nowMs, details: fingerprints(after) });
         return after;
       });

@@ -127,6 +127,8 @@ type SandboxTable = {
   status: string;
   token_id: string;
   secret_sha256: string;
+  /** Who was shown its token. */
+  token_by: string | null;
   /** When its token ends; null when it does not. */
   expires_at: number | null;
   created_at: number;

@@ -19,6 +19,7 @@ import { INTEGRATIONS } from './0030-integrations.js';
 import { SANDBOXES } from './0031-sandboxes.js';
 import { MADE_ONCE } from './0032-made-once.js';
 import { WEBHOOKS } from './0032-webhooks.js';
+import { SANDBOX_HOLDERS } from './0033-sandbox-holders.js';
 
 /** Every migration by its name, forward only; the names sort in the order in which they run. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -40,6 +41,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0031-sandboxes': SANDBOXES,
   '0032-made-once': MADE_ONCE,
   '0032-webhooks': WEBHOOKS,
+  '0033-sandbox-holders': SANDBOX_HOLDERS,
 };
 
 /**

@@ -211,5 +211,5 @@ function verdict(policy: object, role: Role, changes: Partial<Question>): string
 
 function mayApprove(policy: object, role: Role, { risk = 'write', askedBy = 'ann' }: Approval = {}): boolean {
   const matter = { action: ACTION, kinds: ['builtin'], risk } as const;
-  return decideApproval(read(policy), principalOf(role), { matter, askedBy }) === undefined;
+  return decideApproval(read(policy), principalOf(role), { matter, askedBy: [askedBy] }) === undefined;
 }

@@ -9,6 +9,7 @@ import { assertRejectsCode } from '../../support/assert-code.js';
 import type { TestScope } from '../../support/broker.js';
 import { OWNER, startTestCore, type TestCore } from '../../support/core.js';
 import { assertProblem, startTestHttp } from '../../support/http.js';
+import { setPolicy } from '../../support/policies.js';
 import { makeSandbox } from '../../support/sandboxes.js';
 import { startScriptedAgent } from '../../support/scripted-agent.js';
 
@@ -118,6 +119,24 @@ test('a sandbox that is paused reads what it asked for and asks for nothing, and
   assert.equal(refused.message, 'The sandbox is paused');
   assert.equal(seen?.status, 'pending');
   assert.equal(approved?.approved_by, 'owner');
+});
+
+test('promise 19: where somebody else has to approve, nobody who was shown the token of a sandbox approves what it asks', async (t) => {
+  const muster = await startFleet(t);
+  const { invocations, sandboxes } = muster.core.services;
+  await setPolicy(muster, { distinct_approver: true });
+  const { id, principal } = await makeSandbox(muster, 'ci');
+  const [second, third] = ['second', 'third'].map((name) => ({ ...OWNER, id: name }));
+  assert.ok(second !== undefined && third !== undefined);
+  await sandboxes.replaceToken(second, id, {});
+  const { invocation } = await invocations.create(principal, asking('prime'), BODY);
+  const approve = (by: Principal) => invocations.approve(by, invocation.id, { digest: invocation.digest });
+
+  for (const holder of [OWNER, second]) {
+    const { message } = await assertRejectsCode(approve(holder), 'forbidden');
+    assert.equal(message, 'Somebody other than who asked has to approve this');
+  }
+  assert.equal((await approve(third))?.approved_by, 'third');
 });
 
 test('what a deleted sandbox asked for stays in the records, and nobody approves it', async (t) => {
