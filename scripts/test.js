@@ -35,7 +35,7 @@ function findTestFiles(words) {
 /** The exit code of the run; the tally file then holds what the reporter counted. */
 function runNodeTest(chosen, tallyFile) {
   const args = [
-    ...['--import', 'tsx', '--test', '--test-concurrency=2', `--test-timeout=${FILE_TIMEOUT_MS}`],
+    ...['--import', 'tsx', '--test', '--test-concurrency=3', `--test-timeout=${FILE_TIMEOUT_MS}`],
     ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
     ...['--test-reporter=./scripts/test-tally.js', `--test-reporter-destination=${tallyFile}`],
     ...chosen,

@@ -12,7 +12,8 @@ import type { OpenExecution, OpenExecutions, OpenState } from './open-executions
 
 /** An end that comes without a result. A late signed result still replaces each of them. */
 export type Conclusion =
-  | Readonly<{ status: 'rejected'; reason: string }>
+  /** `from`: the states that it ends, where they are not those before an acceptance. */
+  | Readonly<{ status: 'rejected'; reason: string; from?: readonly OpenState[] }>
   | Readonly<{ status: 'expired' }>
   /** It never starts: it had not left us, or its node said that it was cancelled before it came. */
   | Readonly<{ status: 'cancelled' }>
@@ -33,7 +34,7 @@ const EXECUTIONS_PER_WRITE = 2_000;
 
 /**
  * Ends executions by the controller's own judgment. What was accepted in the meantime stays open, unless the
- * conclusion is about accepted ones too (`error`, `cancelled`).
+ * conclusion is about accepted ones too (`error`, `cancelled`, or what `from` names).
  */
 export async function conclude(
   deps: ConcludeDeps,
@@ -52,7 +53,7 @@ async function concludeSlice(
   const { status } = conclusion;
   const nowMs = clock.nowMs();
   const concluded = await store.write(async (tx) => {
-    const from: readonly OpenState[] = status === 'error' || status === 'cancelled' ? OPEN_STATUSES : WAITING_STATUSES;
+    const from = statesBefore(conclusion);
     const due = executions.filter(
       (each) => open.get(each.executionId, each.node) === each && from.includes(each.state),
     );
@@ -69,7 +70,7 @@ async function concludeSlice(
         actor: 'controller',
         event: 'execution_concluded',
         subject: `execution:${executionId}/${node}`,
-        details: { ...conclusion },
+        details: conclusion.status === 'rejected' ? { status, reason: conclusion.reason } : { ...conclusion },
       })),
     );
     return { ending, ended };
@@ -80,6 +81,11 @@ async function concludeSlice(
     metrics.executionEnded(status);
   }
   events.ended(concluded.ended);
+}
+
+function statesBefore(conclusion: Conclusion): readonly OpenState[] {
+  if (conclusion.status === 'error' || conclusion.status === 'cancelled') return OPEN_STATUSES;
+  return (conclusion.status === 'rejected' ? conclusion.from : undefined) ?? WAITING_STATUSES;
 }
 
 function columnsOf(conclusion: Conclusion): { reason?: string; error_code?: string; provisional?: number } {

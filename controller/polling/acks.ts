@@ -1,6 +1,7 @@
 import { MusterError } from '../../protocol/errors.js';
 import { PASSING_REASONS, type RejectionReason } from '../../protocol/messages/ack.js';
 import { type ConcludeDeps, conclude } from '../dispatch/conclude.js';
+import type { OpenState } from '../dispatch/open-executions.js';
 import { appendAudit } from '../store/audit.js';
 import { type ExecutionRow, moveExecutions } from '../store/executions.js';
 import { settleInvocations } from '../store/invocations.js';
@@ -70,14 +71,13 @@ function refuseStart({ status, expires_at }: ExecutionRow, nowMs: number): void 
 async function reject(deps: ConcludeDeps, row: ExecutionRow, reason: RejectionReason): Promise<void> {
   const { store, open, clock } = deps;
   const { execution_id: executionId, node } = row;
-  const from = row.handed_as === WITHOUT_KEY ? ['sent', 'accepted'] : ['sent'];
+  const from: readonly OpenState[] = row.handed_as === WITHOUT_KEY ? ['sent', 'accepted'] : ['sent'];
   const execution = open.get(executionId, node);
-  if (!from.includes(row.status) || execution === undefined) {
+  if (execution === undefined || !from.some((state) => state === row.status)) {
     throw new MusterError('conflict', `It is ${row.status}, which a rejection does not change`);
   }
   if (!PASSING_REASONS.has(reason)) {
-    if (execution.state === 'accepted') open.move(execution, 'sent');
-    return conclude(deps, [execution], { status: 'rejected', reason });
+    return conclude(deps, [execution], { status: 'rejected', reason, from });
   }
   const nowMs = clock.nowMs();
   const isMoved = await store.write(async (tx) => {

@@ -231,3 +231,9 @@ export function exampleInvocation(index: number, ask: CreateInvocation, createdB
     batch: null,
   };
 }
+
+/** The same services with some of them replaced, also for who sees them all. */
+export function replaceServices(services: Services, replaced: Partial<Services>): Services {
+  const changed: Services = { ...services, ...replaced, seenBy: () => changed };
+  return changed;
+}

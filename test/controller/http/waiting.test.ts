@@ -7,7 +7,7 @@ import { sha256Hex } from '../../../protocol/envelope.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { createLogger } from '../../../runtime/logger.js';
 import { assertProblem, startTestHttp } from '../../support/http.js';
-import { createScriptedServices, tokenOf } from '../../support/scripted-services.js';
+import { createScriptedServices, replaceServices, tokenOf } from '../../support/scripted-services.js';
 import { until } from '../../support/until.js';
 
 const HEADERS = { authorization: `Bearer ${tokenOf('operator')}`, 'content-type': 'application/json' };
@@ -91,8 +91,7 @@ test('a client that hangs up while its ask is being stored is not waited for', a
   let isAsked = false;
   let isDone = false;
   const { app } = await createApp({
-    services: {
-      ...services,
+    services: replaceServices(services, {
       invocations: {
         ...invocations,
         create: async (...ask) => {
@@ -105,7 +104,7 @@ test('a client that hangs up while its ask is being stored is not waited for', a
           return { items: [], next_cursor: null };
         },
       },
-    },
+    }),
     ...{ stopping: new AbortController().signal, clock: SYSTEM_CLOCK },
     log: createLogger('controller', { level: 'silent' }),
   });
@@ -140,8 +139,7 @@ test('a stop answers those who wait with what there is', async (t) => {
 test('S-A-9: a denied ask is answered 403 with the address of its record', async (t) => {
   const scripted = createScriptedServices();
   const { invocations } = scripted.services;
-  const { url } = await startTestHttp(t, {
-    ...scripted.services,
+  const replaced = replaceServices(scripted.services, {
     invocations: {
       ...invocations,
       create: async (...ask) => {
@@ -150,6 +148,7 @@ test('S-A-9: a denied ask is answered 403 with the address of its record', async
       },
     },
   });
+  const { url } = await startTestHttp(t, replaced);
 
   const answer = await post(url);
 
