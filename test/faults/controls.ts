@@ -93,12 +93,12 @@ export const CONTROLS: readonly Control[] = [
     breakages: [
       {
         file: 'agent/executor/executor.ts',
-        good: 'running.get(id)?.cancel.abort(); // also when the disk is full',
+        good: 'slots.cancel(id); // also when the disk is full',
         bad: '',
       },
       {
         file: 'agent/executor/executor.ts',
-        good: 'running.get(id)?.cancel.abort();\n      if (waiting',
+        good: 'slots.cancel(id);\n      if (waiting',
         bad: 'if (waiting',
       },
     ],

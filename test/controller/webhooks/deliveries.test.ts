@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import type { Principal } from '../../../controller/services.js';
+import { readEvents } from '../../../controller/store/events.js';
 import type { Webhook } from '../../../controller/webhooks/webhooks-file.js';
 import { askFor, invoke } from '../../support/asks.js';
 import type { TestScope } from '../../support/broker.js';
@@ -29,6 +30,8 @@ test('a webhook is told of asks that wait, of ends and of nodes that go, in thei
   );
   const done = await invoke(invocations, { nodes: ['pump-1'] });
   await invocations.whenDone('default', done, { ms: 10_000 });
+  // Who comes and goes between two looks was not away, and nobody is told.
+  await until(() => isToldOnline(muster), { what: 'the node was told to be online' });
   await agent.goOffline();
   await until(() => receiver.got.length === 3, { what: 'three messages' });
 
@@ -126,4 +129,8 @@ async function startPair(t: TestScope): Promise<Readonly<{ muster: TestCore; age
   const script = { actions: [PING, PRIME], runs: true };
   const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1', script });
   return { muster, agent };
+}
+
+async function isToldOnline({ store }: TestCore): Promise<boolean> {
+  return (await readEvents(store.read, 0)).some(({ body }) => body.includes('"online"'));
 }

@@ -7,8 +7,8 @@ export const CONTROLLER_CONTROLS: readonly Control[] = [
     breakages: [
       {
         file: 'controller/store/writer.ts',
-        good: '        await seal?.(tx);\n',
-        bad: `        await seal?.(tx);
+        good: '        await seal?.end(tx);\n',
+        bad: `        await seal?.end(tx);
         for (const { settle } of batch) settle();
         await new Promise((commit) => setTimeout(commit, 300));
 `,
