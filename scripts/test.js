@@ -28,7 +28,8 @@ process.exitCode = report(readTally(tally), exitCode);
 function findTestFiles(words) {
   return readdirSync(join(root, 'test'), { recursive: true })
     .map((file) => `test/${file}`)
-    .filter((file) => file.endsWith('.test.ts') && (words.length === 0 || words.some((word) => file.includes(word))))
+    .filter((file) => file.endsWith('.test.ts') && !file.includes('/node_modules/'))
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
     .sort();
 }
 
