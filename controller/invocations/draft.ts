@@ -1,10 +1,10 @@
 import { uuidv7 } from 'uuidv7';
-import { parseDuration } from '../../protocol/durations.js';
 import type { CreateInvocation } from '../http/schemas.js';
 import type { Decision } from '../policy/decide.js';
 import type { PolicyInForce } from '../policy/policies.js';
 import type { Principal } from '../services.js';
 import type { InvocationRow } from '../store/invocations.js';
+import { askedRow } from './asked-row.js';
 import { type Batches, batchExpiry } from './batches.js';
 import type { Plan, PlannedTarget } from './plan.js';
 import { type FixedRequest, fixRequest, type RequestSource } from './request.js';
@@ -43,38 +43,18 @@ export function draftInvocation(from: {
   isConnected: (node: string) => boolean;
   nowMs: number;
 }): Draft {
-  const { principal, ask, plan, policy, verdict, isConnected, nowMs } = from;
+  const { ask, plan, policy, verdict, isConnected, nowMs } = from;
   const executionId = uuidv7();
-  const approvalMs = Math.ceil(parseDuration(policy.document.approval_time) ?? 0);
   const row: InvocationRow = {
-    id: uuidv7(),
-    org: principal.org,
-    status: verdict.kind,
-    action: ask.action,
-    target: JSON.stringify(ask.target),
-    parameters: JSON.stringify(ask.parameters),
-    risk: plan.risk,
+    ...askedRow({ ...from, expiresInMs: plan.expiresInMs }),
     timeout: plan.timeout,
-    reason: ask.reason ?? null,
     stream: ask.stream ? 1 : 0,
     spread: ask.spread ?? null,
-    digest: plan.digest,
-    created_at: nowMs,
-    created_by: principal.id,
-    approved_by: verdict.kind === 'approved' ? verdict.by : null,
-    approved_at: verdict.kind === 'approved' ? nowMs : null,
-    expires_at: nowMs + (verdict.kind === 'pending' ? approvalMs : plan.expiresInMs),
-    ask: verdict.kind === 'pending' ? JSON.stringify(ask) : null,
-    completed_at: verdict.kind === 'denied' ? nowMs : null,
-    error: verdict.kind === 'denied' ? verdict.error : null,
-    cancel_requested_at: null,
-    cancel_requested_by: null,
     total: verdict.kind === 'denied' ? 0 : plan.targets.length,
-    origin: 'api',
     batch: ask.batch === undefined ? null : JSON.stringify(ask.batch),
     batches_begun: beginsBatch(plan, verdict.kind),
-    batch_stopped_at: null,
-    ...{ integration: null, integration_id: null, error_code: null },
+    integration: null,
+    integration_id: null,
   };
   const draft = { row, executionId, policyVersion: policy.version };
   if (verdict.kind !== 'approved') return { ...draft, executions: [], broadcast: undefined, timeoutMs: 0 };
