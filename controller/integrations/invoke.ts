@@ -1,11 +1,10 @@
 import { formatDuration } from '../../protocol/durations.js';
 import { MusterError } from '../../protocol/errors.js';
 import type { AskIntegration } from '../http/integration-schemas.js';
-import { mayStillAsk } from '../invocations/asker.js';
-import { pastLimit, refuseEarly, repeat, useOf } from '../invocations/create.js';
+import { pastLimit, refuseEarly, repeat, stillAdmitted, useOf } from '../invocations/create.js';
 import type { Verdict } from '../invocations/draft.js';
 import { toDecision } from '../invocations/preview.js';
-import { findEarlier, type NotAdmitted, storeDraft } from '../invocations/store-draft.js';
+import { findEarlier, storeDraft } from '../invocations/store-draft.js';
 import { toInvocationView } from '../invocations/views.js';
 import type { ControllerMetrics } from '../metrics.js';
 import { decide } from '../policy/decide.js';
@@ -13,7 +12,6 @@ import { LimitReached } from '../policy/limits.js';
 import type { Policies, PolicyInForce } from '../policy/policies.js';
 import { reachOf } from '../sandboxes/reach.js';
 import type { Principal } from '../services.js';
-import type { Queries } from '../store/database.js';
 import type { IdempotencyUse } from '../store/idempotency.js';
 import { findIntegration } from '../store/integrations.js';
 import { beginInvocations, type InvocationRow, noExecutions } from '../store/invocations.js';
@@ -113,15 +111,10 @@ async function make(deps: InvokeDeps, asked: Asked, judged: Judged): Promise<Ans
   const { store, policies, metrics, timeoutMs } = deps;
   const { principal, ask, use, also, nowMs } = asked;
   const { policy, plan, verdict, place } = judged;
-  const mayStore = async (tx: Queries): Promise<NotAdmitted | undefined> => {
-    if (!(await policies.isCurrent(tx, principal.org, policy))) return { kind: 'policy_changed' };
-    if (!(await mayStillAsk(tx, principal))) return { kind: 'asker_gone' };
-    return pastLimit(tx, asked, judged);
-  };
   const draft = draftAction({ principal, ask, plan, policy, verdict, timeoutMs, nowMs });
   const { id } = draft.row;
   const other = await store.write(async (tx) => {
-    const objection = await storeDraft(tx, draft, { use, admit: mayStore });
+    const objection = await storeDraft(tx, draft, { use, admit: () => stillAdmitted(tx, { policies, asked, judged }) });
     if (objection !== undefined) return objection;
     if (place !== undefined) await beginInvocations(tx, [id], nowMs);
     await also?.(tx, { id, createdAtMs: nowMs });

@@ -149,19 +149,33 @@ export async function pastLimit(
   return excess === undefined ? undefined : { kind: 'past_limit', excess };
 }
 
+/** Why what was decided a moment ago is not stored any more; undefined when it is. */
+export async function stillAdmitted(
+  tx: Queries,
+  {
+    policies,
+    asked,
+    judged,
+  }: {
+    policies: Policies;
+    asked: Pick<Asked, 'principal' | 'nowMs'>;
+    judged: Pick<Judged, 'policy' | 'verdict'>;
+  },
+): Promise<NotAdmitted | undefined> {
+  const { principal } = asked;
+  if (!(await policies.isCurrent(tx, principal.org, judged.policy))) return { kind: 'policy_changed' };
+  if (!(await mayStillAsk(tx, principal))) return { kind: 'asker_gone' };
+  return pastLimit(tx, asked, judged);
+}
+
 /** Stores the ask and offers it; stores nothing when the policy is another than the one that judged it. */
 async function make(deps: CreateDeps, asked: Asked, judged: Judged): Promise<Answer | 'policy_changed'> {
   const { store, policies, presence, metrics } = deps;
   const { principal, ask, use, also, nowMs } = asked;
-  const { policy, plan, verdict } = judged;
-  const mayStore = async (tx: Queries): Promise<NotAdmitted | undefined> => {
-    if (!(await policies.isCurrent(tx, principal.org, policy))) return { kind: 'policy_changed' };
-    if (!(await mayStillAsk(tx, principal))) return { kind: 'asker_gone' };
-    return pastLimit(tx, asked, judged);
-  };
+  const { plan, verdict } = judged;
   const draft = draftInvocation({ principal, ask, ...judged, isConnected: presence.isConnected, nowMs });
   const other = await store.write(async (tx) => {
-    const objection = await storeDraft(tx, draft, { use, admit: mayStore });
+    const objection = await storeDraft(tx, draft, { use, admit: () => stillAdmitted(tx, { policies, asked, judged }) });
     if (objection === undefined) await also?.(tx, { id: draft.row.id, createdAtMs: nowMs });
     return objection;
   });

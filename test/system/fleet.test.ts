@@ -95,7 +95,7 @@ test('P-1: a hook runs with its parameters, and does not run once it was changed
   );
 });
 
-/** The topics of everything that passes from now on, as any MQTT client sees it. */
+/** The topics of everything that passes from now on, as each MQTT client sees it. */
 async function watch(t: TestScope, up: Up): Promise<string[]> {
   const {
     client_id: clientId,
