@@ -1,4 +1,4 @@
-// npm run bench -- [--markdown] [round-trips|accept|broadcast|memory|pages …]: one run on one machine, Muster beside
+// npm run bench -- [--markdown] [round-trips|accept|proxy|broadcast|memory|pages …]: one run on one machine, Muster beside
 // the bare transport, the disk and other queues. The aims are ratios within the run, since machines differ.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { measureBroadcast } from './broadcast.js';
 import { createFleet, type Fleet } from './fleet.js';
 import { measureMemory } from './memory.js';
 import { measurePages } from './pages.js';
+import { measureProxy } from './proxy.js';
 import { measureEndToEnd } from './round-trips.js';
 import { beginTable, type Line } from './table.js';
 
@@ -18,6 +19,7 @@ type Site = Readonly<{ directory: string; fleet: Fleet }>;
 const PARTS: Readonly<Record<string, (site: Site) => Promise<Line[]> | AsyncIterable<Line>>> = {
   'round-trips': ({ directory }) => measureEndToEnd(directory),
   accept: ({ directory }) => measureAccept(directory),
+  proxy: ({ directory }) => measureProxy(directory),
   broadcast: ({ directory, fleet }) => measureBroadcast(directory, fleet),
   memory: ({ fleet }) => measureMemory(fleet),
   pages: ({ fleet }) => measurePages(fleet),
