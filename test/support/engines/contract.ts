@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { ContainerDetails } from '../../../agent/actions/containers/container-inspect.js';
 import { ContainerList } from '../../../agent/actions/containers/container-list.js';
 import { createEngine } from '../../../agent/actions/containers/engine.js';
@@ -16,21 +16,25 @@ import type { EngineTarget } from './target.js';
 export type ContractOptions = Readonly<{ name: string; start: () => Promise<EngineTarget | string> }>;
 
 /** What the container actions do with an engine, whichever it is. Every target has to pass the same tests. */
-export function testEngineContract({ name: target, start }: ContractOptions): void {
-  let started: Promise<EngineTarget | string> | undefined;
-  after(async () => {
-    const engine = await started;
-    if (typeof engine === 'object') await engine.stop();
-  });
-  const on = (title: string, check: (engine: EngineTarget) => Promise<void>): void => {
-    test(`${target}: ${title}`, async (t) => {
-      started ??= start();
+export function testEngineContract({ name, start }: ContractOptions): void {
+  describe(name, { concurrency: 4 }, () => {
+    let started: Promise<EngineTarget | string> | undefined;
+    after(async () => {
       const engine = await started;
-      if (typeof engine === 'string') return t.skip(engine);
-      await check(engine);
+      if (typeof engine === 'object') await engine.stop();
     });
-  };
+    testEveryTarget((title, check) => {
+      test(`${name}: ${title}`, async (t) => {
+        started ??= start();
+        const engine = await started;
+        if (typeof engine === 'string') return t.skip(engine);
+        await check(engine);
+      });
+    });
+  });
+}
 
+function testEveryTarget(on: (title: string, check: (engine: EngineTarget) => Promise<void>) => void): void {
   on('start, stop and restart do what they say, and tell the state before and after', async (engine) => {
     const id = await engine.create({ name: 'verbs' });
     const act = (verb: string) => runVerb(engine, verb, 'verbs');

@@ -1,6 +1,6 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { engineDirectory } from './enclosure.js';
 import { environmentOf, unpackPackages } from './packages.js';
 import { startRealEngine } from './real.js';
 import type { EngineTarget } from './target.js';
@@ -12,7 +12,7 @@ export async function startDockerd(): Promise<EngineTarget | string> {
   const unpacked = unpackPackages('dockerd', PACKAGES);
   if (typeof unpacked === 'string') return unpacked;
   const { root } = unpacked;
-  const directory = mkdtempSync(join(tmpdir(), 'muster-dockerd-'));
+  const directory = engineDirectory('dockerd');
   const socket = join(directory, 'docker.sock');
   const config = join(directory, 'config.json');
   writeFileSync(
@@ -27,8 +27,8 @@ export async function startDockerd(): Promise<EngineTarget | string> {
     }),
   );
   return startRealEngine({
-    ...{ file: join(root, 'usr/sbin/dockerd'), args: ['--config-file', config], directory, socket },
+    ...{ root, directory, socket },
+    command: [join(root, 'usr/sbin/dockerd'), '--config-file', config],
     env: { ...environmentOf(root), HOME: directory },
-    busybox: join(root, 'bin/busybox'),
   });
 }

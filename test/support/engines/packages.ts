@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { findCommand } from '../commands.js';
+import { engineDirectory, lacksEnclosure } from './enclosure.js';
 
 const DOWNLOAD_MS = 240_000;
 
@@ -11,14 +13,17 @@ const DOWNLOAD_MS = 240_000;
  * from there. Kept below the user's cache from one run to the next. A sentence says why it could not be done.
  */
 export function unpackPackages(name: string, packages: readonly string[]): Readonly<{ root: string }> | string {
-  if (process.getuid?.() !== 0) return 'an engine of its own needs root';
+  const lacking = lacksEnclosure();
+  if (lacking !== undefined) return lacking;
   if (process.env.MUSTER_TEST_INSTALL === 'no') return 'MUSTER_TEST_INSTALL=no';
   for (const program of ['apt-get', 'dpkg'])
     if (findCommand(program) === undefined) return `${program} is not installed`;
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'muster-test-engines');
-  const root = join(cache, name);
+  const kind = createHash('sha256').update(packages.join(' ')).digest('hex').slice(0, 8);
+  const root = join(cache, `${name}-${kind}`);
   if (existsSync(root)) return { root };
-  const unpacking = `${root}.${process.pid}`;
+  mkdirSync(cache, { recursive: true });
+  const unpacking = engineDirectory(name, cache);
   const debs = join(unpacking, 'debs');
   mkdirSync(debs, { recursive: true });
   try {
@@ -28,7 +33,7 @@ export function unpackPackages(name: string, packages: readonly string[]): Reado
       if (!run('dpkg', ['-x', join(debs, deb), unpacking], debs)) return `${deb} cannot be unpacked`;
     }
     rmSync(debs, { recursive: true });
-    renameSync(unpacking, root);
+    if (!existsSync(root)) renameSync(unpacking, root); // another test may have been quicker
     return { root };
   } finally {
     rmSync(unpacking, { recursive: true, force: true });

@@ -1,18 +1,28 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { engineDirectory } from './enclosure.js';
 import { environmentOf, unpackPackages } from './packages.js';
 import { startRealEngine } from './real.js';
 import type { EngineTarget } from './target.js';
 
-const PACKAGES = ['podman', 'conmon', 'runc', 'libgpgme11', 'libassuan0', 'libsubid4', 'libseccomp2', 'busybox-static'];
+const PACKAGES = [
+  'podman',
+  'conmon',
+  'runc',
+  'libgpgme11',
+  'libassuan0',
+  'libsubid4',
+  'libseccomp2',
+  'tini',
+  'busybox-static',
+];
 
 /** Debian's Podman as a service, with all of its files in a directory of its own, and no network. */
 export async function startPodman(): Promise<EngineTarget | string> {
   const unpacked = unpackPackages('podman', PACKAGES);
   if (typeof unpacked === 'string') return unpacked;
   const { root } = unpacked;
-  const directory = mkdtempSync(join(tmpdir(), 'muster-podman-'));
+  const directory = engineDirectory('podman');
   const socket = join(directory, 'podman.sock');
   const [containers, storage] = [join(directory, 'containers.conf'), join(directory, 'storage.conf')];
   writeFileSync(containers, containersConf(root, directory));
@@ -26,8 +36,8 @@ export async function startPodman(): Promise<EngineTarget | string> {
     JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] }),
   );
   return startRealEngine({
-    ...{ file: join(root, 'usr/bin/podman'), directory, socket, busybox: join(root, 'bin/busybox') },
-    args: ['system', 'service', '--time=0', `unix://${socket}`],
+    ...{ root, directory, socket },
+    command: [join(root, 'usr/bin/podman'), 'system', 'service', '--time=0', `unix://${socket}`],
     env: {
       ...{ ...environmentOf(root), HOME: directory, XDG_RUNTIME_DIR: directory },
       ...{ CONTAINERS_CONF: containers, CONTAINERS_STORAGE_CONF: storage, TMPDIR: directory },

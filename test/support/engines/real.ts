@@ -1,51 +1,42 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { withDeadline } from '../../../runtime/deadline.js';
 import { until } from '../until.js';
+import { ENGINE_CGROUP, removeOwnCgroups, startEnclosed } from './enclosure.js';
 import type { EngineTarget, WantedContainer } from './target.js';
 
 const IMAGE = 'bb:latest';
-/** The cgroup of all containers of a test. */
-const CGROUP = `muster-test-engine-${process.pid}`;
 const START_MS = 60_000;
-const STOP_MS = 30_000;
 
 /** How to start a real engine: the program, what it needs around it, and the socket that it will have. */
 export type EngineProgram = Readonly<{
-  file: string;
-  args: readonly string[];
+  /** The program and its arguments. */
+  command: readonly [string, ...string[]];
   env: Readonly<Record<string, string>>;
   /** Everything that it writes. */
   directory: string;
   socket: string;
-  busybox: string;
+  /** Where the Debian packages are unpacked: tini and busybox-static are among them. */
+  root: string;
 }>;
 
 /** Starts an engine with one image, which has busybox and nothing else. It and its directory are gone after `stop`. */
 export async function startRealEngine(program: EngineProgram): Promise<EngineTarget> {
-  const { directory, socket } = program;
-  const child = spawn(program.file, program.args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...program.env },
-    cwd: directory,
-  });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      said = (said + text).slice(-4000);
-    });
-  }
-  const stop = (): Promise<void> => stopEngine(child, directory);
+  const { command, directory, socket, env, root } = program;
+  const engine = startEnclosed({ init: join(root, 'usr/bin/tini-static'), command, env, cwd: directory });
+  const stop = async (): Promise<void> => {
+    await engine.stop();
+    removeOwnCgroups();
+    rmSync(directory, { recursive: true, force: true });
+  };
   try {
     await until(
       () => {
-        if (child.exitCode !== null) throw new Error(`${program.file} ended with ${child.exitCode}: ${said}`);
+        if (engine.hasEnded()) throw new Error(`${command[0]} has ended: ${engine.said()}`);
         return existsSync(socket) && answers(socket);
       },
-      { what: `${program.file} answers`, deadlineMs: START_MS },
+      { what: `${command[0]} answers`, deadlineMs: START_MS },
     );
     await importImage(socket, program);
   } catch (error) {
@@ -53,44 +44,10 @@ export async function startRealEngine(program: EngineProgram): Promise<EngineTar
     throw error;
   }
   return {
-    socket,
+    ...{ socket, stop },
     create: (wanted) => create(socket, wanted),
     remove: async (id) => void (await call(socket, 'DELETE', `/containers/${id}?force=1`)),
-    async stop() {
-      const listed: unknown = JSON.parse(await call(socket, 'GET', '/containers/json?all=1'));
-      for (const each of Array.isArray(listed) ? listed : [])
-        await call(socket, 'DELETE', `/containers/${each.Id}?force=1`);
-      await stop();
-    },
   };
-}
-
-async function stopEngine(child: ChildProcess, directory: string): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    await withDeadline(ended, STOP_MS, 'the end of the engine').catch(() => child.kill('SIGKILL'));
-  }
-  unmountBelow(directory);
-  removeCgroups();
-  rmSync(directory, { recursive: true, force: true });
-}
-
-/** Engines leave mounts of their own behind, the innermost last. */
-function unmountBelow(directory: string): void {
-  const points = readFileSync('/proc/self/mounts', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' ')[1] ?? '');
-  for (const point of points.filter((each) => each.startsWith(`${directory}/`)).reverse())
-    spawnSync('umount', ['-l', point]);
-}
-
-/** In each hierarchy that there is, the innermost first; a cgroup that still holds something stays. */
-function removeCgroups(): void {
-  spawnSync('sh', [
-    '-c',
-    `find /sys/fs/cgroup -depth -type d -path '*/${CGROUP}*' | while read -r each; do rmdir "$each"; done`,
-  ]);
 }
 
 async function answers(socket: string): Promise<boolean> {
@@ -101,10 +58,10 @@ async function answers(socket: string): Promise<boolean> {
   }
 }
 
-async function importImage(socket: string, { directory, busybox }: EngineProgram): Promise<void> {
+async function importImage(socket: string, { directory, root: unpacked }: EngineProgram): Promise<void> {
   const root = join(directory, 'rootfs');
   mkdirSync(join(root, 'bin'), { recursive: true });
-  copyFileSync(busybox, join(root, 'bin/busybox'));
+  copyFileSync(join(unpacked, 'bin/busybox'), join(root, 'bin/busybox'));
   for (const name of ['sh', 'sleep', 'printf']) symlinkSync('busybox', join(root, 'bin', name));
   const { stdout } = spawnSync('tar', ['-C', root, '-c', '.'], { maxBuffer: 64 * 1024 * 1024 });
   await call(socket, 'POST', '/images/create?fromSrc=-&repo=bb&tag=latest', {
@@ -117,7 +74,7 @@ async function create(socket: string, wanted: WantedContainer): Promise<string> 
   const { name, tty = false, env = [], labels = {} } = wanted;
   const body = JSON.stringify({
     ...{ Image: IMAGE, Cmd: ['/bin/sh', '-c', scriptOf(wanted)], Tty: tty, Env: ['PATH=/bin', ...env], Labels: labels },
-    HostConfig: { NetworkMode: 'none', CgroupParent: `/${CGROUP}` },
+    HostConfig: { NetworkMode: 'none', CgroupParent: `/${ENGINE_CGROUP}` },
   });
   const answer: unknown = JSON.parse(
     await call(socket, 'POST', `/containers/create?name=${name}`, { type: 'application/json', body }),
