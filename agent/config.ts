@@ -98,6 +98,14 @@ export const AgentConfig = z
       .max(16 * 1024 * 1024)
       .default(DEFAULT_MAX_PACKET_BYTES)
       .describe('The largest message in bytes'),
+    secrets_file: z
+      .string()
+      .min(1)
+      .max(4096)
+      .optional()
+      .describe(
+        'Values that are masked in output, results and the log of this node: a file with lines `name: value`, or a directory with one value in each file, 0600; read at the start and when it changes',
+      ),
     log_level: z.enum(LOG_LEVELS).default('info').describe('The least level that is logged'),
     broker_url: z
       .url({ protocol: /^(mqtts?|wss?)$/ })

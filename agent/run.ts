@@ -3,6 +3,7 @@ import { SYSTEM_CLOCK } from '../runtime/clock.js';
 import type { ConfigOf } from '../runtime/config.js';
 import { announceReady, type Running, runProcess } from '../runtime/lifecycle.js';
 import { createLogger, type Logger } from '../runtime/logger.js';
+import { createSecrets } from '../runtime/masking/mask.js';
 import type { SystemdNotifier } from '../runtime/systemd.js';
 import { AgentConfig, MeshConfig } from './config.js';
 import { closeInherited } from './inherited.js';
@@ -15,12 +16,13 @@ export const AGENT_SECTIONS = { agent: AgentConfig, mesh: MeshConfig } as const;
 /** Runs an agent as a process of its own until it is told to stop. */
 export async function runAgent(config: ConfigOf<typeof AGENT_SECTIONS>): Promise<void> {
   const inherited = closeInherited();
-  const log = createLogger('agent', { level: config.agent.log_level });
+  const secrets = createSecrets();
+  const log = createLogger('agent', { level: config.agent.log_level, mask: secrets.mask });
   if (inherited.length > 0) log.info({ descriptors: inherited.length }, 'inherited descriptors closed');
   const startAgain = isSupervised(process.env) ? undefined : (stop: AbortSignal) => runAgain({ log, stop });
   const start = async (signal: AbortSignal): Promise<Running> => {
     const notifier = await notifierOf(log);
-    const agent = await startAgent({ config, log, clock: SYSTEM_CLOCK, signal });
+    const agent = await startAgent({ config, secrets, log, clock: SYSTEM_CLOCK, signal });
     void agent.whenLeaving.then(() => {
       log.info('restarting agent');
       process.send?.({ restarting: true } satisfies z.infer<typeof Restarting>);

@@ -1,15 +1,17 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import type { Mask } from './masking/mask.js';
 
 export type { Logger } from 'pino';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** NDJSON on stderr (or `destination`), times in RFC 3339, errors under `err`. */
+/** NDJSON on stderr (or `destination`), times in RFC 3339, errors under `err`; what `mask` finds in a line is not written. */
 export function createLogger(
   part: string,
-  { level = 'info', destination }: { level?: LogLevel; destination?: DestinationStream } = {},
+  { level = 'info', mask, destination }: { level?: LogLevel; mask?: Mask; destination?: DestinationStream } = {},
 ): Logger {
+  const end = destination ?? pino.destination({ dest: 2, sync: true });
   return pino(
     {
       level,
@@ -21,6 +23,12 @@ export function createLogger(
         censor: '[redacted]',
       },
     },
-    destination ?? pino.destination({ dest: 2, sync: true }),
+    mask === undefined ? end : { write: (line) => end.write(maskLine(line, mask)) },
   );
+}
+
+/** A masked line is JSON like any other. */
+function maskLine(line: string, { text, json }: Mask): string {
+  const masked = text(line);
+  return masked === line ? line : `${JSON.stringify(json(JSON.parse(line)))}\n`;
 }

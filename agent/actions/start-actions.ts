@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { formatDuration } from '../../protocol/durations.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
+import type { Mask } from '../../runtime/masking/mask.js';
 import type { ActionsConfig, IsolationLimit } from '../actions-config.js';
 import type { BuiltinSettings } from '../builtins-config.js';
 import type { OwnProcess } from '../machine.js';
@@ -43,6 +44,8 @@ export type ActionsOptions = Readonly<{
   bootId: string;
   processIsolation: IsolationLimit | 'auto';
   limits: ActionsConfig;
+  /** What the node says of its hooks and containers holds no value that its owner has named. */
+  mask: Mask;
   envPrefix: string;
   /** How often the hooks are read again without an event. */
   hooksVerifyMs: number;
@@ -115,20 +118,22 @@ export async function startActions(options: ActionsOptions): Promise<Actions> {
   const describe = (): Buffer =>
     Buffer.from(
       JSON.stringify(
-        buildCapabilities({
-          node,
-          org,
-          registry,
-          binary,
-          containers: containers.announced(),
-          limits: {
-            max_concurrent: limits.maxConcurrent,
-            max_action_timeout: formatDuration(limits.maxActionTimeoutMs),
-            max_output_bytes: limits.maxOutputBytes,
-            process_isolation: isolation.limit,
-          },
-          maxBytes: Math.floor(maxPacketBytes * PAYLOAD_SHARE),
-        }),
+        options.mask.json(
+          buildCapabilities({
+            node,
+            org,
+            registry,
+            binary,
+            containers: containers.announced(),
+            limits: {
+              max_concurrent: limits.maxConcurrent,
+              max_action_timeout: formatDuration(limits.maxActionTimeoutMs),
+              max_output_bytes: limits.maxOutputBytes,
+              process_isolation: isolation.limit,
+            },
+            maxBytes: Math.floor(maxPacketBytes * PAYLOAD_SHARE),
+          }),
+        ),
       ),
     );
   let isStarted = false;

@@ -3,6 +3,7 @@ import { isMusterError } from '../../protocol/errors.js';
 import type { RejectionReason } from '../../protocol/messages/ack.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
+import type { Mask } from '../../runtime/masking/mask.js';
 import type { Action } from '../actions/action.js';
 import type { ActionsConfig } from '../actions-config.js';
 import type { Journal } from '../journal/contract.js';
@@ -34,6 +35,7 @@ export type ExecutorDeps = Readonly<{
   limits: ActionsConfig;
   maxPacketBytes: number;
   speaker: Speaker;
+  mask: Mask;
   machine: Machine;
   /** Built-ins shadow hooks (P-29). */
   find: (name: string) => Action | undefined;

@@ -1,10 +1,12 @@
 import { isMusterError } from '../../protocol/errors.js';
+import type { Mask } from '../../runtime/masking/mask.js';
 import type { Action, OutputSink } from '../actions/action.js';
 import { createOutputCapture, type OutputCapture } from '../actions/output-capture.js';
 import type { Handover } from '../journal/records.js';
 import { beginHandover, leaveWith } from '../machine.js';
 import type { ExecutorDeps } from './executor.js';
 import { followHandover } from './follow.js';
+import { createMaskedSink } from './masked-sink.js';
 import { type OutputMessages, startOutputMessages } from './output-messages.js';
 import type { ReceivedRequest } from './received.js';
 import type { Recorder } from './recorder.js';
@@ -49,13 +51,14 @@ export function createPerformer(
   deps: Omit<ExecutorDeps, 'random' | 'find'>,
   { recorder, lastCall }: { recorder: Recorder; lastCall: AbortSignal },
 ): Performer {
-  const { limits, journal, reporter, metrics, clock, log, speaker, machine, standing } = deps;
+  const { limits, journal, reporter, metrics, clock, log, speaker, mask, machine, standing } = deps;
 
   /** The result is on disk before it leaves: what has been said once is said the same way for ever. */
   async function report({ subject, action }: Reported, end: ExecutionEnd, printed: Printed): Promise<void> {
     const { executionId: id } = subject;
     const { capture, messages, inlineBytes } = printed;
-    const result = toResult(subject, end, {
+    const said = end.error === undefined ? end : { ...end, error: mask.text(end.error) };
+    const result = toResult(subject, said, {
       speaker,
       capture,
       inlineBytes,
@@ -136,24 +139,24 @@ export function createPerformer(
       });
       context.messages(messages);
       metrics.started();
-      const sink = createGate(capture);
+      const sink = createMaskedSink(capture, mask);
       const work = { received, action, output: sink };
       const begun = context.handover ?? (await begin(work, context.stop));
       if (!('status' in begun)) context.handedOver();
       const end = 'status' in begun ? begun : await follow(work, begun, context);
       sink.close();
-      const inlineBytes = inlineLimit(deps.maxPacketBytes, subjectOf(received));
+      const inlineBytes = inlineLimit(deps.maxPacketBytes, subjectOf(received, mask));
       messages.finish(capture.size('stdout') > inlineBytes || capture.size('stderr') > inlineBytes);
-      if (end !== undefined) await report(reportedOf(received), end, { capture, messages, inlineBytes });
+      if (end !== undefined) await report(reportedOf(received, mask), end, { capture, messages, inlineBytes });
     },
-    conclude: (received, end) => concludeAs(reportedOf(received), end),
+    conclude: (received, end) => concludeAs(reportedOf(received, mask), end),
     concludeUnread: ({ id, sha256 }, end) =>
       concludeAs({ subject: { executionId: id, requestSha256: sha256 }, action: '' }, end),
   };
 }
 
-function reportedOf(received: ReceivedRequest): Reported {
-  return { subject: subjectOf(received), action: received.request.action };
+function reportedOf(received: ReceivedRequest, mask: Mask): Reported {
+  return { subject: subjectOf(received, mask), action: received.request.action };
 }
 
 /** False when the disk did not take it. */
@@ -165,20 +168,4 @@ async function isWritten(write: Promise<void>): Promise<boolean> {
     if (!isMusterError(error, 'storage_failed')) throw error;
     return false;
   }
-}
-
-/** What an action that was given up still prints is no part of its result. */
-function createGate(capture: OutputCapture): OutputSink & { close: () => void } {
-  let isOpen = true;
-  return {
-    write(stream, bytes) {
-      if (isOpen) capture.write(stream, bytes);
-    },
-    leaveOff() {
-      if (isOpen) capture.leaveOff?.();
-    },
-    close() {
-      isOpen = false;
-    },
-  };
 }

@@ -3,6 +3,7 @@ import { MAX_CHUNK_BYTES, type Output } from '../../protocol/messages/output.js'
 import type { Request, TriggeredBy } from '../../protocol/messages/request.js';
 import { MAX_INLINE_BYTES, type Result } from '../../protocol/messages/result.js';
 import { toTime } from '../../runtime/clock.js';
+import type { Mask } from '../../runtime/masking/mask.js';
 import type { OutputCapture, OutputPiece } from '../actions/output-capture.js';
 import type { ReceivedRequest } from './received.js';
 import type { ExecutionEnd } from './run-action.js';
@@ -23,17 +24,20 @@ type LocalOrigin = Readonly<Pick<Result, 'origin' | 'action' | 'parameters' | 't
 /** A packet keeps this much for what is not output: headers, `triggered_by`, the error. */
 const PACKET_RESERVE_BYTES = 16 * 1024;
 
-/** The ids of a request, for its result. */
-export function subjectOf({ request, sha256, isLocal }: ReceivedRequest): Subject {
+/** The ids of a request, for its result; the parameters of a local one are masked. */
+export function subjectOf({ request, sha256, isLocal }: ReceivedRequest, mask: Mask): Subject {
   const { execution_id: executionId, triggered_by: triggeredBy } = request;
   return {
     executionId,
     ...(triggeredBy === undefined ? {} : { triggeredBy }),
-    ...(isLocal ? { local: originOf(request) } : { requestSha256: sha256 }),
+    ...(isLocal ? { local: originOf(request, mask) } : { requestSha256: sha256 }),
   };
 }
 
-function originOf({ action, parameters, timeout, checksum = '' }: Request): LocalOrigin {
+function originOf({ action, parameters: asked, timeout, checksum = '' }: Request, mask: Mask): LocalOrigin {
+  const parameters = Object.fromEntries(
+    Object.entries(asked).map(([name, value]) => [name, typeof value === 'string' ? mask.text(value) : value]),
+  );
   return { origin: 'local', action, parameters, timeout, ...(checksum === '' ? {} : { checksum }) };
 }
 

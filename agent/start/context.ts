@@ -2,6 +2,8 @@ import { uptime } from 'node:os';
 import { parseDuration } from '../../protocol/durations.js';
 import { createFrequentClock, type WakefulClock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
+import { createSecrets, type Mask, type Secrets } from '../../runtime/masking/mask.js';
+import { followSecretsFile } from '../../runtime/masking/secrets-file.js';
 import { ACTIONS_DEFAULTS, type ActionsConfig } from '../actions-config.js';
 import type { AgentConfig, MeshConfig } from '../config.js';
 import { type Home, openHome } from '../home.js';
@@ -14,6 +16,8 @@ import type { Stops } from '../stops.js';
 
 export type StartAgentOptions = Readonly<{
   config: Readonly<{ agent: AgentConfig; mesh: MeshConfig }>;
+  /** What is masked; the log has to go through the same. */
+  secrets?: Secrets;
   log: Logger;
   clock: WakefulClock;
   random?: () => number;
@@ -29,6 +33,8 @@ export type Context = Readonly<{
   settings: AgentConfig;
   limits: ActionsConfig;
   home: Home;
+  /** Takes the values that the owner has named out of what leaves the node. */
+  mask: Mask;
   standing: StandingRecord;
   keys: TrustedKeys;
   /** Milliseconds for which only reading actions are still taken. */
@@ -50,11 +56,20 @@ export type Context = Readonly<{
  *   storage_failed, unsafe_key
  */
 export async function prepare(
-  { config, log, clock, signal, random = Math.random, metrics = createAgentMetrics() }: StartAgentOptions,
+  {
+    config,
+    secrets = createSecrets(),
+    log,
+    clock,
+    signal,
+    random = Math.random,
+    metrics = createAgentMetrics(),
+  }: StartAgentOptions,
   stops: Stops,
 ): Promise<Context> {
   const settings = config.agent;
   const started = { atMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+  if (settings.secrets_file !== undefined) stops.add(followSecretsFile(settings.secrets_file, secrets, log));
   const home = await openHome({ settings, log, clock, signal, stops });
   const heldForMs = settings.restart_guard ? guardRestarts({ home, metrics, log, clock, stops }) : () => 0;
   const standing = createStanding(createFrequentClock(clock));
@@ -66,6 +81,7 @@ export async function prepare(
     settings,
     limits,
     home,
+    mask: secrets.mask,
     standing,
     keys,
     heldForMs,

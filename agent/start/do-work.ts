@@ -21,7 +21,7 @@ export function reportResults({ home, metrics, clock, log, random, stops }: Cont
 
 /** The executor that runs what is asked, and hands each result to the outbox. */
 export function takeRequests(
-  { settings, limits, home, standing, heldForMs, ends, metrics, log, clock, random }: Context,
+  { settings, limits, home, mask, standing, heldForMs, ends, metrics, log, clock, random }: Context,
   { actions, session, outbox }: { actions: Actions; session: AgentSession; outbox: Outbox },
 ): Executor {
   const { voice, executionEnded } = session;
@@ -29,6 +29,7 @@ export function takeRequests(
     limits,
     maxPacketBytes: settings.max_packet_bytes,
     speaker: home.speaker,
+    mask,
     machine: home.machine,
     find: actions.find,
     journal: home.journal,

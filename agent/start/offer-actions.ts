@@ -16,7 +16,7 @@ type Later = Readonly<{
 
 /** Finds what this node can do, and tells of it when it changes. */
 export async function offerActions(
-  { config, settings, limits, home, metrics, log, clock, random, stops }: Context,
+  { config, settings, limits, home, mask, metrics, log, clock, random, stops }: Context,
   { session, executor, leave }: Later,
 ): Promise<Actions> {
   const socket = servedSocket(settings, { dataDir: home.dataDir, env: process.env });
@@ -28,6 +28,7 @@ export async function offerActions(
     bootId: home.speaker.bootId,
     processIsolation: settings.process_isolation,
     limits,
+    mask,
     envPrefix: settings.hooks_env_prefix,
     hooksVerifyMs: parseDuration(settings.hooks_verify_interval) ?? 0,
     settings,

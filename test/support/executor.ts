@@ -15,6 +15,7 @@ import { Request } from '../../protocol/messages/request.js';
 import { Result } from '../../protocol/messages/result.js';
 import { SYSTEM_CLOCK, toTime } from '../../runtime/clock.js';
 import { createLogger } from '../../runtime/logger.js';
+import { createSecrets, type Secrets } from '../../runtime/masking/mask.js';
 import type { TestScope } from './broker.js';
 import { openTestJournal } from './journal.js';
 import { temporaryDirectory } from './temporary-directory.js';
@@ -44,6 +45,8 @@ export type TestExecutorOptions = Readonly<{
   /** The boot and the process that it is in, when they are not those of every other executor. */
   machine?: Partial<Machine>;
   limits?: Partial<ActionsConfig>;
+  /** What is masked; nothing when absent. */
+  secrets?: Secrets;
   actions?: readonly Action[];
   standing?: () => Standing | undefined;
   readsOnly?: () => boolean;
@@ -73,6 +76,7 @@ export async function createTestExecutor(t: TestScope, options: TestExecutorOpti
   const executor = createExecutor({
     limits: { ...ACTIONS_DEFAULTS, ...options.limits },
     maxPacketBytes: options.maxPacketBytes ?? 256 * 1024,
+    mask: (options.secrets ?? createSecrets()).mask,
     speaker: { org: 'default', node: 'pump', bootId: BOOT_ID, processId: PROCESS_ID },
     machine: { bootId: BOOT_ID, processId: PROCESS_ID, clock: SYSTEM_CLOCK, ...options.machine },
     find: (name) => actions.get(name),
