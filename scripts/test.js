@@ -1,4 +1,4 @@
-// Runs every test file on node:test through tsx and ends with one line: N passed, N failed, N skipped.
+// Builds every test file, runs it on node:test and ends with one line: N passed, N failed, N skipped.
 // Words narrow the choice: npm test -- broker. A run without a test fails, and so does, with CI=true, a skip that
 // test/allowed-skips.json does not list (title → reason).
 import { spawn } from 'node:child_process';
@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installDebianPackages } from '../test/support/install-debian-packages.js';
+import { buildTests } from './build-tests.js';
 
 const FILE_TIMEOUT_MS = 180_000;
 /** A test file that ignores its time-out must not hold up the run for ever. */
@@ -22,7 +23,8 @@ await installDebianPackages();
 const directory = mkdtempSync(join(tmpdir(), 'muster-test-'));
 process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
 const tally = join(directory, 'tally.json');
-const exitCode = await runNodeTest(files, tally);
+const built = await buildTests(files);
+const exitCode = await runNodeTest(built, tally);
 process.exitCode = report(readTally(tally), exitCode);
 
 function findTestFiles(words) {
@@ -34,14 +36,19 @@ function findTestFiles(words) {
 }
 
 /** The exit code of the run; the tally file then holds what the reporter counted. */
-function runNodeTest(chosen, tallyFile) {
+function runNodeTest({ files, directory }, tallyFile) {
   const args = [
-    ...['--import', 'tsx', '--test', '--test-concurrency=3', `--test-timeout=${FILE_TIMEOUT_MS}`],
+    ...['--enable-source-maps', '--test', '--test-concurrency=3', `--test-timeout=${FILE_TIMEOUT_MS}`],
     ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
     ...['--test-reporter=./scripts/test-tally.js', `--test-reporter-destination=${tallyFile}`],
-    ...chosen,
+    ...files,
   ];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, MUSTER_TEST_BUILT: directory },
+    stdio: ['ignore', 'inherit', 'inherit'],
+    detached: true,
+  });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => killGroup(child.pid, signal));
   const limit = setTimeout(() => killGroup(child.pid, 'SIGKILL'), RUN_TIMEOUT_MS);
   return new Promise((ended) => {

@@ -41,7 +41,7 @@ test('a link to the directory is the same directory', async (t) => {
 
 test('another process is kept out, and its death by SIGKILL frees the directory', async (t) => {
   const directory = temporaryDirectory(t);
-  const holder = startChild(t, './lock-holder.ts', [directory]);
+  const holder = startChild(t, './lock-holder-child.ts', [directory]);
   assert.equal(await holder.message(), 'claimed');
   await assertRejectsCode(claimDataDir(directory), 'already_running');
 
@@ -66,7 +66,7 @@ test('of many that claim a directory at once, after one that is gone, exactly on
 test('of processes that take over from a killed one at once, exactly one gets the directory', async (t) => {
   const directory = temporaryDirectory(t);
   for (let round = 0; round < 2; round += 1) {
-    const racers = Array.from({ length: 3 }, () => startChild(t, './lock-holder.ts', [directory]));
+    const racers = Array.from({ length: 3 }, () => startChild(t, './lock-holder-child.ts', [directory]));
     const said = await Promise.all(
       racers.map((racer) => Promise.race([racer.message(), racer.ended.then(({ stderr }) => stderr)])),
     );
@@ -79,7 +79,7 @@ test('of processes that take over from a killed one at once, exactly one gets th
 
 test('a holder that is stopped holds on', async (t) => {
   const directory = temporaryDirectory(t);
-  const holder = startChild(t, './lock-holder.ts', [directory]);
+  const holder = startChild(t, './lock-holder-child.ts', [directory]);
   assert.equal(await holder.message(), 'claimed');
 
   holder.child.kill('SIGSTOP');
@@ -94,7 +94,7 @@ test('a directory is held in every network namespace', async (t) => {
   const { release } = await claimDataDir(directory);
   t.after(release);
   const elsewhere = startChildWith(t, {
-    file: './lock-holder.ts',
+    file: './lock-holder-child.ts',
     args: [directory],
     env: {},
     wrap: ['unshare', ...own, '--'],

@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { TestScope } from './broker.js';
 import { HARMLESS_ENV } from './harmless.js';
+import { runnable } from './runnable.js';
 
 /** A process of ours under test. */
 export type TestChild = Readonly<{
@@ -30,8 +30,9 @@ export function startChildWith(
     wrap = [],
   }: { file: string; args: readonly string[]; env: Readonly<Record<string, string>>; wrap?: readonly string[] },
 ): TestChild {
-  const [execPath = process.execPath, ...execArgv] = [...wrap, process.execPath, '--import', 'tsx'];
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
+  const { script, execArgv: options } = runnable(new URL(file, import.meta.url));
+  const [execPath = process.execPath, ...execArgv] = [...wrap, process.execPath, ...options];
+  const child = fork(script, args, {
     execPath,
     execArgv,
     env: { ...process.env, ...HARMLESS_ENV, ...env },

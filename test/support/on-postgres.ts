@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startPostgres } from './postgres.js';
+import { runnables } from './runnable.js';
 import { POSTGRES_VARIABLE } from './store-place.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -35,7 +36,8 @@ export function testOnPostgres(folder: string, { without }: { without?: RegExp }
 async function runTests(t: TestContext, files: readonly string[], server: string): Promise<string> {
   // Without this variable: a test runner below another one reports in a form for machines.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const args = ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-reporter=spec', ...files];
+  const { execArgv, scripts } = runnables(files);
+  const args = [...execArgv, '--test', '--test-concurrency=2', '--test-reporter=spec', ...scripts];
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
     env: { ...env, [POSTGRES_VARIABLE]: server },

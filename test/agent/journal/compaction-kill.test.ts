@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { openTestJournal } from '../../support/journal.js';
+import { runnable } from '../../support/runnable.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 
 const EXECUTIONS = 30;
@@ -56,8 +56,8 @@ test('a SIGKILL at any call of a compaction loses nothing (promise 7)', async (t
 });
 
 async function turnover(directory: string, inject: string): Promise<{ stdout: string; isTerminated: boolean }> {
-  const script = fileURLToPath(new URL('../../support/journal-turnover.ts', import.meta.url));
-  const args = ['-f', '-qq', '-o', '/dev/null', '-e', inject, process.execPath, '--import', 'tsx', script];
+  const { script, execArgv } = runnable(new URL('../../support/journal-turnover-child.ts', import.meta.url));
+  const args = ['-f', '-qq', '-o', '/dev/null', '-e', inject, process.execPath, ...execArgv, script];
   const { stdout, isTerminated } = await execa('strace', [...args, directory, String(EXECUTIONS)], {
     env: { UV_THREADPOOL_SIZE: '1' }, // strace counts the calls of each thread
     reject: false,

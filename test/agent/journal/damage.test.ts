@@ -3,11 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { z } from 'zod';
 import type { TestScope } from '../../support/broker.js';
 import { journalRequest, openTestJournal, type TestRequest } from '../../support/journal.js';
+import { runnable } from '../../support/runnable.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 
 const STARTS = 4;
@@ -83,9 +83,9 @@ test('a sector of zeros that is not in the last write is damage', async (t) => {
 test('what a failed write left behind the end that the next file tells counts for nothing', async (t) => {
   if (spawnSync('strace', ['-V']).status !== 0) return t.skip('making fdatasync fail needs strace');
   const directory = temporaryDirectory(t);
-  const script = fileURLToPath(new URL('../../support/journal-three-accepts.ts', import.meta.url));
+  const { script, execArgv } = runnable(new URL('../../support/journal-three-accepts-child.ts', import.meta.url));
   const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=fdatasync:error=EIO:when=3'];
-  const { stdout } = await execa('strace', [...inject, process.execPath, '--import', 'tsx', script, directory], {
+  const { stdout } = await execa('strace', [...inject, process.execPath, ...execArgv, script, directory], {
     env: { UV_THREADPOOL_SIZE: '1' }, // strace counts the calls of each thread
   });
   const { ids } = z.object({ ids: z.array(z.string()) }).parse(JSON.parse(stdout));

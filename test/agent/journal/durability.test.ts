@@ -4,13 +4,13 @@ import { mkdtempSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { assertRejectsCode } from '../../support/assert-code.js';
 import type { TestScope } from '../../support/broker.js';
 import { startChild } from '../../support/child.js';
 import { journalRequest, openTestJournal } from '../../support/journal.js';
+import { runnable } from '../../support/runnable.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { until } from '../../support/until.js';
 
@@ -25,7 +25,7 @@ test('what was acknowledged before a SIGKILL is there after it (promises 4 and 7
   const finished = new Set<string>();
 
   for (let round = 1; round <= ROUNDS; round += 1) {
-    const writer = startChild(t, './journal-writer.ts', [directory]);
+    const writer = startChild(t, './journal-writer-child.ts', [directory]);
     writer.child.on('message', (message) => {
       const told = Told.parse(message);
       if ('accepted' in told) accepted.add(told.accepted);
@@ -141,10 +141,10 @@ test('a start that did not reach the disk is not counted', async (t) => {
 test('after a failed fdatasync nothing is appended to that file any more, and what failed does not count (promise 16)', async (t) => {
   if (!hasStrace()) return t.skip('making fdatasync fail needs strace');
   const directory = temporaryDirectory(t);
-  const script = fileURLToPath(new URL('../../support/journal-three-accepts.ts', import.meta.url));
+  const { script, execArgv } = runnable(new URL('../../support/journal-three-accepts-child.ts', import.meta.url));
   const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=fdatasync:error=EIO:when=3'];
 
-  const { stdout } = await execa('strace', [...inject, process.execPath, '--import', 'tsx', script, directory], {
+  const { stdout } = await execa('strace', [...inject, process.execPath, ...execArgv, script, directory], {
     env: { UV_THREADPOOL_SIZE: '1' }, // strace counts the calls of each thread
   });
 

@@ -9,6 +9,7 @@ import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { startTestLog } from '../../support/event-log.js';
 import { openEvents, openWebSocket, type TestStream } from '../../support/events.js';
 import { assertProblem } from '../../support/http.js';
+import { runnable } from '../../support/runnable.js';
 import { storePlace } from '../../support/store-place.js';
 import { until } from '../../support/until.js';
 
@@ -49,7 +50,8 @@ test('a stream goes on where it was after the controller began anew', async (t) 
 
 test('what a controller that was killed had committed is replayed, all of it and in order', async (t) => {
   const place = await storePlace(t);
-  const child = fork(new URL('./telling-child.ts', import.meta.url), [place], { execArgv: ['--import', 'tsx'] });
+  const { script, execArgv } = runnable(new URL('./telling-child.ts', import.meta.url));
+  const child = fork(script, [place], { execArgv: [...execArgv] });
   t.after(() => child.kill('SIGKILL'));
   const committed: string[] = [];
   child.on('message', (node) => committed.push(String(node)));

@@ -8,6 +8,7 @@ import { MIGRATIONS } from '../../../controller/store/migrations/list.js';
 import { openConnection } from '../../../controller/store/sqlite.js';
 import { DATABASE_FILE, openStore } from '../../../controller/store/store.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
+import { runnable } from '../../support/runnable.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 
 test('every connection runs with a write-ahead log, a sync at each commit and foreign keys, also when reopened', async (t) => {
@@ -36,9 +37,9 @@ test('only its owner may read the store', async (t) => {
 test('a commit syncs the write-ahead log before it is acknowledged (promise 1)', (t) => {
   const directory = temporaryDirectory(t);
   const trace = join(directory, 'trace');
-  const script = new URL('./one-commit.ts', import.meta.url).pathname;
+  const { script, execArgv } = runnable(new URL('./one-commit-child.ts', import.meta.url));
   const strace = ['-f', '-qq', '-e', 'trace=fdatasync,fsync,write', '-e', 'signal=none', '-y', '-o', trace];
-  const { status, error } = spawnSync('strace', [...strace, process.execPath, '--import', 'tsx', script, directory]);
+  const { status, error } = spawnSync('strace', [...strace, process.execPath, ...execArgv, script, directory]);
   if (error !== undefined) return t.skip('strace is not installed');
 
   const lines = readFileSync(trace, 'utf8').split('\n');

@@ -10,6 +10,7 @@ import { DATABASE_FILE, openStore } from '../../../controller/store/store.js';
 import { createWriter } from '../../../controller/store/writer.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { assertRejectsCode } from '../../support/assert-code.js';
+import { runnable } from '../../support/runnable.js';
 import { storePlace } from '../../support/store-place.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { until } from '../../support/until.js';
@@ -174,7 +175,8 @@ test('closing the store commits what is queued and refuses what comes after', as
 
 test('every write that was acknowledged survives kill -9 (promise 1)', async (t) => {
   const place = await storePlace(t);
-  const child = fork(new URL('./writing-child.ts', import.meta.url), [place], { execArgv: ['--import', 'tsx'] });
+  const { script, execArgv } = runnable(new URL('./writing-child.ts', import.meta.url));
+  const child = fork(script, [place], { execArgv: [...execArgv] });
   const acknowledged: string[] = [];
   child.on('message', (key) => acknowledged.push(String(key)));
   await until(() => acknowledged.length >= 200, { what: '200 acknowledged writes', deadlineMs: 30_000 });

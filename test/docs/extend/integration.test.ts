@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { tsImport } from 'tsx/esm/api';
 import type { Adapter } from '../../../controller/integrations/adapter.js';
 import { ADAPTERS } from '../../../controller/integrations/adapters/list.js';
 import { readDeclaredAdapters } from '../../../controller/integrations/declared/read-file.js';
@@ -58,6 +59,6 @@ async function loadAdapter(t: TestScope, code: string): Promise<Adapter> {
     .replaceAll(/from 'zod'/g, `from '${import.meta.resolve('zod')}'`);
   const file = join(temporaryDirectory(t), 'github.ts');
   writeFileSync(file, placed);
-  const { GITHUB } = await import(pathToFileURL(file).href);
+  const { GITHUB } = await tsImport(pathToFileURL(file).href, import.meta.url);
   return GITHUB;
 }

@@ -1,11 +1,11 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Client } from '../../../cli/client.js';
 import { EnrollmentTokenCreated, NodeView } from '../../../controller/http/schemas.js';
 import { makeDataDir } from '../../../runtime/data-dir.js';
 import type { TestScope } from '../../support/broker.js';
+import { runnable } from '../../support/runnable.js';
 import { until } from '../../support/until.js';
 import type { Mark } from '../judge/judge-return.js';
 import { findIsolations } from '../rig/isolations.js';
@@ -49,7 +49,7 @@ type FleetOptions = Readonly<{
 /** A process with many agents, and its share of them. */
 type FleetPart = Readonly<{ part: Part; start: (spreadMs: number) => Promise<void> }>;
 
-const CHILD = fileURLToPath(new URL('fleet-child.ts', import.meta.url));
+const CHILD = new URL('fleet-child.ts', import.meta.url);
 const KNOWN_MS = 120_000;
 /** On a machine that has much else to do a fleet takes far longer to come than it is given. */
 const COME_MS = 240_000;
@@ -128,7 +128,8 @@ function createFleetParts(
 
 function createFleetPart(share: Omit<FleetShare, 'spreadMs'>, logFile: string): FleetPart {
   const argvOf = (spreadMs: number): string[] => {
-    return [process.execPath, '--import', 'tsx', CHILD, JSON.stringify({ ...share, spreadMs })];
+    const { script, execArgv } = runnable(CHILD);
+    return [process.execPath, ...execArgv, script, JSON.stringify({ ...share, spreadMs })];
   };
   const env = { PATH: process.env.PATH ?? '', HOME: '/' };
   const part = createPart({ argv: argvOf(0), env }, { name: 'a part of the fleet', logFile });

@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { withDeadline } from '../../../runtime/deadline.js';
 import { findCommand, runCommand } from '../../support/commands.js';
+import { runnable } from '../../support/runnable.js';
 import { pipeBoth } from './pipe-both.js';
 
 /**
@@ -31,7 +31,7 @@ const CABLE = 'cable';
 const NODE_HOST = '10.77.0.1';
 const BROKER_HOST = '10.77.0.2';
 const START_MS = 20_000;
-const RELAY = fileURLToPath(new URL('relay-child.ts', import.meta.url));
+const RELAY = new URL('relay-child.ts', import.meta.url);
 const RelayReady = z.object({ port: z.number() });
 
 /** Why there can be no namespaces here; undefined when there can. */
@@ -134,7 +134,8 @@ async function startRelay(
   [file = '', ...enter]: readonly string[],
   path: string,
 ): Promise<{ child: ChildProcess; port: number }> {
-  const args = [...enter, process.execPath, '--import', 'tsx', RELAY, BROKER_HOST, path];
+  const { script, execArgv } = runnable(RELAY);
+  const args = [...enter, process.execPath, ...execArgv, script, BROKER_HOST, path];
   const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const [ready]: unknown[] = await withDeadline(once(child, 'message'), START_MS, 'a relay between namespaces');
   return { child, port: RelayReady.parse(ready).port };

@@ -1,0 +1,50 @@
+// Builds test files to plain JavaScript in dist/built, once for a whole run: each process of a test then starts without
+// a compiler, and reads a few large files where there were hundreds of small ones. Libraries stay in node_modules.
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const OUT = 'dist/built';
+/** What tests start as processes of their own, besides what is shipped. */
+const CHILDREN = ['agent/main.ts', ...readdirSync(join(root, 'test'), { recursive: true }).flatMap(childOf)];
+
+/** Where these test files lie when they are built, in the same order, and the directory that holds all of it. */
+export async function buildTests(files) {
+  rmSync(join(root, OUT), { recursive: true, force: true });
+  await build({
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    logLevel: 'warning',
+    sourcemap: 'linked',
+    sourcesContent: false,
+    entryPoints: [...files, ...CHILDREN],
+    outbase: '.',
+    outdir: OUT,
+    format: 'esm',
+    splitting: true,
+    packages: 'external',
+    plugins: [withOwnUrls()],
+  });
+  return { directory: join(root, OUT), files: files.map((file) => `${OUT}/${file.replace(/\.ts$/, '.js')}`) };
+}
+
+/** A test reads files beside its source: what is built still says where that lies. */
+function withOwnUrls() {
+  return {
+    name: 'with-own-urls',
+    setup({ onLoad }) {
+      onLoad({ filter: /\.ts$/ }, ({ path }) => ({
+        contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href)),
+        loader: 'ts',
+      }));
+    },
+  };
+}
+
+function childOf(file) {
+  return file.endsWith('-child.ts') && !file.includes('node_modules/') ? [`test/${file}`] : [];
+}
