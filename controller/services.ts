@@ -34,11 +34,14 @@ import type { VerifyReport } from './verify/findings.js';
 export type { Role } from './http/people-schemas.js';
 
 /**
- * Who asks: whose token was accepted. A person, or a program with a token of theirs: `token` is that one, and what is made
- * through it ends with it. Or a sandbox, a program with a token of its own: `id` is `sandbox:` and its id then.
+ * Who asks: whose token was accepted. A person, or a program with a token of theirs: `token` is that one, what is made
+ * through it ends with it, and its `holders` are the people who were shown it. Or a sandbox, a program with a token of its own: `id` is `sandbox:` and its id then.
  */
 export type Principal = Me &
-  Readonly<{ token?: Readonly<{ id: string; expiresMs: number | null }>; sandbox?: SandboxScope }>;
+  Readonly<{
+    token?: Readonly<{ id: string; expiresMs: number | null; holders?: readonly string[] }>;
+    sandbox?: SandboxScope;
+  }>;
 
 /** A part of a list; `cursor` is the `next_cursor` of the page before. */
 export type PageRequest = Readonly<{ limit: number; cursor?: string | undefined }>;

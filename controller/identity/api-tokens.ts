@@ -10,6 +10,7 @@ import { madeOf, makeOnce, type Refusal } from '../store/made-once.js';
 import type { Store } from '../store/store.js';
 import type { Attempts } from './attempts.js';
 import type { Gate } from './gate.js';
+import { peopleBehind, readHolders } from './holders.js';
 import { isPassword } from './passwords.js';
 import type { TokenService } from './people-service.js';
 import type { OnRefusedLogin } from './refused-logins.js';
@@ -47,7 +48,12 @@ export async function principalOf(store: Store, bearer: string, nowMs: number): 
   if (row === undefined || !holds || row.disabled_at !== null) return undefined;
   if (row.expires_at !== null && row.expires_at <= nowMs) return undefined;
   const role = lesser(Role.parse(row.role), Role.parse(row.user_role));
-  return { id: row.principal, org: row.org, role, token: { id: row.id, expiresMs: row.expires_at } };
+  return {
+    id: row.principal,
+    org: row.org,
+    role,
+    token: { id: row.id, expiresMs: row.expires_at, holders: readHolders(row.holders) },
+  };
 }
 
 /** Makes the owner and a token of theirs when there is no user at all; undefined when there is one. Shown this once. */
@@ -58,6 +64,7 @@ export async function ensureOwnerToken(store: Store, org: string, nowMs: number)
     name: 'first',
     role: 'owner',
     createdBy: 'controller',
+    holders: [],
     expiresMs: null,
     nowMs,
   });
@@ -87,7 +94,7 @@ export async function recoverOwnerToken(store: Store, org: string, nowMs: number
       .limit(1)
       .executeTakeFirst();
     if (owner === undefined) return undefined;
-    const of = { org, user: owner.id, name: 'recovered', role: 'owner', createdBy: 'controller' } as const;
+    const of = { org, user: owner.id, name: 'recovered', role: 'owner', createdBy: 'controller', holders: [] } as const;
     const made = makeToken({ ...of, expiresMs: null, nowMs });
     await insertToken(tx, made.row);
     const subject = `user:${owner.id}`;
@@ -124,6 +131,7 @@ export function createTokens({
       const made = makeToken({
         ...{ org, user, name, role, createdBy, expiresMs, nowMs, secret },
         parent: through?.id,
+        holders: peopleBehind(principal),
       });
       const outcome = await store.write((tx) =>
         makeOnce(
@@ -192,7 +200,8 @@ function insertLogin(store: Store, { org, id: user, password_hash }: UserRow, no
     const now = await findUser(tx, org, user);
     if (now === undefined || now.disabled_at !== null || now.password_hash !== password_hash) return undefined;
     const of = { org, user, name: LOGIN, role: Role.parse(now.role), createdBy: user } as const;
-    const made = makeToken({ ...of, expiresMs: nowMs + LOGIN_LIFE_MS, nowMs });
+    const holders = [user, ...readHolders(now.password_holders)];
+    const made = makeToken({ ...of, holders, expiresMs: nowMs + LOGIN_LIFE_MS, nowMs });
     await insertToken(tx, made.row);
     tx.tell({ org, event: { type: 'login', user, token_id: made.row.id } });
     return made;

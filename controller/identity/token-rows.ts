@@ -3,6 +3,7 @@ import type { Principal, Role } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
 import type { Tables } from '../store/schema.js';
+import { writeHolders } from './holders.js';
 import { fingerprintOf, hashSecret, randomSecret, randomTokenId } from './secrets.js';
 
 export type TokenRow = Selectable<Tables['api_tokens']>;
@@ -21,14 +22,16 @@ export function makeToken(of: {
   role: Role;
   createdBy: string;
   parent?: string | undefined;
+  /** The people who are shown it. */
+  holders: readonly string[];
   secret?: string | undefined;
   expiresMs: number | null;
   nowMs: number;
 }): { row: TokenRow; token: string } {
   const id = randomTokenId();
-  const { org, user, name, role, createdBy, parent = null, secret = randomSecret(), expiresMs, nowMs } = of;
+  const { org, user, name, role, createdBy, parent = null, holders, secret = randomSecret(), expiresMs, nowMs } = of;
   const row = {
-    ...{ id, org, principal: user, role, name, parent },
+    ...{ id, org, principal: user, role, name, parent, holders: writeHolders(holders) },
     ...{ secret_sha256: hashSecret(secret), created_at: nowMs, created_by: createdBy, expires_at: expiresMs },
   };
   return { row, token: formatToken(id, secret) };

@@ -11,6 +11,7 @@ import type { Tables } from '../store/schema.js';
 import type { Store } from '../store/store.js';
 import type { Attempts } from './attempts.js';
 import type { Gate } from './gate.js';
+import { peopleBehind, writeHolders } from './holders.js';
 import { hashPassword, isPassword } from './passwords.js';
 import type { PeopleService } from './people-service.js';
 import { reaches } from './roles.js';
@@ -50,6 +51,7 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
       const row = {
         ...{ org: principal.org, id, role, created_at: nowMs, created_by: principal.id, disabled_at: null },
         password_hash: password === undefined ? null : await gate.run(() => hashPassword(password)),
+        password_holders: writeHolders(password === undefined ? [] : peopleBehind(principal)),
       };
       const { org } = principal;
       const outcome = await store.write((tx) =>
@@ -70,7 +72,9 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
         const next: UserRow = {
           ...row,
           ...(role === undefined ? {} : { role }),
-          ...(hash === undefined ? {} : { password_hash: hash }),
+          ...(hash === undefined
+            ? {}
+            : { password_hash: hash, password_holders: writeHolders(peopleBehind(principal)) }),
           ...(disabled === undefined ? {} : { disabled_at: disabled ? (row.disabled_at ?? nowMs) : null }),
         };
         const refusal = await refusalOf(tx, principal, { row, next });
@@ -118,7 +122,7 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
         const { org, id } = principal;
         const { numUpdatedRows } = await tx
           .updateTable('users')
-          .set({ password_hash: hashes.after })
+          .set({ password_hash: hashes.after, password_holders: writeHolders() })
           .where('org', '=', org)
           .where('id', '=', id)
           .where('password_hash', '=', hashes.before)

@@ -105,6 +105,7 @@ function toInvocation(
     digest: digestOf({ action, target, parameters, stream: false }, timeout, [[node, checksum]]),
     created_at: nowMs,
     created_by: `local:${node}/${by?.id ?? 'unknown'}`,
+    askers: null,
     approved_by: null,
     approved_at: null,
     expires_at: nowMs,

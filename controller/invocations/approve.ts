@@ -1,5 +1,6 @@
 import { MusterError } from '../../protocol/errors.js';
 import { CreateInvocation } from '../http/schemas.js';
+import { peopleBehind, readHolders } from '../identity/holders.js';
 import { decideApproval, type Question, revalidate } from '../policy/decide.js';
 import type { PolicyInForce } from '../policy/policies.js';
 import type { Principal } from '../services.js';
@@ -103,7 +104,8 @@ async function storeApproval(
   if (!(await policies.isCurrent(tx, row.org, policy))) return { kind: 'policy_changed' };
   const asker = await findAsker(tx, row);
   if (asker === undefined) return { kind: 'refused', refusal: { code: 'conflict', detail: askerGone(row) } };
-  const askedBy = [row.created_by, ...(asker.sandbox?.holders ?? [])]; // who has its token may ask as the sandbox
+  // With the token that came, or for a sandbox one that was made since.
+  const askedBy = [row.created_by, ...readHolders(row.askers ?? '[]'), ...peopleBehind(asker)];
   const why = revalidate(policy.document, asker, question);
   if (why !== undefined) return denyByPolicy(tx, approval, why);
   const refusal =

@@ -1,5 +1,6 @@
 import { uuidv7 } from 'uuidv7';
 import { parseDuration } from '../../protocol/durations.js';
+import { peopleBehind, writeHolders } from '../identity/holders.js';
 import type { PolicyInForce } from '../policy/policies.js';
 import type { Principal } from '../services.js';
 import type { InvocationRow } from '../store/invocations.js';
@@ -29,6 +30,7 @@ export function askedRow(from: {
     digest: plan.digest,
     created_at: nowMs,
     created_by: principal.id,
+    askers: askersOf(principal),
     approved_by: verdict.kind === 'approved' ? verdict.by : null,
     approved_at: verdict.kind === 'approved' ? nowMs : null,
     expires_at: nowMs + (verdict.kind === 'pending' ? approvalMs : expiresInMs),
@@ -41,4 +43,10 @@ export function askedRow(from: {
     batch_stopped_at: null,
     error_code: null,
   } satisfies Partial<InvocationRow>;
+}
+
+/** Who may be behind the ask beside the one who asks. */
+function askersOf(principal: Principal): string | null {
+  const people = peopleBehind(principal);
+  return people.every((id) => id === principal.id) ? null : writeHolders(people);
 }

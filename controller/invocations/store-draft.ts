@@ -1,5 +1,6 @@
 import type { InvocationView } from '../http/schemas.js';
 import { describeTarget, InvocationTarget } from '../http/target-schemas.js';
+import { readHolders } from '../identity/holders.js';
 import type { Excess } from '../policy/limits.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries, Tx } from '../store/database.js';
@@ -71,6 +72,7 @@ export async function storeDraft(
         policy: draft.policyVersion,
         target: targetOf(row),
         ...(row.reason === null ? {} : { reason: row.reason }),
+        ...(row.askers === null ? {} : { askers: readHolders(row.askers).join(' ') }),
       },
     },
   ]);

@@ -1,4 +1,5 @@
 import type { Labels } from '../../protocol/selectors.js';
+import { peopleBehind } from '../identity/holders.js';
 import { reaches } from '../identity/roles.js';
 import { type ReachedNode, reachOf } from '../sandboxes/reach.js';
 import type { Principal } from '../services.js';
@@ -62,7 +63,7 @@ export function decideApproval(
   const refuse = (detail: string) => ({ code: 'forbidden', detail }) as const;
   if (!reaches(principal.role, 'admin')) return refuse('Admins and owners approve');
   if (!access.mayApprove(principal)) return refuse('The policy names others who may approve this');
-  if (access.isDistinct && askedBy.includes(principal.id))
+  if (access.isDistinct && peopleBehind(principal).some((id) => askedBy.includes(id)))
     return refuse('Somebody other than who asked has to approve this');
   return undefined;
 }

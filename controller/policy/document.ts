@@ -61,7 +61,9 @@ export const AccessRule = z.strictObject({
   distinct_approver: z
     .boolean()
     .optional()
-    .describe('True: whoever asks may not approve it; when absent true for `danger`, else as said for all'),
+    .describe(
+      'True: whoever asks, or made the token for it, may not approve it; when absent true for `danger`, else as said for all',
+    ),
 });
 export type AccessRule = Readonly<z.infer<typeof AccessRule>>;
 
@@ -108,7 +110,12 @@ export const PolicyDocument = z.strictObject({
     .refine(isApprovalTime, 'must be a duration from 10s to 168h')
     .default('5m')
     .describe('How long an ask waits for a person, 10s to 168h'),
-  distinct_approver: z.boolean().default(false).describe('True: nobody approves what they asked for'),
+  distinct_approver: z
+    .boolean()
+    .default(false)
+    .describe(
+      'True: nobody approves what they asked for, with whichever token, nor what was asked with a token that they made',
+    ),
   limits: Limits.prefault({}).describe('What is refused with 429'),
 });
 export type PolicyDocument = Readonly<z.infer<typeof PolicyDocument>>;

@@ -15,7 +15,7 @@ export type SandboxScope = Readonly<{
   id: string;
   name: string;
   isPaused: boolean;
-  /** The people who were shown its token. */
+  /** The people who were shown its token, or one that it had before. */
   holders: readonly string[];
   /** What the connections come to. */
   reach: Reach;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { sha256Hex } from '../../protocol/envelope.js';
 import { Selector } from '../../protocol/selectors.js';
 import { SandboxStatus } from '../http/sandbox-schemas.js';
+import { readHolders } from '../identity/holders.js';
 import type { Principal } from '../services.js';
 import type { Queries } from '../store/database.js';
 import type { Tables } from '../store/schema.js';
@@ -67,7 +68,7 @@ export async function readPrincipal(queries: Queries, row: SandboxRow): Promise<
     sandbox: {
       ...{ id: row.id, name: row.name },
       isPaused: SandboxStatus.parse(row.status) === 'paused',
-      holders: [row.created_by, row.token_by ?? row.created_by],
+      holders: readHolders(row.holders),
       reach: createReach(connections),
     },
   };

@@ -5,6 +5,7 @@ import { UUID_PATTERN } from '../../protocol/ids.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
 import { groupBy } from '../grouping.js';
 import { type CreateSandbox, SandboxStatus, type SandboxView } from '../http/sandbox-schemas.js';
+import { peopleBehind, readHolders, writeHolders } from '../identity/holders.js';
 import { fingerprintOf, hashSecret, isSecret, randomSecret, randomTokenId } from '../identity/secrets.js';
 import { readCursor, toPage } from '../paging.js';
 import type { Principal } from '../services.js';
@@ -45,7 +46,7 @@ export function createSandboxes({ store, clock }: { store: Store; clock: Clock }
         name: ask.name,
         status: 'running',
         ...columns,
-        token_by: created_by,
+        holders: writeHolders(peopleBehind(principal)),
         created_at: nowMs,
         created_by,
       };
@@ -105,7 +106,8 @@ export function createSandboxes({ store, clock }: { store: Store; clock: Clock }
       const row = await store.write(async (tx) => {
         const before = await findSandbox(tx, principal.org, id);
         if (before === undefined) return undefined;
-        const change = { ...columns, token_by: principal.id };
+        const holders = writeHolders(readHolders(before.holders), peopleBehind(principal));
+        const change = { ...columns, holders };
         await tx.updateTable('sandboxes').set(change).where('id', '=', id).execute();
         const after = { ...before, ...change };
         await audit(tx, principal, { event: 'sandbox_token_replaced', id, nowMs, details: fingerprints(after) });

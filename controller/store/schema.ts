@@ -49,6 +49,8 @@ type ApiTokenTable = {
   expires_at: number | null;
   /** The token that it was made through, and ends with; null when there was none. */
   parent: string | null;
+  /** The people who were shown it, as JSON. */
+  holders: Generated<string>;
 };
 
 type UserTable = {
@@ -59,6 +61,8 @@ type UserTable = {
   created_at: number;
   created_by: string;
   disabled_at: number | null;
+  /** The people who set the password, while the user has not set another, as JSON. */
+  password_holders: Generated<string>;
 };
 
 type EnrollmentTokenTable = {
@@ -127,8 +131,8 @@ type SandboxTable = {
   status: string;
   token_id: string;
   secret_sha256: string;
-  /** Who was shown its token. */
-  token_by: string | null;
+  /** The people who were shown its tokens, as JSON. */
+  holders: Generated<string>;
   /** When its token ends; null when it does not. */
   expires_at: number | null;
   created_at: number;
@@ -191,6 +195,8 @@ type InvocationTable = {
   digest: string;
   created_at: number;
   created_by: string;
+  /** The people who may be behind the ask, as JSON; null when there is nobody but `created_by`. */
+  askers: string | null;
   approved_by: string | null;
   approved_at: number | null;
   expires_at: number;

@@ -20,6 +20,7 @@ import { SANDBOXES } from './0031-sandboxes.js';
 import { MADE_ONCE } from './0032-made-once.js';
 import { WEBHOOKS } from './0032-webhooks.js';
 import { SANDBOX_HOLDERS } from './0033-sandbox-holders.js';
+import { HOLDERS } from './0036-holders.js';
 
 /** Every migration by its name, forward only; the names sort in the order in which they run. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -42,6 +43,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0032-made-once': MADE_ONCE,
   '0032-webhooks': WEBHOOKS,
   '0033-sandbox-holders': SANDBOX_HOLDERS,
+  '0036-holders': HOLDERS,
 };
 
 /**

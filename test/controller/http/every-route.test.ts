@@ -259,7 +259,7 @@ async function startSite(t: TestScope): Promise<Site> {
         .replace(':id', id);
     },
     async tokenOf({ org, role }) {
-      const of = { org, user: `${org}-${role}`, name: 'test', role, createdBy: 'test' } as const;
+      const of = { org, user: `${org}-${role}`, name: 'test', role, createdBy: 'test', holders: [] } as const;
       const { row, token: bearer } = makeToken({ ...of, expiresMs: null, nowMs: Date.now() });
       await muster.store.write((tx) => insertToken(tx, row));
       return bearer;
