@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Risk } from '../../protocol/messages/capabilities.js';
+import type { IntegrationAction } from '../http/integration-schemas.js';
 import {
   type ActionView,
   type ExecutionView,
@@ -8,6 +9,8 @@ import {
   NodeState,
   type NodeView,
 } from '../http/schemas.js';
+import { pageOfAll } from '../paging.js';
+import type { PageRequest } from '../services.js';
 import type { OfferedIntegration } from './backend.js';
 
 /** Of each stream of an output these many characters are shown: a model reads all that it is given. */
@@ -57,6 +60,7 @@ export const ActionsAnswer = z.object({
   integrations: z
     .array(z.object({ integration: z.string(), actions: z.array(z.object(Offered)) }))
     .describe('Systems outside of the fleet, and what may be asked of them'),
+  next_cursor: z.string().nullable().describe('Give it as cursor for what follows; null when nothing does'),
 });
 
 const Execution = z.object({
@@ -102,22 +106,48 @@ export function toNodes(nodes: readonly NodeView[], nextCursor: string | null): 
   };
 }
 
+/** How a page of actions begins after one of them. */
+const OFFER_KEY = /^(action|integration [A-Za-z0-9_-]{1,63}) [A-Za-z0-9_.-]{1,63}( [a-z]{1,16})?$/;
+
+/** What may be asked for, one page of it: the actions of nodes by name, and after them those of each integration. */
 export function toActions(
   actions: readonly ActionView[],
   integrations: readonly OfferedIntegration[],
+  page: PageRequest,
 ): z.infer<typeof ActionsAnswer> {
+  const keys = [
+    ...actions.map(actionKey),
+    ...integrations.flatMap(({ name, actions: offered }) => offered.map((each) => integrationKey(name, each))),
+  ];
+  const { items, next_cursor } = pageOfAll(keys, { ...page, shape: OFFER_KEY, keyOf: (key) => key });
+  const isShown = new Set(items);
   return {
-    actions: actions.map(({ name, description, risk, parameters, nodes }) => ({
-      ...{ name, description, risk, parameters, nodes: nodes.slice(0, MAX_NODES), node_count: nodes.length },
-      hints: hintsOf(risk),
-    })),
-    integrations: integrations.map(({ name: integration, actions: offered }) => ({
-      integration,
-      actions: offered.map(({ name, description, risk, params }) => ({
-        ...{ name, description, risk, parameters: [...params], hints: hintsOf(risk) },
-      })),
-    })),
+    actions: actions.filter((each) => isShown.has(actionKey(each))).map(toAction),
+    integrations: integrations
+      .map(({ name: integration, actions: offered }) => ({
+        integration,
+        actions: offered.filter((each) => isShown.has(integrationKey(integration, each))).map(toIntegrationAction),
+      }))
+      .filter(({ actions: shown }) => shown.length > 0),
+    next_cursor,
   };
+}
+
+function actionKey({ name, kind }: ActionView): string {
+  return `action ${name} ${kind}`;
+}
+
+function integrationKey(integration: string, { name }: IntegrationAction): string {
+  return `integration ${integration} ${name}`;
+}
+
+function toAction({ name, description, risk, parameters, nodes }: ActionView) {
+  const where = { nodes: nodes.slice(0, MAX_NODES), node_count: nodes.length };
+  return { name, description, risk, parameters, ...where, hints: hintsOf(risk) };
+}
+
+function toIntegrationAction({ name, description, risk, params }: IntegrationAction) {
+  return { name, description, risk, parameters: [...params], hints: hintsOf(risk) };
 }
 
 /** What clients go by that ask their user first; nothing here goes by it. */

@@ -24,6 +24,11 @@ const Wait = z
   .default(DEFAULT_WAIT_SECONDS)
   .describe('Seconds to wait for the end; what waits for a person is answered at once');
 
+const PAGE = {
+  limit: z.int().min(1).max(200).default(50),
+  cursor: z.string().max(512).optional().describe('next_cursor of the answer before'),
+};
+
 const READS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false };
 const CHANGES = { readOnlyHint: false, destructiveHint: true, openWorldHint: true };
 
@@ -47,10 +52,7 @@ function addLooks(server: McpServer, { backend, answering }: Tools): void {
     {
       title: 'List nodes',
       description: 'The devices that you may ask, with their state, groups and labels.',
-      inputSchema: z.object({
-        limit: z.int().min(1).max(200).default(50),
-        cursor: z.string().max(512).optional().describe('next_cursor of the answer before'),
-      }),
+      inputSchema: z.object(PAGE),
       outputSchema: NodesAnswer,
       annotations: READS,
     },
@@ -66,14 +68,14 @@ function addLooks(server: McpServer, { backend, answering }: Tools): void {
       title: 'List actions',
       description:
         'What you may ask for: actions with their parameters, their risk, and the nodes or the integration that offer them.',
-      inputSchema: z.object({ node: Id.optional(), name: ActionName.optional() }),
+      inputSchema: z.object({ node: Id.optional(), name: ActionName.optional(), ...PAGE }),
       outputSchema: ActionsAnswer,
       annotations: READS,
     },
-    ({ node, name }) =>
+    ({ node, name, ...page }) =>
       answering(async () => {
         const integrations = node === undefined ? await backend.integrations() : [];
-        return toActions(await backend.actions({ node, name }), narrow(integrations, name));
+        return toActions(await backend.actions({ node, name }), narrow(integrations, name), page);
       }),
   );
   server.registerTool(

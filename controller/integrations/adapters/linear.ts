@@ -17,6 +17,9 @@ const UPDATE = `mutation($id: String!, $input: IssueUpdateInput!) {
 const COMMENT = `mutation($input: CommentCreateInput!) {
   commentCreate(input: $input) { success comment { id body createdAt url } } }`;
 
+/** Of the errors beside what was done so many are told. */
+const MAX_ERRORS = 5;
+
 const Issue = z.string().max(64).describe('Id of the issue, or its identifier such as ENG-12');
 const Title = z.string().max(512).describe('The title');
 const Text = z.string().max(32_768).describe('In Markdown');
@@ -26,8 +29,13 @@ const Priority = z.int().min(0).max(4).describe('0 none, 1 urgent, 2 high, 3 nor
 /** What a GraphQL service answers: it may say 200 and have failed. */
 const Answer = z.object({
   data: z.unknown(),
-  errors: z.array(z.object({ message: z.string() })).optional(),
+  errors: z
+    .array(z.object({ message: z.string(), path: z.array(z.union([z.string(), z.number()])).nullish() }))
+    .optional(),
 });
+
+/** What a mutation answers that was done. */
+const Done = z.record(z.string(), z.object({ success: z.literal(true) }));
 
 /** What a mutation answers that did nothing. */
 const Refused = z.record(z.string(), z.object({ success: z.literal(false) }));
@@ -105,17 +113,35 @@ function isThis(id: string) {
   return { id: { eq: id } };
 }
 
-/** Gives what the service found. @throws {UpstreamFailure} its first error (S-A-29) */
+/**
+ * Gives what the service found or did; of what was done in spite of errors, these, too. @throws {UpstreamFailure} its
+ * first error (S-A-29)
+ */
 async function ask(
   via: Upstream,
   { query, variables, isSafe = false }: { query: string; variables?: unknown; isSafe?: boolean },
 ): Promise<unknown> {
   const answer = Answer.safeParse(await via({ method: 'POST', path: '', body: { query, variables }, isSafe }));
   if (!answer.success) throw failure('linear answered with what is not GraphQL', isSafe);
-  const [error] = answer.data.errors ?? [];
-  if (error !== undefined) throw new UpstreamFailure('integration_failed', `linear: ${excerptOf(error.message)}`);
-  if (Refused.safeParse(answer.data.data).success) {
+  const { data, errors = [] } = answer.data;
+  const [error] = errors;
+  if (error !== undefined) {
+    const isDone = !isSafe && Done.safeParse(data).success;
+    if (isDone)
+      return { ...Object(data), errors: errors.slice(0, MAX_ERRORS).map(({ message }) => excerptOf(message)) };
+    const isKnown = isSafe || Refused.safeParse(data).success || !errors.some(isBelowMutation);
+    throw failure(`linear: ${excerptOf(error.message)}`, isKnown);
+  }
+  if (Refused.safeParse(data).success) {
     throw new UpstreamFailure('integration_failed', 'linear did not do it, and does not say why');
   }
-  return answer.data.data;
+  return data;
+}
+
+/**
+ * What lies below the mutation came after it was done; what has no path came before anything ran (GraphQL, 6.4.4 and
+ * 7.1.2).
+ */
+function isBelowMutation({ path }: { path?: readonly (string | number)[] | null | undefined }): boolean {
+  return (path?.length ?? 0) > 1;
 }

@@ -80,6 +80,34 @@ test('S-A-29: errors of GraphQL are a failure with the first message, whatever t
   });
 });
 
+test('a mutation that was done in spite of errors counts as done, with them, and one that may have been done is not called failed', async (t) => {
+  const errors = [{ message: 'Cannot read assignee', path: ['issueCreate', 'issue', 'assignee'] }];
+  const done = { issueCreate: { success: true, issue: { id: 'i1', assignee: null } } };
+  const replies = [
+    { json: { data: done, errors } },
+    { json: { data: null, errors } },
+    { json: { data: { issueCreate: null }, errors } },
+    { json: { data: null, errors: [{ message: 'Team not found', path: ['issueCreate'] }] } },
+    { json: { errors: [{ message: 'Syntax error' }] } },
+    { json: { data: { issueCreate: { success: false } }, errors } },
+    { json: { data: { issues: { nodes: [] } }, errors } },
+  ];
+  const { execute } = await connectAdapter(t, LINEAR, (_seen, count) => replies[count - 1] ?? {}, '/graphql');
+  const create = (): Promise<unknown> => execute('create_issue', { team: 't1', title: 'x' });
+  const unknown = {
+    code: 'outcome_unknown',
+    message: 'linear: Cannot read assignee: whether it was done is not known',
+  };
+
+  assert.deepEqual(await create(), { ...done, errors: ['Cannot read assignee'] });
+  await assert.rejects(create(), unknown);
+  await assert.rejects(create(), unknown);
+  await assert.rejects(create(), { code: 'integration_failed', message: 'linear: Team not found' });
+  await assert.rejects(create(), { code: 'integration_failed', message: 'linear: Syntax error' });
+  await assert.rejects(create(), { code: 'integration_failed', message: 'linear: Cannot read assignee' });
+  await assert.rejects(execute('list_issues', {}), { code: 'integration_failed' });
+});
+
 test('a personal key of Linear stands in the header by itself', () => {
   assert.deepEqual(LINEAR.headersFor('lin_api_1'), { authorization: 'lin_api_1' });
 });

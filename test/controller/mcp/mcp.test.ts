@@ -146,6 +146,57 @@ test('two agents see each other’s asks neither by id nor by key', async (t) =>
   assert.equal(seen.isError, true);
 });
 
+test('what there is comes in pages, each thing once, and a cursor of another list is refused', async (t) => {
+  const site = await startSite(t);
+  const { services } = site.muster.core;
+  const credential = { provider: 'stored', token: 'the-token-of-it' } as const;
+  await services.integrations.add(OWNER, { adapter: 'sentry', base_url: 'http://127.0.0.1:1', credential });
+  await startScriptedAgent(t, {
+    services,
+    brokerUrl: site.muster.brokerUrl,
+    node: 'pump-2',
+    script: { actions: ACTIONS },
+  });
+  const sandbox = await makeSandbox(site.muster, 'pages', [
+    { target: { fleet: true }, actions: ['*'] },
+    { integration: 'sentry', actions: ['*'] },
+  ]);
+  const client = await connect(t, { ...site, sandbox });
+  const walk = async <S extends z.ZodType<{ next_cursor: string | null }>>(schema: S, name: string) => {
+    const pages: z.infer<S>[] = [];
+    for (let cursor: string | null | undefined; cursor !== null; cursor = pages.at(-1)?.next_cursor) {
+      const input = { limit: 2, ...(cursor === undefined ? {} : { cursor }) };
+      pages.push(schema.parse((await client.callTool({ name, arguments: input })).structuredContent));
+      assert.ok(pages.length < 10);
+    }
+    return pages;
+  };
+
+  const actions = await walk(ActionsAnswer, 'list_actions');
+  const nodes = await walk(NodesAnswer, 'list_nodes');
+  const alien = await client.callTool({ name: 'list_actions', arguments: { cursor: 'cHVtcC0x' } });
+
+  assert.deepEqual(
+    actions.map((page) => [
+      ...page.actions.map(({ name, node_count }) => `${name} on ${node_count}`),
+      ...page.integrations.flatMap(({ integration, actions: offered }) =>
+        offered.map(({ name }) => `${integration}/${name}`).sort(),
+      ),
+    ]),
+    [
+      ['greet on 2', 'ping on 2'],
+      ['sentry/get_event', 'sentry/get_issue'],
+      ['sentry/list_issue_events', 'sentry/list_issues'],
+      ['sentry/update_issue'],
+    ],
+  );
+  assert.deepEqual(
+    nodes.map((page) => page.nodes.map(({ node }) => node)),
+    [['pump-1', 'pump-2']],
+  );
+  assert.equal(alien.isError, true);
+});
+
 test('it is off until controller.mcp is true', async (t) => {
   const { url, sandbox } = await startSite(t, {});
 
