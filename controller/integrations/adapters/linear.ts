@@ -27,12 +27,14 @@ const User = z.string().max(64).describe('Id of a user');
 const Priority = z.int().min(0).max(4).describe('0 none, 1 urgent, 2 high, 3 normal, 4 low');
 
 /** What a GraphQL service answers: it may say 200 and have failed. */
-const Answer = z.object({
-  data: z.unknown(),
-  errors: z
-    .array(z.object({ message: z.string(), path: z.array(z.union([z.string(), z.number()])).nullish() }))
-    .optional(),
-});
+const Answer = z
+  .object({
+    data: z.unknown().optional(),
+    errors: z
+      .array(z.object({ message: z.string(), path: z.array(z.union([z.string(), z.number()])).nullish() }))
+      .optional(),
+  })
+  .refine(({ data, errors }) => data !== undefined || errors !== undefined);
 
 /** What a mutation answers that was done. */
 const Done = z.record(z.string(), z.object({ success: z.literal(true) }));
