@@ -31,6 +31,7 @@ export type Tables = Readonly<{
   events: EventsTable;
   lease: LeaseTable;
   webhook_positions: WebhookPositionTable;
+  webhooks_set_aside: WebhookSetAsideTable;
 }>;
 
 type MetaTable = { key: string; value: string };
@@ -348,3 +349,6 @@ type LeaseTable = {
 
 /** The last event that a webhook was told of, or that was none of its business. */
 type WebhookPositionTable = { name: string; last_event_id: number };
+
+/** An event that a webhook refused and is told of again, while later ones go on. */
+type WebhookSetAsideTable = { name: string; event_id: number };

@@ -23,3 +23,29 @@ export async function moveWebhookPosition(tx: Queries, name: string, lastEventId
     .where('last_event_id', '<', lastEventId)
     .execute();
 }
+
+/** Keeps an event that a webhook refused, and goes on behind it. */
+export async function setWebhookEventAside(tx: Queries, name: string, eventId: number): Promise<void> {
+  await tx
+    .insertInto('webhooks_set_aside')
+    .values({ name, event_id: eventId })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await moveWebhookPosition(tx, name, eventId);
+}
+
+/** Forgets an event that a webhook has taken by now, or is never told of. */
+export async function dropWebhookEvent(tx: Queries, name: string, eventId: number): Promise<void> {
+  await tx.deleteFrom('webhooks_set_aside').where('name', '=', name).where('event_id', '=', eventId).execute();
+}
+
+/** Ids of the events that wait aside, oldest first. */
+export async function findWebhookEventsAside(read: Queries, name: string): Promise<number[]> {
+  const rows = await read
+    .selectFrom('webhooks_set_aside')
+    .select('event_id')
+    .where('name', '=', name)
+    .orderBy('event_id')
+    .execute();
+  return rows.map(({ event_id }) => Number(event_id));
+}

@@ -1,37 +1,27 @@
 import { setImmediate, setTimeout as wait } from 'node:timers/promises';
-import { z } from 'zod';
 import { fullJitterMs } from '../../runtime/backoff.js';
-import type { Clock } from '../../runtime/clock.js';
-import type { Logger } from '../../runtime/logger.js';
 import { decodeRow } from '../events/decode.js';
-import type { ControllerMetrics } from '../metrics.js';
 import type { FeedEvent } from '../services.js';
 import { readEvents } from '../store/events.js';
-import type { Store } from '../store/store.js';
 import { ensureWebhookPosition, moveWebhookPosition } from '../store/webhooks.js';
 import type { Post } from './post.js';
+import { openSetAside, retryAside, type SetAside } from './set-aside.js';
+import { BACKOFF, createTell, type DeliveryDeps, kindOf, type Tell } from './tell.js';
 import type { Webhook, WebhookEvent } from './webhooks-file.js';
 
-export type DeliveryDeps = Readonly<{
-  store: Store;
-  metrics: Pick<ControllerMetrics, 'webhook'>;
-  clock: Clock;
-  log: Logger;
-  random: () => number;
-  org: string;
-}>;
-
-const BACKOFF = { baseMs: 1_000, capMs: 300_000 } as const;
-/** A receiver that has taken nothing of a message for so long does not get it any more. */
-const GIVE_UP_MS = 24 * 3_600_000;
+/** A receiver that is there and refuses a message so often gets the next ones first. */
+const TRIES_IN_ORDER = 3;
+/** Whatever the reason, no message holds up the next ones for longer. */
+const HOLD_MS = 600_000;
 /** Without news it is looked at this often whether there are some: another controller may have written them. */
 const LOOK_MS = 1_000;
 /** Events that are none of its business are noted as passed this often. */
 const NOTE_MS = 60_000;
 
 /**
- * Tells one webhook of events, one after the other in their order, each until it is taken. How far it has come is in
- * the store: after a crash it goes on with what it may have told of already. Returns the function that ends it.
+ * Tells one webhook of events, one after the other in their order, each until it is taken or set aside, from where it
+ * is told again. How far it has come is in the store: after a crash it goes on with what it may have told of already.
+ * Returns the function that ends it.
  */
 export function startDeliveries(
   deps: DeliveryDeps,
@@ -40,6 +30,9 @@ export function startDeliveries(
 ): () => Promise<void> {
   const { store, log } = deps;
   const ending = new AbortController();
+  const tell = createTell(deps, { webhook, post, ending: ending.signal });
+  let aside: SetAside | undefined;
+  let retrying: Promise<void> | undefined;
   let wake = (): void => {};
   const stopListening = store.onEvents(() => wake());
 
@@ -52,7 +45,9 @@ export function startDeliveries(
   async function run(): Promise<void> {
     while (!ending.signal.aborted) {
       try {
-        await follow(deps, { webhook, post, ending: ending.signal, pause });
+        aside ??= await openSetAside(deps, { name: webhook.name, tell });
+        retrying ??= retryAside(deps, { name: webhook.name, aside, ending: ending.signal });
+        await follow(deps, { webhook, tell, aside, ending: ending.signal, pause });
       } catch (err) {
         log.warn({ err, webhook: webhook.name }, 'events not passed on, tried again');
         await pause(LOOK_MS);
@@ -65,12 +60,14 @@ export function startDeliveries(
     ending.abort();
     stopListening();
     await running;
+    await retrying;
   };
 }
 
 type Way = Readonly<{
   webhook: Pick<Webhook, 'name' | 'events'>;
-  post: Post;
+  tell: Tell;
+  aside: SetAside;
   ending: AbortSignal;
   /** Until there is news, at most so long. */
   pause: (ms: number) => Promise<void>;
@@ -99,7 +96,9 @@ async function follow(deps: DeliveryDeps, way: Way): Promise<void> {
       for (const event of decodeRow(row, position)) {
         const kind = event.org === org ? kindOf(event) : undefined;
         if (kind !== undefined && events.includes(kind)) {
-          if (!(await deliver(deps, way, { event, kind }))) return note();
+          const outcome = await deliver(deps, way, { event, kind });
+          if (outcome === 'ended') return note();
+          if (outcome === 'aside') await way.aside.add(event.id);
           position = event.id;
           await note();
         }
@@ -113,34 +112,20 @@ async function follow(deps: DeliveryDeps, way: Way): Promise<void> {
   await note();
 }
 
-/** False when it was ended before the message was taken. */
+/** Tries until it is taken; `aside` when it is not, and others need not wait for it. */
 async function deliver(
-  { metrics, clock, log, random }: DeliveryDeps,
-  { webhook: { name: webhook }, post, ending }: Way,
+  { clock, random }: DeliveryDeps,
+  { tell, ending }: Way,
   { event, kind }: { event: FeedEvent; kind: WebhookEvent },
-): Promise<boolean> {
+): Promise<'delivered' | 'aside' | 'ended'> {
   const sinceMs = clock.monotonicMs();
   for (let failures = 0; !ending.aborted; failures += 1) {
-    const posted = await post({ id: event.id, event: kind, body: event.text, nowMs: clock.nowMs() }, ending);
-    if (ending.aborted && posted.kind !== 'delivered') return false;
-    metrics.webhook(posted.kind);
-    if (posted.kind === 'delivered') return true;
-    log.warn({ webhook, event: event.id, why: posted.why, failures }, 'webhook not told, tried again');
-    if (clock.monotonicMs() - sinceMs >= GIVE_UP_MS) {
-      log.error({ webhook, event: event.id }, 'webhook given up on for this event');
-      metrics.webhook('lost');
-      return true;
-    }
+    const outcome = await tell(event, kind, failures);
+    if (outcome === 'delivered' || outcome === 'ended') return outcome;
+    if (outcome === 'refused' && failures + 1 >= TRIES_IN_ORDER) return 'aside';
+    if (clock.monotonicMs() - sinceMs >= HOLD_MS) return 'aside';
     const pauseMs = fullJitterMs(failures, { ...BACKOFF, random });
     await wait(pauseMs, undefined, { signal: ending }).catch(() => undefined);
   }
-  return false;
-}
-
-const NodeWent = z.object({ change: z.literal('offline') });
-
-/** What the event is to webhooks; undefined when it is nothing to them. */
-function kindOf({ type, text }: FeedEvent): WebhookEvent | undefined {
-  if (type === 'action_approval_request' || type === 'action_completed') return type;
-  return type === 'node' && NodeWent.safeParse(JSON.parse(text)).success ? 'node_offline' : undefined;
+  return 'ended';
 }

@@ -11,8 +11,11 @@ import type { Webhook } from './webhooks-file.js';
 /** One message to a webhook. `id` is that of the event. */
 export type Delivery = Readonly<{ id: number; event: string; body: string; nowMs: number }>;
 
-/** What came of it: `why` in words for the log, without what the receiver said. */
-export type Posted = Readonly<{ kind: 'delivered' }> | Readonly<{ kind: 'failed'; why: string }>;
+/**
+ * What came of it: `refused` by a receiver that is there, `failed` when there is none to ask or it asks for patience. `why`
+ * is in words for the log, without what the receiver said.
+ */
+export type Posted = Readonly<{ kind: 'delivered' }> | Readonly<{ kind: 'refused' | 'failed'; why: string }>;
 
 /** Every address of a name. @throws {Error} it has none */
 export type Resolve = (hostname: string) => Promise<readonly string[]>;
@@ -20,6 +23,8 @@ export type Resolve = (hostname: string) => Promise<readonly string[]>;
 /** Sends one message and waits for the answer; never rejects. */
 export type Post = (delivery: Delivery, signal: AbortSignal) => Promise<Posted>;
 
+/** What a receiver says for which it is too much, and a gateway for a receiver that is not there. */
+const AWAY: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 /** From the resolution of the name to the end of the answer. */
 const POST_MS = 10_000;
 
@@ -39,7 +44,8 @@ export function createPost({ url, secret, allow }: Webhook, resolve: Resolve = r
       const address = addresses.find((each) => isPublic(each) || allowed.has(each));
       if (address === undefined) return { kind: 'failed', why: 'none of its addresses is public, or allowed' };
       const status = await send(target, { address, headers: headersOf(delivery, secret), body: delivery.body, ending });
-      return status >= 200 && status < 300 ? { kind: 'delivered' } : { kind: 'failed', why: `answered ${status}` };
+      if (status >= 200 && status < 300) return { kind: 'delivered' };
+      return { kind: AWAY.has(status) ? 'failed' : 'refused', why: `answered ${status}` };
     } catch (error) {
       return { kind: 'failed', why: ending.aborted ? 'no answer in time' : wordsOf(error) };
     }

@@ -1,5 +1,6 @@
-import { type DeliveryDeps, startDeliveries } from './deliveries.js';
+import { startDeliveries } from './deliveries.js';
 import { createPost } from './post.js';
+import type { DeliveryDeps } from './tell.js';
 import type { Webhook } from './webhooks-file.js';
 
 /** Tells every webhook of events until the returned function is called; one that does not answer holds up no other. */

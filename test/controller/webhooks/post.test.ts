@@ -73,10 +73,11 @@ test('a redirect is not followed, and every answer but a success is a failure', 
     [307, { location: `${inner.url}/` }],
     [404, {}],
     [500, {}],
+    [503, {}],
   ] as const) {
     const receiver = await startReceiver(t, { status, headers });
     const posted = await createPost(hookAt(`${receiver.url}/`, ['127.0.0.1']))(DELIVERY, NEVER);
-    assert.deepEqual(posted, { kind: 'failed', why: `answered ${status}` });
+    assert.deepEqual(posted, { kind: status === 503 ? 'failed' : 'refused', why: `answered ${status}` });
   }
   assert.deepEqual(inner.got, []);
 });

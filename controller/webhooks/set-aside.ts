@@ -1,0 +1,89 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { fullJitterMs } from '../../runtime/backoff.js';
+import { decodeRow } from '../events/decode.js';
+import type { FeedEvent } from '../services.js';
+import { readEvents } from '../store/events.js';
+import { dropWebhookEvent, findWebhookEventsAside, setWebhookEventAside } from '../store/webhooks.js';
+import { BACKOFF, type DeliveryDeps, GIVE_UP_MS, kindOf, type Tell } from './tell.js';
+
+/** What one webhook refused: each event is told again on its own, while later ones go on. */
+export type SetAside = Readonly<{
+  /** Resolves when the store holds it. The oldest is given up on when there are too many. @throws {MusterError} storage_failed */
+  add: (eventId: number) => Promise<void>;
+  /** Tells those again that are due. @throws {MusterError} storage_failed */
+  retry: () => Promise<void>;
+}>;
+
+/** Of one webhook at most so many wait aside. */
+const MOST = 100;
+const LOOK_MS = 1_000;
+
+type Waiting = { readonly sinceMs: number; failures: number; dueMs: number };
+
+/** With what the store says that it has refused before. @throws {MusterError} storage_failed */
+export async function openSetAside(
+  deps: DeliveryDeps,
+  { name, tell }: { name: string; tell: Tell },
+): Promise<SetAside> {
+  const { store, metrics, clock, log, random } = deps;
+  const known = await findWebhookEventsAside(store.read, name);
+  const fresh = (): Waiting => ({ sinceMs: clock.monotonicMs(), failures: 0, dueMs: clock.monotonicMs() });
+  const waiting = new Map<number, Waiting>(known.map((id) => [id, fresh()]));
+
+  async function drop(id: number): Promise<void> {
+    await store.write((tx) => dropWebhookEvent(tx, name, id));
+    waiting.delete(id);
+  }
+
+  async function giveUp(id: number): Promise<void> {
+    await drop(id);
+    log.error({ webhook: name, event: id }, 'webhook given up on for this event');
+    metrics.webhook('lost');
+  }
+
+  async function again(id: number, state: Waiting): Promise<void> {
+    const event = await findEvent(deps, id);
+    const kind = event === undefined ? undefined : kindOf(event);
+    if (event === undefined || kind === undefined) return giveUp(id); // it has left the log
+    const outcome = await tell(event, kind, state.failures);
+    if (outcome === 'ended') return;
+    if (outcome === 'delivered') return drop(id);
+    const nowMs = clock.monotonicMs();
+    if (nowMs - state.sinceMs >= GIVE_UP_MS) return giveUp(id);
+    state.failures += 1;
+    state.dueMs = nowMs + fullJitterMs(state.failures, { ...BACKOFF, random });
+  }
+
+  return {
+    async add(id) {
+      const oldest = waiting.size >= MOST ? waiting.keys().next().value : undefined;
+      if (oldest !== undefined) await giveUp(oldest);
+      await store.write((tx) => setWebhookEventAside(tx, name, id));
+      waiting.set(id, { ...fresh(), dueMs: clock.monotonicMs() + BACKOFF.baseMs });
+    },
+    async retry() {
+      for (const [id, state] of [...waiting]) {
+        if (state.dueMs <= clock.monotonicMs() && waiting.has(id)) await again(id, state);
+      }
+    },
+  };
+}
+
+async function findEvent({ store }: DeliveryDeps, id: number): Promise<FeedEvent | undefined> {
+  const [row] = await readEvents(store.read, id - 1);
+  return row === undefined ? undefined : decodeRow(row, id - 1).find((event) => event.id === id);
+}
+
+/** Tells again what waits aside, a look each second, until `ending` fires. Never rejects. */
+export async function retryAside(
+  { log }: DeliveryDeps,
+  { name, aside, ending }: { name: string; aside: SetAside; ending: AbortSignal },
+): Promise<void> {
+  while (!ending.aborted) {
+    await wait(LOOK_MS, undefined, { signal: ending }).catch(() => undefined);
+    if (ending.aborted) return;
+    await aside
+      .retry()
+      .catch((err: unknown) => log.warn({ err, webhook: name }, 'events set aside not told, tried again'));
+  }
+}
