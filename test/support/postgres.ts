@@ -7,7 +7,7 @@ import pg from 'pg';
 import { withDeadline } from '../../runtime/deadline.js';
 import type { TestScope } from './broker.js';
 import { freePort } from './free-port.js';
-import { temporaryDirectory } from './temporary-directory.js';
+import { memoryDirectory } from './temporary-directory.js';
 import { until } from './until.js';
 
 /** A PostgreSQL server of a test's own, with fsync, on a free port of 127.0.0.1. */
@@ -29,7 +29,10 @@ export function lacksPostgres(): string | undefined {
   return findPrograms() === undefined || serverUser() === undefined ? 'PostgreSQL is not installed' : undefined;
 }
 
-/** Debian's PostgreSQL; undefined where it is not installed. It is stopped after the test, and lies in `place`, on disk from the start. */
+/**
+ * Debian's PostgreSQL; undefined where it is not installed. It is stopped after the test, and lies in `place`, on disk
+ * from the start, or else in memory.
+ */
 export async function startPostgres(
   t: TestScope,
   settings: readonly string[] = [],
@@ -38,7 +41,7 @@ export async function startPostgres(
   const programs = findPrograms();
   const user = serverUser();
   if (programs === undefined || user === undefined) return undefined;
-  const parent = place ?? temporaryDirectory(t);
+  const parent = place ?? memoryDirectory(t);
   const haste = place === undefined ? ['--no-sync'] : [];
   chmodSync(parent, 0o755);
   const directory = join(parent, 'data');

@@ -1,11 +1,36 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestScope } from './broker.js';
 
+/** Linux has it everywhere; inside containers it is small as a rule. */
+const MEMORY = '/dev/shm';
+const ROOM_BYTES = 2 ** 30;
+
 /** An empty directory that is removed after the test. */
 export function temporaryDirectory(t: TestScope): string {
-  const directory = mkdtempSync(join(tmpdir(), 'muster-'));
+  return directoryIn(t, tmpdir());
+}
+
+/**
+ * The same in memory, where the machine has room for that: for what makes many small files and is told to sync each.
+ * A kill of any process loses nothing of it either. Programs may not run from there.
+ */
+export function memoryDirectory(t: TestScope): string {
+  return directoryIn(t, hasRoom(MEMORY) ? MEMORY : tmpdir());
+}
+
+function directoryIn(t: TestScope, parent: string): string {
+  const directory = mkdtempSync(join(parent, 'muster-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
+}
+
+function hasRoom(directory: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize >= ROOM_BYTES;
+  } catch {
+    return false; // another system
+  }
 }
