@@ -33,6 +33,7 @@ export type AnnouncementsOptions = Readonly<{
   /** Corrected milliseconds since 1970. */
   nowMs: () => number;
   clock: WakefulClock;
+  random: () => number;
   log: Logger;
 }>;
 
@@ -58,7 +59,11 @@ export function startAnnouncements(options: AnnouncementsOptions): Announcements
   const startedAtMs = clock.nowMs();
   let capabilitiesTimer: NodeJS.Timeout | undefined;
   let areCapabilitiesDue = false;
-  const snapshots = startSnapshots({ intervalMs: options.metricsIntervalMs, send: () => void publishMetrics() });
+  const snapshots = startSnapshots({
+    intervalMs: options.metricsIntervalMs,
+    send: () => void publishMetrics(),
+    random: options.random,
+  });
 
   function status(about: Omit<StatusFacts, 'sinceMs'>): Promise<void> {
     return voice.status(JSON.stringify(toStatus(speaker, { ...about, sinceMs: nowMs() })));
