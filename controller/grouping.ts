@@ -14,3 +14,23 @@ export function groupBy<K, T>(items: Iterable<T>, keyOf: (item: T) => K): Map<K,
 export function* slicesOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {
   for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size);
 }
+
+/**
+ * The items in order, in slices of 1, 2, 4 … at most `most` of them, the longest first: statements that take a row for
+ * each then have few texts, each of which is prepared once and kept.
+ */
+export function* fewSizesOf<T>(items: readonly T[], most: number): Generator<readonly T[]> {
+  for (let at = 0; at < items.length; ) {
+    const size = 2 ** Math.floor(Math.log2(Math.min(items.length - at, most)));
+    yield items.slice(at, at + size);
+    at += size;
+  }
+}
+
+/** The items, the last one repeated until there are 1, 2, 4 … of them, for a list in which a repetition says nothing new. */
+export function padded<T>(items: readonly T[]): readonly T[] {
+  const last = items.at(-1);
+  if (last === undefined) return items;
+  const missing = 2 ** Math.ceil(Math.log2(items.length)) - items.length;
+  return missing === 0 ? items : [...items, ...Array.from({ length: missing }, () => last)];
+}

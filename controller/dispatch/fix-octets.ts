@@ -1,6 +1,7 @@
 import { Parameters } from '../../protocol/messages/parameters.js';
 import { MAX_REQUEST_WINDOW_MS } from '../../protocol/messages/request.js';
 import type { Clock } from '../../runtime/clock.js';
+import { padded } from '../grouping.js';
 import { type FixedRequest, fixRequest, type RequestSource } from '../invocations/request.js';
 import { insertRequests, moveExecutions } from '../store/executions.js';
 import type { InvocationRow } from '../store/invocations.js';
@@ -17,7 +18,11 @@ export async function fixOctets(
 ): Promise<void> {
   if (executions.length === 0) return;
   const invocationIds = [...new Set(executions.map(({ invocationId }) => invocationId))];
-  const rows = await store.read.selectFrom('invocations').selectAll().where('id', 'in', invocationIds).execute();
+  const rows = await store.read
+    .selectFrom('invocations')
+    .selectAll()
+    .where('id', 'in', padded(invocationIds))
+    .execute();
   const sources = new Map(rows.map((row) => [row.id, row]));
   const nowMs = clock.nowMs();
   const fixed = executions.flatMap((execution) => {

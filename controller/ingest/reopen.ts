@@ -1,6 +1,7 @@
 import type { Clock } from '../../runtime/clock.js';
 import type { Cancellations } from '../dispatch/cancellations.js';
 import type { OpenExecution, OpenExecutions } from '../dispatch/open-executions.js';
+import { padded } from '../grouping.js';
 import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/database.js';
 import { type ExecutionRow, findExecution, moveExecutions } from '../store/executions.js';
@@ -78,7 +79,7 @@ export async function endedPrematurely(
     .selectFrom('executions')
     .select('execution_id')
     .where('node', '=', node)
-    .where('execution_id', 'in', executionIds)
+    .where('execution_id', 'in', padded(executionIds))
     .where('status', 'in', PREMATURE)
     .where('request_sha256', 'is not', null)
     .execute();

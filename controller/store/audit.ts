@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { sha256Hex } from '../../protocol/envelope.js';
 import { Sha256Hex } from '../../protocol/ids.js';
+import { fewSizesOf } from '../grouping.js';
 import type { Queries } from './database.js';
 
 /** One change and who made it. `details` never holds parameters, output or secrets. */
@@ -27,7 +28,7 @@ export type AuditRow = Readonly<{
   hash: string;
 }>;
 
-const ROWS_PER_INSERT = 500;
+const ROWS_PER_INSERT = 256;
 
 /** `prev_hash` of the first row. */
 const AUDIT_ROOT = '0'.repeat(64);
@@ -52,12 +53,7 @@ export async function appendAudit(tx: Queries, entries: readonly AuditEntry[]): 
     previous = row;
     return row;
   });
-  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
-    await tx
-      .insertInto('audit')
-      .values(rows.slice(at, at + ROWS_PER_INSERT))
-      .execute();
-  }
+  for (const part of fewSizesOf(rows, ROWS_PER_INSERT)) await tx.insertInto('audit').values(part).execute();
 }
 
 /** SHA-256 over all columns but `hash`, as a JSON array in the order of the table. */

@@ -1,3 +1,4 @@
+import { padded, slicesOf } from '../grouping.js';
 import type { Event } from '../http/event-schemas.js';
 import type { Queries } from './database.js';
 
@@ -12,7 +13,7 @@ const EVENTS_PER_ROW = 500;
 const CHARACTERS_PER_ROW = 128 * 1024;
 const ROWS_PER_READ = 20;
 const ROWS_PER_DELETE = 1_000;
-const IDS_PER_QUERY = 500;
+const IDS_PER_QUERY = 512;
 
 /**
  * Adds events to the log, as the last thing that a transaction does: the row of the head stays locked until it commits,
@@ -45,9 +46,8 @@ export function invocationOf(event: Event): string | undefined {
 async function findOrgs(tx: Queries, told: readonly NewEvent[]): Promise<ReadonlyMap<string, string>> {
   const ids = [...new Set(told.flatMap(({ org, event }) => (org === undefined ? (invocationOf(event) ?? []) : [])))];
   const orgs = new Map<string, string>();
-  for (let at = 0; at < ids.length; at += IDS_PER_QUERY) {
-    const part = ids.slice(at, at + IDS_PER_QUERY);
-    const rows = await tx.selectFrom('invocations').select(['id', 'org']).where('id', 'in', part).execute();
+  for (const part of slicesOf(ids, IDS_PER_QUERY)) {
+    const rows = await tx.selectFrom('invocations').select(['id', 'org']).where('id', 'in', padded(part)).execute();
     for (const { id, org } of rows) orgs.set(id, org);
   }
   return orgs;

@@ -1,5 +1,5 @@
 import type { Insertable, Selectable, UpdateObject } from 'kysely';
-import { groupBy } from '../grouping.js';
+import { fewSizesOf, groupBy, padded, slicesOf } from '../grouping.js';
 import { OPEN_STATUSES } from '../invocations/completion.js';
 import type { Queries, Tx } from './database.js';
 import type { Tables } from './schema.js';
@@ -12,17 +12,12 @@ export type NewExecution = Insertable<Tables['executions']>;
 export type ExecutionKey = Readonly<{ executionId: string; node: string }>;
 
 /** SQLite takes 32,766 values in a statement. */
-const ROWS_PER_INSERT = 500;
-const NODES_PER_UPDATE = 5_000;
+const ROWS_PER_INSERT = 256;
+const NODES_PER_STATEMENT = 4_096;
 
 /** Adds executions, many in one statement. Those that wait are not told of: their invocation says how many they are. */
 export async function insertExecutions(tx: Tx, rows: readonly NewExecution[]): Promise<void> {
-  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
-    await tx
-      .insertInto('executions')
-      .values(rows.slice(at, at + ROWS_PER_INSERT))
-      .execute();
-  }
+  for (const part of fewSizesOf(rows, ROWS_PER_INSERT)) await tx.insertInto('executions').values(part).execute();
   for (const row of rows) {
     const { reason = null, error_code = null, cancelling = 0 } = row;
     if (row.open === 0) tellExecution(tx, { ...row, reason, error_code, cancelling });
@@ -31,10 +26,10 @@ export async function insertExecutions(tx: Tx, rows: readonly NewExecution[]): P
 
 /** Fixes the octets of a request; the same octets twice are one row. */
 export async function insertRequests(tx: Queries, rows: readonly Insertable<Tables['requests']>[]): Promise<void> {
-  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
+  for (const part of fewSizesOf(rows, ROWS_PER_INSERT)) {
     await tx
       .insertInto('requests')
-      .values(rows.slice(at, at + ROWS_PER_INSERT))
+      .values(part)
       .onConflict((conflict) => conflict.doNothing())
       .execute();
   }
@@ -51,13 +46,13 @@ export async function moveExecutions(
 ): Promise<number> {
   let moved = 0;
   for (const [executionId, group] of groupBy(keys, (key) => key.executionId)) {
-    for (let at = 0; at < group.length; at += NODES_PER_UPDATE) {
-      const nodes = group.slice(at, at + NODES_PER_UPDATE).map(({ node }) => node);
+    for (const part of slicesOf(group, NODES_PER_STATEMENT)) {
+      const nodes = part.map(({ node }) => node);
       const rows = await tx
         .updateTable('executions')
         .set(set)
         .where('execution_id', '=', executionId)
-        .where('node', 'in', nodes)
+        .where('node', 'in', padded(nodes))
         .where('status', 'in', from)
         .returning(TOLD_EXECUTION)
         .execute();
@@ -76,17 +71,12 @@ export async function stillOpen<K extends ExecutionKey>(
 ): Promise<K[]> {
   const found: K[] = [];
   for (const [executionId, group] of groupBy(keys, (key) => key.executionId)) {
-    for (let at = 0; at < group.length; at += NODES_PER_UPDATE) {
-      const part = group.slice(at, at + NODES_PER_UPDATE);
+    for (const part of slicesOf(group, NODES_PER_STATEMENT)) {
       const rows = await tx
         .selectFrom('executions')
         .select('node')
         .where('execution_id', '=', executionId)
-        .where(
-          'node',
-          'in',
-          part.map(({ node }) => node),
-        )
+        .where('node', 'in', padded(part.map(({ node }) => node)))
         .where('open', '=', 1)
         .where('status', 'in', states)
         .execute();

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { z } from 'zod';
-import { slicesOf } from '../grouping.js';
+import { padded, slicesOf } from '../grouping.js';
 import {
   Counts,
   EXECUTION_STATUSES,
@@ -18,7 +18,7 @@ export type InvocationRow = Selectable<Tables['invocations']>;
 export type InvocationCounts = Readonly<z.infer<typeof Counts>>;
 
 /** SQLite takes 32,766 values in a statement, and as many invocations may end at one moment. */
-const IDS_PER_STATEMENT = 5_000;
+const IDS_PER_STATEMENT = 4_096;
 
 const DENIED = 'policy_revalidated_deny' satisfies StopReason;
 
@@ -43,7 +43,7 @@ export async function countExecutions(
   const rows = await queries
     .selectFrom('executions')
     .select(({ fn }) => ['invocation_id', 'status', fn.countAll<number>().as('n')])
-    .where('invocation_id', 'in', ids)
+    .where('invocation_id', 'in', padded(ids))
     .groupBy(['invocation_id', 'status'])
     .execute();
   const counts = new Map<string, z.infer<typeof Counts>>();
@@ -75,7 +75,7 @@ export async function beginInvocations(tx: Tx, ids: readonly string[], nowMs: nu
     const begun = await tx
       .updateTable('invocations')
       .set({ status: 'executing' })
-      .where('id', 'in', part)
+      .where('id', 'in', padded(part))
       .where('status', '=', 'approved')
       .returning(TOLD_INVOCATION)
       .execute();
@@ -117,7 +117,7 @@ async function settleSlice(tx: Tx, ids: readonly string[], nowMs: number): Promi
     const changed = await tx
       .updateTable('invocations')
       .set({ status, error, completed_at: isEnd ? nowMs : null })
-      .where('id', 'in', group)
+      .where('id', 'in', padded(group))
       .where('status', 'in', MOVABLE)
       .where(({ eb, or }) => or([eb('status', '!=', status), eb('error', 'is distinct from', error)]))
       .returning(TOLD_INVOCATION)
@@ -143,7 +143,7 @@ async function findWishes(
         .where('e.reason', '=', DENIED)
         .as('denied'),
     )
-    .where('i.id', 'in', ids)
+    .where('i.id', 'in', padded(ids))
     .where(({ eb, or }) => or([eb('i.cancel_requested_at', 'is not', null), eb('i.batch_stopped_at', 'is not', null)]))
     .execute();
   return new Map(

@@ -1,12 +1,12 @@
 import type { Insertable, Selectable } from 'kysely';
-import { groupBy } from '../grouping.js';
+import { fewSizesOf, groupBy } from '../grouping.js';
 import type { Queries } from './database.js';
 import type { ExecutionKey } from './executions.js';
 import type { Tables } from './schema.js';
 
 export type OutputRow = Selectable<Tables['outputs']>;
 
-const ROWS_PER_INSERT = 200;
+const ROWS_PER_INSERT = 128;
 
 /** Adds pieces of output; a piece that came before stays as it was. Gives the keys (`{execution_id}/{node}/{seq}`) added. */
 export async function insertOutputs(
@@ -14,10 +14,10 @@ export async function insertOutputs(
   rows: readonly Insertable<Tables['outputs']>[],
 ): Promise<ReadonlySet<string>> {
   const added = new Set<string>();
-  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
+  for (const part of fewSizesOf(rows, ROWS_PER_INSERT)) {
     const inserted = await tx
       .insertInto('outputs')
-      .values(rows.slice(at, at + ROWS_PER_INSERT))
+      .values(part)
       .onConflict((conflict) => conflict.doNothing())
       .returning(['execution_id', 'node', 'seq'])
       .execute();

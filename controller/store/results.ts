@@ -1,11 +1,13 @@
 import type { Insertable, Selectable } from 'kysely';
+import { fewSizesOf, padded } from '../grouping.js';
 import type { Queries } from './database.js';
 import type { ExecutionKey, ExecutionRow } from './executions.js';
 import type { Tables } from './schema.js';
 
 export type ResultRow = Selectable<Tables['results']>;
 
-const ROWS_PER_INSERT = 500;
+/** A statement that is kept holds the values of its last run. */
+const ROWS_PER_INSERT = 64;
 
 /** Adds results; the first for an execution stays. Gives the keys (`{execution_id}/{node}`) that were added. */
 export async function insertResults(
@@ -13,10 +15,10 @@ export async function insertResults(
   rows: readonly Insertable<Tables['results']>[],
 ): Promise<ReadonlySet<string>> {
   const added = new Set<string>();
-  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
+  for (const part of fewSizesOf(rows, ROWS_PER_INSERT)) {
     const inserted = await tx
       .insertInto('results')
-      .values(rows.slice(at, at + ROWS_PER_INSERT))
+      .values(part)
       .onConflict((conflict) => conflict.doNothing())
       .returning(['execution_id', 'node'])
       .execute();
@@ -43,8 +45,8 @@ export async function listResults(read: Queries, rows: readonly ExecutionRow[]):
   const results = await read
     .selectFrom('results')
     .selectAll()
-    .where('execution_id', 'in', executionIds)
-    .where('node', 'in', nodes)
+    .where('execution_id', 'in', padded(executionIds))
+    .where('node', 'in', padded(nodes))
     .execute();
   return new Map(results.map((row) => [row.node, row]));
 }

@@ -9,8 +9,12 @@ import type { Tables } from './schema.js';
 /** One connection of its own to the database file. */
 export type Connection = Readonly<{ queries: Queries; exec: (sql: string) => void; close: () => Promise<void> }>;
 
-/** Prepared statements kept per connection; a query text is a constant or one of a few batch sizes. */
-const MAX_STATEMENTS = 500;
+/**
+ * Characters of the prepared statements kept per connection, and of one that is kept. A text is a constant or one of a
+ * few batch sizes; its program takes some fifty times as much (2026-11), outside the heap that V8 sees.
+ */
+const MAX_KEPT = 400_000;
+const MAX_TEXT = 20_000;
 const BUSY_TIMEOUT_MS = 5_000;
 
 /**
@@ -120,6 +124,7 @@ function expectPragma(sqlite: Sqlite.Database, name: string, wanted: string | nu
 /** Preparing costs 18 µs a query (2026-11): the least recently used statements beyond the cap are let go. */
 function withCache(sqlite: Sqlite.Database): SqliteDatabase {
   const statements = new Map<string, SqliteStatement>();
+  let kept = 0;
   return {
     close: () => {
       statements.clear();
@@ -133,10 +138,13 @@ function withCache(sqlite: Sqlite.Database): SqliteDatabase {
         return known;
       }
       const statement = withKnownKind(orStorageFailure(() => sqlite.prepare(sql)));
+      if (sql.length > MAX_TEXT) return statement;
       statements.set(sql, statement);
-      if (statements.size > MAX_STATEMENTS) {
-        const oldest = statements.keys().next().value;
-        if (oldest !== undefined) statements.delete(oldest);
+      kept += sql.length;
+      for (const oldest of statements.keys()) {
+        if (kept <= MAX_KEPT) break;
+        statements.delete(oldest);
+        kept -= oldest.length;
       }
       return statement;
     },

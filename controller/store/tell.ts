@@ -1,6 +1,7 @@
 import { Risk } from '../../protocol/messages/capabilities.js';
 import { toTime } from '../../runtime/clock.js';
 import { redactParameters } from '../events/redact.js';
+import { padded } from '../grouping.js';
 import { type Event, OWN_INTEGRATION } from '../http/event-schemas.js';
 import { ENDED_STATUSES, ExecutionStatus, InvocationStatus } from '../http/schemas.js';
 import { readParameters } from '../http/target-schemas.js';
@@ -56,7 +57,7 @@ export function tellInvocation(tx: Tx, row: ToldInvocation, result?: InvocationC
 /** Tells of invocations that were changed without being read. */
 export async function tellInvocations(tx: Tx, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
-  const rows = await tx.selectFrom('invocations').select(TOLD_INVOCATION).where('id', 'in', ids).execute();
+  const rows = await tx.selectFrom('invocations').select(TOLD_INVOCATION).where('id', 'in', padded(ids)).execute();
   for (const row of rows) tellInvocation(tx, row);
 }
 
