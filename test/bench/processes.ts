@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { build } from 'esbuild';
 import { z } from 'zod';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -21,6 +22,25 @@ export function startMuster(args: readonly string[], env: Readonly<Record<string
 /** Runs a script of this folder through tsx. */
 export function startScript(script: string, args: readonly string[] = []): Promise<Started> {
   return start(['--import', 'tsx', new URL(script, import.meta.url).pathname, ...args], {});
+}
+
+/** Bundles a script of this folder as the command is built; the file of it. */
+export async function bundleScript(script: string): Promise<string> {
+  const outfile = `${root}dist/bench/${script.replace(/\.ts$/, '.js')}`;
+  await build({
+    entryPoints: [new URL(script, import.meta.url).pathname],
+    ...{ bundle: true, platform: 'node', target: 'node20', format: 'esm', packages: 'external' },
+    ...{ outfile, logLevel: 'warning' },
+  });
+  return outfile;
+}
+
+/** Runs a bundled script with these options of Node. */
+export function startBundle(
+  file: string,
+  { args, nodeOptions }: Readonly<{ args: readonly string[]; nodeOptions: readonly string[] }>,
+): Promise<Started> {
+  return start([...nodeOptions, file, ...args], {});
 }
 
 /** The next message of a child whose `kind` is this one. */
