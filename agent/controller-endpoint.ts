@@ -1,4 +1,5 @@
 import { MusterError } from '../protocol/errors.js';
+import { isLoopback } from '../runtime/loopback.js';
 
 /**
  * The URL of a route of the controller's REST API. Off loopback it must be https, since secrets cross the network.
@@ -16,8 +17,4 @@ export function controllerEndpoint(base: string, path: string): URL {
     );
   }
   return new URL(path, url.href.endsWith('/') ? url : `${url.href}/`);
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
 }

@@ -1,7 +1,7 @@
-import { isIP } from 'node:net';
 import { uuidv7 } from 'uuidv7';
 import { isMusterError, MusterError } from '../../protocol/errors.js';
 import { ID_PATTERN } from '../../protocol/ids.js';
+import { isLoopback } from '../../runtime/loopback.js';
 import type { CreateIntegration } from '../http/integration-schemas.js';
 import { fingerprintOf } from '../identity/secrets.js';
 import { readCursor, toPage } from '../paging.js';
@@ -120,10 +120,6 @@ function refusePlain(url: string, allowHttp: boolean): void {
     'invalid_request',
     'base_url: must begin with https, since the credential would cross the network in the clear; see controller.integrations_allow_http',
   );
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || (isIP(hostname) === 4 && hostname.startsWith('127.'));
 }
 
 type Refused = Readonly<{ code: 'conflict' | 'invalid_request'; detail: string }>;
