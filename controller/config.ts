@@ -4,6 +4,7 @@ import { DEFAULT_MAX_PACKET_BYTES } from '../protocol/envelope.js';
 import { Id } from '../protocol/ids.js';
 import { DEFAULT_PREFIX } from '../protocol/topics.js';
 import { LOG_LEVELS } from '../runtime/logger.js';
+import { OidcSettings, PublicUrl } from './sign-in/settings.js';
 
 const MAX_INTEGRATION_MS = 300_000;
 
@@ -116,6 +117,10 @@ export const ControllerConfig = z.strictObject({
     .max(32)
     .default([])
     .describe('Names of this controller in the Host of calls to /mcp, beside localhost and addresses'),
+  public_url: PublicUrl.optional().describe(
+    "Where people's browsers reach the controller: scheme and host; needed for controller.oidc",
+  ),
+  oidc: OidcSettings.optional().describe('Sign-in by OpenID Connect; off when absent, see docs/operate.md'),
   max_event_streams: z
     .int()
     .min(1)

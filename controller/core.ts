@@ -58,6 +58,8 @@ import { createSandboxAuthentication } from './sandboxes/authenticate.js';
 import { createSeenBy } from './sandboxes/seen-by.js';
 import { createSandboxes } from './sandboxes/service.js';
 import type { Services } from './services.js';
+import { createSignIn } from './sign-in/service.js';
+import type { Oidc } from './sign-in/settings.js';
 import { deleteOldIdempotentUses } from './store/idempotency.js';
 import { countPending } from './store/invocations.js';
 import type { Store } from './store/store.js';
@@ -67,8 +69,9 @@ import { startWebhooks } from './webhooks/start-webhooks.js';
 import type { Webhook } from './webhooks/webhooks-file.js';
 
 /** Passwords are looked at on Node's four threads: one is left for the files, and logins never take the last but one. */
-const LOGIN_GATE = { atOnce: 2, waiting: 20 };
-const PEOPLE_GATE = { atOnce: 1, waiting: 20 };
+const PASSWORDS_BUSY = 'Too many passwords are being looked at: try again in a moment';
+const LOGIN_GATE = { atOnce: 2, waiting: 20, refusal: PASSWORDS_BUSY };
+const PEOPLE_GATE = { atOnce: 1, waiting: 20, refusal: PASSWORDS_BUSY };
 
 /** The controller without its listeners: services for callers, ingest for the broker, and what happens by the clock. */
 export type Core = Readonly<{
@@ -98,6 +101,8 @@ export type CoreDeps = Readonly<{
   brokerCa: string | undefined;
   /** How other systems are spoken to; those of this release when absent. */
   adapters?: Adapters;
+  /** Sign-in by OpenID Connect; off when absent. */
+  oidc?: Oidc | undefined;
   /** False when another controller may lead: then nothing is published. */
   holds?: () => boolean;
   /** What `/readyz` says when all is well. */
@@ -114,6 +119,7 @@ export async function createCore({
   config,
   brokerCa,
   adapters = createAdapters(),
+  oidc,
   holds = () => true,
   ready = 'ok',
   clock,
@@ -213,6 +219,7 @@ export async function createCore({
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
     people: createUsers({ store, clock, attempts, gate: createGate(PEOPLE_GATE) }),
     tokens: createTokens({ store, clock, attempts, gate: createGate(LOGIN_GATE), onRefusedLogin }),
+    signIn: oidc === undefined ? undefined : createSignIn({ ...shared, oidc, onRefusedLogin }),
     containers: createContainerService({
       ...shared,
       create: invocations.create,

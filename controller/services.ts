@@ -26,6 +26,7 @@ import type { IntegrationService } from './integrations/integration-service.js';
 import type { PolicyDocument } from './policy/document.js';
 import type { PollingService } from './polling/contract.js';
 import type { SandboxScope, SandboxService, Seen } from './sandboxes/contract.js';
+import type { SignInService } from './sign-in/contract.js';
 import type { Queries } from './store/database.js';
 import type { Once } from './store/made-once.js';
 import type { SuspensionService } from './suspension.js';
@@ -310,6 +311,8 @@ export type Services = Readonly<{
   enrollment: EnrollmentService;
   people: PeopleService;
   tokens: TokenService;
+  /** Undefined when there is no sign-in by OpenID Connect. */
+  signIn: SignInService | undefined;
   polling: PollingService;
   containers: ContainerService;
   sandboxes: SandboxService;

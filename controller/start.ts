@@ -18,6 +18,7 @@ import { beginTerm } from './leading/term.js';
 import { readPolicyFile } from './policy/parse-policy.js';
 import { type FollowedPolicy, followPolicyFile } from './policy/policy-file.js';
 import { installPolicy } from './policy/service.js';
+import { readOidc } from './sign-in/settings.js';
 import { createSeal } from './store/audit-seal.js';
 import { awaitPostgres } from './store/await-postgres.js';
 import { ensureInstance } from './store/meta.js';
@@ -71,6 +72,7 @@ async function start(
     config.integrations_file === undefined ? [] : readDeclaredAdapters(config.integrations_file),
   );
   const webhooks = config.webhooks_file === undefined ? [] : readWebhooksFile(config.webhooks_file);
+  const oidc = readOidc(config);
   const dataDir = await claimDataDir(config.data_dir);
   closers.add(dataDir.release);
   if (storeUrl !== undefined) await awaitPostgres(storeUrl, { clock, log, stop });
@@ -94,7 +96,7 @@ async function start(
 
   const front = await startFront(config, log.child({ component: 'http' }));
   closers.add(front.stop);
-  const deps = { keyring, config, clientId, brokerCa, adapters, webhooks, front, clock, log };
+  const deps = { keyring, config, clientId, brokerCa, adapters, webhooks, oidc, front, clock, log };
   if (storeUrl === undefined) {
     const end = await beginTerm({ ...deps, store, ready: 'ok', holds: () => true });
     closers.add(end);

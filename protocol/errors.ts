@@ -201,6 +201,17 @@ export const ERROR_CODES = {
     'no valid token came with the request',
     'log in with: muster login, or send a token that muster token create has made',
   ),
+  sign_in_failed: api(
+    401,
+    'nobody was signed in at the OpenID Connect provider, or not for this',
+    'begin anew: muster login --sso, or the page that you came from',
+  ),
+  sign_in_unavailable: api(
+    503,
+    'the OpenID Connect provider cannot be reached, or does not answer as it should',
+    'try again; log in with a password meanwhile, and read the log of the controller',
+    true,
+  ),
   forbidden: api(403, 'the caller may not do this', 'ask somebody with the role that it needs'),
   denied_by_policy: api(
     403,

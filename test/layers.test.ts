@@ -28,6 +28,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   '@modelcontextprotocol/server': /^controller\/mcp\//,
   '@modelcontextprotocol/server/stdio': /^controller\/mcp\//,
   libsql: /^controller\/store\//,
+  'openid-client': /^controller\/sign-in\//,
   pg: /^controller\/store\//,
   kysely: /^controller\//,
   fastify: /^controller\/http\//,

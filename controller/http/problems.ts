@@ -16,6 +16,7 @@ const RETRY_AFTER_SECONDS: ReadonlyMap<string, number> = new Map<ErrorCode, numb
   ['storage_failed', 5],
   ['unavailable', 1],
   ['request_timeout', 1],
+  ['sign_in_unavailable', 5],
   ['node_offline', 30],
 ]);
 

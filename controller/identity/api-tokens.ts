@@ -11,12 +11,13 @@ import type { Store } from '../store/store.js';
 import type { Attempts } from './attempts.js';
 import type { Gate } from './gate.js';
 import { peopleBehind, readHolders } from './holders.js';
+import { addLogin } from './login-tokens.js';
 import { isPassword } from './passwords.js';
 import type { TokenService } from './people-service.js';
 import type { OnRefusedLogin } from './refused-logins.js';
 import { lesser, reaches } from './roles.js';
 import { isSecret } from './secrets.js';
-import { deleteTokens, findToken, formatToken, insertToken, LOGIN, makeToken, type TokenRow } from './token-rows.js';
+import { deleteTokens, findToken, formatToken, insertToken, makeToken, type TokenRow } from './token-rows.js';
 import { findUser, insertOwner, type UserRow } from './users.js';
 
 const API_TOKEN = /^mst_([a-z0-9]{8,32})_([A-Za-z0-9]{16,64})$/;
@@ -25,7 +26,6 @@ const NO_SECRET = '0'.repeat(64);
 const HOUR_MS = 3_600_000;
 const MAX_LIFE_MS = 366 * 24 * HOUR_MS;
 const USUAL_LIFE_MS = 90 * 24 * HOUR_MS;
-const LOGIN_LIFE_MS = 12 * HOUR_MS;
 const OWNER = 'owner';
 
 /**
@@ -141,7 +141,7 @@ export function createTokens({
         ),
       );
       const row = madeOf(outcome);
-      return { ...toView(row), token: secret === undefined ? made.token : formatToken(row.id, secret) };
+      return { ...toTokenView(row), token: secret === undefined ? made.token : formatToken(row.id, secret) };
     },
     async list({ org, id, role }, { limit, cursor }) {
       const after = readTimeCursor(cursor);
@@ -157,7 +157,7 @@ export function createTokens({
         .orderBy('id', 'desc')
         .limit(limit + 1)
         .execute();
-      return toPage(rows, { limit, keyOf: timeKey, toItem: toView });
+      return toPage(rows, { limit, keyOf: timeKey, toItem: toTokenView });
     },
     delete: (principal, id) => removeToken(store, principal, { id, nowMs: clock.nowMs() }),
     async login(org, { user, password }) {
@@ -172,7 +172,7 @@ export function createTokens({
         const made = known === undefined || !isRight ? undefined : await insertLogin(store, known, clock.nowMs());
         if (made === undefined) throw new MusterError('unauthenticated', 'The name or the password is wrong');
         attempts.succeeded(key);
-        return { ...toView(made.row), token: made.token };
+        return { ...toTokenView(made.row), token: made.token };
       } catch (error) {
         if (isMusterError(error, 'unauthenticated') || isMusterError(error, 'rate_limited')) onRefusedLogin(known?.id);
         throw error;
@@ -199,12 +199,7 @@ function insertLogin(store: Store, { org, id: user, password_hash }: UserRow, no
   return store.write(async (tx) => {
     const now = await findUser(tx, org, user);
     if (now === undefined || now.disabled_at !== null || now.password_hash !== password_hash) return undefined;
-    const of = { org, user, name: LOGIN, role: Role.parse(now.role), createdBy: user } as const;
-    const holders = [user, ...readHolders(now.password_holders)];
-    const made = makeToken({ ...of, holders, expiresMs: nowMs + LOGIN_LIFE_MS, nowMs });
-    await insertToken(tx, made.row);
-    tx.tell({ org, event: { type: 'login', user, token_id: made.row.id } });
-    return made;
+    return addLogin(tx, now, { holders: [user, ...readHolders(now.password_holders)], nowMs });
   });
 }
 
@@ -263,7 +258,8 @@ function removeToken(
   });
 }
 
-function toView(row: TokenRow): ApiTokenView {
+/** A token as callers see it: without its secret. */
+export function toTokenView(row: TokenRow): ApiTokenView {
   return {
     id: row.id,
     user: row.principal,

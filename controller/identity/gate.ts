@@ -6,8 +6,11 @@ export type Gate = Readonly<{
   run: <T>(work: () => Promise<T>) => Promise<T>;
 }>;
 
-/** A gate that lets `atOnce` run and `waiting` wait, first come first served; what comes then is refused at once. */
-export function createGate({ atOnce, waiting }: { atOnce: number; waiting: number }): Gate {
+/**
+ * A gate that lets `atOnce` run and `waiting` wait, first come first served; what comes then is refused at once, with
+ * `refusal` as the sentence.
+ */
+export function createGate({ atOnce, waiting, refusal }: { atOnce: number; waiting: number; refusal: string }): Gate {
   const queue: (() => void)[] = [];
   let running = 0;
 
@@ -17,7 +20,7 @@ export function createGate({ atOnce, waiting }: { atOnce: number; waiting: numbe
       return;
     }
     if (queue.length >= waiting) {
-      throw new MusterError('rate_limited', 'Too many passwords are being looked at: try again in a moment');
+      throw new MusterError('rate_limited', refusal);
     }
     await new Promise<void>((resolve) => queue.push(resolve));
   }

@@ -12,6 +12,7 @@ import type { Store } from '../store/store.js';
 import type { Attempts } from './attempts.js';
 import type { Gate } from './gate.js';
 import { peopleBehind, writeHolders } from './holders.js';
+import { isOfProvider } from './identities.js';
 import { hashPassword, isPassword } from './passwords.js';
 import type { PeopleService } from './people-service.js';
 import { reaches } from './roles.js';
@@ -77,7 +78,9 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
             : { password_hash: hash, password_holders: writeHolders(peopleBehind(principal)) }),
           ...(disabled === undefined ? {} : { disabled_at: disabled ? (row.disabled_at ?? nowMs) : null }),
         };
-        const refusal = await refusalOf(tx, principal, { row, next });
+        const refusal =
+          (await refusalOf(tx, principal, { row, next })) ??
+          (hash === undefined ? undefined : await passwordRefusalOf(tx, principal, id));
         if (refusal !== undefined) return refusal;
         if (hash === undefined && next.role === row.role && next.disabled_at === row.disabled_at) return row;
         await tx.updateTable('users').set(next).where('org', '=', row.org).where('id', '=', id).execute();
@@ -151,6 +154,8 @@ async function addNew(
   if ((await findUser(tx, org, id)) !== undefined) {
     return { refused: 'conflict', detail: `There is a user ${id} already` };
   }
+  const refusal = row.password_hash === null ? undefined : await passwordRefusalOf(tx, principal, id);
+  if (refusal !== undefined) return { refused: refusal.code, detail: refusal.detail };
   await tx.insertInto('users').values(row).execute();
   const details = { role, fingerprint: fingerprintOf(row.password_hash) };
   await audit(tx, principal, { event: 'user_created', id, nowMs, details });
@@ -199,14 +204,24 @@ async function refusalOf(
   if (row.role !== 'owner' || row.disabled_at !== null || remains) return undefined;
   const others = await tx
     .selectFrom('users')
-    .select('id')
-    .where('org', '=', row.org)
-    .where('role', '=', 'owner')
-    .where('disabled_at', 'is', null)
-    .where('id', '!=', row.id)
+    .leftJoin('identities', (join) =>
+      join.onRef('identities.org', '=', 'users.org').onRef('identities.user_id', '=', 'users.id'),
+    )
+    .select('users.id')
+    .where('users.org', '=', row.org)
+    .where('users.role', '=', 'owner')
+    .where('users.disabled_at', 'is', null)
+    .where('users.id', '!=', row.id)
+    .where('identities.user_id', 'is', null) // what a provider gives, it may take away at the next sign-in
     .limit(1)
     .executeTakeFirst();
   return others === undefined ? { code: 'conflict', detail: `${row.id} is the last owner` } : undefined;
+}
+
+/** With a password somebody would get in whom the provider no longer lets in. */
+async function passwordRefusalOf(tx: Queries, { org, role }: Principal, id: string): Promise<Refusal | undefined> {
+  if (role === 'owner' || !(await isOfProvider(tx, org, id))) return undefined;
+  return { code: 'forbidden', detail: `${id} signs in at the provider: only an owner may set a password` };
 }
 
 function audit(

@@ -13,6 +13,7 @@ import { issueBrokerPassword } from '../identity/broker-credentials.js';
 import type { Keyring } from '../identity/keyring.js';
 import { INGESTED } from '../ingest/ingest.js';
 import type { Adapters } from '../integrations/adapter.js';
+import type { Oidc } from '../sign-in/settings.js';
 import type { Store } from '../store/store.js';
 import { startTimers } from '../timers.js';
 import type { Webhook } from '../webhooks/webhooks-file.js';
@@ -27,6 +28,7 @@ export type TermDeps = Readonly<{
   brokerCa: string | undefined;
   adapters: Adapters;
   webhooks: readonly Webhook[];
+  oidc: Oidc | undefined;
   front: Front;
   /** What `/readyz` says when all is well. */
   ready: string;

@@ -7,6 +7,7 @@ import type { Generated } from 'kysely';
 export type Tables = Readonly<{
   meta: MetaTable;
   users: UserTable;
+  identities: IdentityTable;
   api_tokens: ApiTokenTable;
   enrollment_tokens: EnrollmentTokenTable;
   nodes: NodeTable;
@@ -64,6 +65,16 @@ type UserTable = {
   disabled_at: number | null;
   /** The people who set the password, while the user has not set another, as JSON. */
   password_holders: Generated<string>;
+};
+
+/** Which user somebody is whom the OpenID Connect provider knows; the user may have been deleted since. */
+type IdentityTable = {
+  org: string;
+  /** The `iss` and the `sub` of the id token: together they name one person for ever. */
+  issuer: string;
+  subject: string;
+  user_id: string;
+  created_at: number;
 };
 
 type EnrollmentTokenTable = {

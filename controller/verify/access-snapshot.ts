@@ -25,6 +25,7 @@ export function readAccess(read: Queries) {
     .execute(async (tx) => {
       const last = await tx.selectFrom('audit').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst();
       const users = await tx.selectFrom('users').selectAll().execute();
+      const identities = await tx.selectFrom('identities').selectAll().execute();
       const tokens = await tx.selectFrom('api_tokens').selectAll().execute();
       const nodeTokens = await tx.selectFrom('node_tokens').selectAll().execute();
       const enrollmentTokens = await tx.selectFrom('enrollment_tokens').selectAll().execute();
@@ -32,9 +33,9 @@ export function readAccess(read: Queries) {
       const policies = await tx.selectFrom('policies').selectAll().execute();
       const keys = [...(await readBelieved(tx)), ...(await readFormer(tx))];
       const integrations = await tx.selectFrom('integrations').selectAll().execute();
-      const all = [users, tokens, nodeTokens, enrollmentTokens, sandboxes, policies, keys, integrations];
+      const all = [users, identities, tokens, nodeTokens, enrollmentTokens, sandboxes, policies, keys, integrations];
       const size = all.reduce((sum, { length }) => sum + length, 0);
-      const held = { users, tokens, nodeTokens, enrollmentTokens, sandboxes, policies, keys, integrations };
+      const held = { users, identities, tokens, nodeTokens, enrollmentTokens, sandboxes, policies, keys, integrations };
       return { through: last?.seq ?? 0, ...held, size };
     });
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { sha256Hex } from '../../protocol/envelope.js';
+import { identityDigest } from '../identity/identities.js';
 import { fingerprintOf } from '../identity/secrets.js';
 import type { AuditRow } from '../store/audit.js';
 import { type AccessSnapshot, type KeyRow, readAccess } from './access-snapshot.js';
@@ -12,6 +13,7 @@ export type AccessCheck = Readonly<{ look: (rows: readonly AuditRow[]) => void; 
 /** Rows of earlier releases have no fingerprint. */
 const Fingerprint = z.string().nullable().optional();
 const User = z.object({ role: z.string(), disabled: z.boolean().default(false), fingerprint: Fingerprint });
+const Linked = z.object({ identity: z.string() });
 const Password = z.object({ fingerprint: Fingerprint });
 const Token = z.object({
   user: z.string(),
@@ -38,6 +40,8 @@ const IntegrationChange = Integration.pick({ status: true });
 /** What the trail says of one of them at the end. */
 type Claims = Readonly<{
   users: Map<string, z.infer<typeof User>>;
+  /** User → the digest of who they are at the provider; deleted users as well. */
+  identities: Map<string, string>;
   tokens: Map<string, z.infer<typeof Token>>;
   nodeTokens: Map<string, z.infer<typeof NodeToken>>;
   enrollmentTokens: Map<string, z.infer<typeof EnrollmentToken>>;
@@ -58,6 +62,7 @@ export async function createAccessCheck({ read, notes }: Pick<VerifyDeps, 'read'
   const snapshot = await readAccess(read);
   const claims: Claims = {
     users: new Map(),
+    identities: new Map(),
     tokens: new Map(),
     nodeTokens: new Map(),
     enrollmentTokens: new Map(),
@@ -92,6 +97,7 @@ const TAKES: ReadonlyMap<string, (claims: Claims, id: string, row: AuditRow) => 
   ['user_changed', takeUser],
   ['password_changed', takePassword],
   ['user_deleted', ({ users }, id) => users.delete(id)],
+  ['identity_linked', ({ identities }, id, row) => keep(identities, id, readDetails(Linked, row.details)?.identity)],
   ['token_created', takeToken],
   ['token_deleted', ({ tokens }, id) => tokens.delete(id)],
   ['token_expired', ({ tokens }, id) => tokens.delete(id)],
@@ -164,6 +170,7 @@ const OTHER_SECRET = 'it has another secret than the one that the trail tells of
 
 function* faultsOf(snapshot: AccessSnapshot, claims: Claims): Generator<Fault> {
   for (const row of snapshot.users) yield* userFaults(row, claims.users.get(row.id));
+  yield* identityFaults(snapshot, claims);
   for (const row of snapshot.tokens) yield* tokenFaults(row, claims.tokens.get(row.id));
   for (const row of snapshot.nodeTokens) yield* nodeTokenFaults(row, claims.nodeTokens.get(row.id));
   for (const row of snapshot.enrollmentTokens) yield* enrollmentFaults(row, claims.enrollmentTokens.get(row.id));
@@ -182,6 +189,22 @@ function* userFaults(
   if (told.role !== role) yield [subject, `the role is ${role}, and the trail says ${told.role}`];
   if (told.disabled !== (disabled_at !== null)) yield [subject, 'the trail says otherwise whether it may log in'];
   if (isOther(told, password_hash)) yield [subject, 'it has another password than the one that the trail tells of'];
+}
+
+function* identityFaults({ identities }: AccessSnapshot, claims: Claims): Generator<Fault> {
+  const there = new Set(identities.map(({ user_id }) => user_id));
+  for (const row of identities) {
+    const subject = `user:${row.user_id}`;
+    const told = claims.identities.get(row.user_id);
+    if (told === undefined) {
+      yield [subject, 'no row of the audit trail tells of who it is at the provider', row.created_at];
+    } else if (told !== identityDigest(row)) {
+      yield [subject, 'it is somebody else at the provider than the trail says'];
+    }
+  }
+  for (const id of claims.identities.keys()) {
+    if (!there.has(id)) yield [`user:${id}`, 'the trail tells who it is at the provider, and the record is gone'];
+  }
 }
 
 function* tokenFaults(

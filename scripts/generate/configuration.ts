@@ -23,16 +23,29 @@ export function configurationPage(): string {
 }
 
 function sectionTable(section: string, { properties = {} }: JsonSchema): string {
-  const rows = Object.entries(properties).map(([key, member]) => {
+  const rows = Object.entries(properties).flatMap(([key, member]) => {
     const about: JsonSchema = typeof member === 'object' ? member : {};
-    return [
-      code(`${section}.${key}`),
-      code(`MUSTER_${section}_${key}`.toUpperCase()),
-      about.default === undefined ? '' : String(about.default) === '' ? 'none' : code(String(about.default)),
-      `${sentence(about.description ?? '')}${allowed(about)}`,
-    ];
+    const setting = `${section}.${key}`;
+    return [rowOf(setting, code(`MUSTER_${section}_${key}`.toUpperCase()), about), ...rowsWithin(setting, about)];
   });
   return table(['Setting', 'Environment', 'Default', 'Meaning'], rows);
+}
+
+/** What a setting that is a group holds; the environment has the group as a whole, as JSON. */
+function rowsWithin(setting: string, { properties = {} }: JsonSchema): string[][] {
+  return Object.entries(properties).map(([key, member]) =>
+    rowOf(`${setting}.${key}`, '', typeof member === 'object' ? member : {}),
+  );
+}
+
+function rowOf(setting: string, variable: string, about: JsonSchema): string[] {
+  return [code(setting), variable, defaultOf(about), `${sentence(about.description ?? '')}${allowed(about)}`];
+}
+
+function defaultOf({ default: preset }: JsonSchema): string {
+  if (preset === undefined) return '';
+  const text = preset !== null && typeof preset === 'object' && !Array.isArray(preset) ? '' : String(preset);
+  return text === '' ? 'none' : code(text);
 }
 
 function allowed({ enum: values, minimum, maximum }: JsonSchema): string {

@@ -8,6 +8,7 @@ import { INGESTED } from '../../controller/ingest/ingest.js';
 import type { Adapters } from '../../controller/integrations/adapter.js';
 import { createAdapters } from '../../controller/integrations/adapters/list.js';
 import type { Principal } from '../../controller/services.js';
+import { readOidc } from '../../controller/sign-in/settings.js';
 import { createSeal } from '../../controller/store/audit-seal.js';
 import { openStore, type Store } from '../../controller/store/store.js';
 import { startTimers } from '../../controller/timers.js';
@@ -77,7 +78,16 @@ export async function startTestCore(
   const start = async (): Promise<void> => {
     const seal = createSeal(sealDeps(keyring, { clock, org: 'default', log }));
     const store = await openStore(config.store_url ?? directory, { clock, seal });
-    const core = await createCore({ store, keyring, config, brokerCa: undefined, adapters, clock, log });
+    const core = await createCore({
+      store,
+      keyring,
+      config,
+      brokerCa: undefined,
+      adapters,
+      oidc: readOidc(config),
+      clock,
+      log,
+    });
     running = { core, store, stopTimers: startTimers(core, log) };
     linkUp(core, { brokerUrl, keyring, clock, log });
     await until(() => core.link.connected, { what: 'the connection to the broker' });

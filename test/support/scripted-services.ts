@@ -139,6 +139,7 @@ export function createScriptedServices({
       login: async () => Promise.reject(new MusterError('unauthenticated', 'The name or the password is wrong')),
       logout: async () => undefined,
     },
+    signIn: undefined,
     sandboxes: {
       create: async () => Promise.reject(new MusterError('conflict', 'There is a sandbox ci already')),
       list: async () => EMPTY_PAGE,

@@ -21,6 +21,7 @@ import type { AddRoutes } from './route.js';
 import { sandboxActionRoutes } from './sandbox-actions.js';
 import { sandboxDecisionRoutes } from './sandbox-decisions.js';
 import { sandboxRoutes } from './sandboxes.js';
+import { signInRoutes } from './sign-in.js';
 import { suspensionRoutes } from './suspension.js';
 import { tokenRoutes } from './tokens.js';
 
@@ -45,6 +46,7 @@ export const ROUTES: readonly AddRoutes[] = [
   nodeReportRoutes,
   peopleRoutes,
   tokenRoutes,
+  signInRoutes,
   accessRoutes,
   brokerListRoutes,
   auditRoutes,

@@ -22,6 +22,7 @@ import { WEBHOOKS } from './0032-webhooks.js';
 import { SANDBOX_HOLDERS } from './0033-sandbox-holders.js';
 import { HOLDERS } from './0036-holders.js';
 import { WEBHOOKS_SET_ASIDE } from './0037-webhooks-set-aside.js';
+import { IDENTITIES } from './0038-identities.js';
 
 /** Every migration by its name, forward only; the names sort in the order in which they run. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -46,6 +47,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0033-sandbox-holders': SANDBOX_HOLDERS,
   '0036-holders': HOLDERS,
   '0037-webhooks-set-aside': WEBHOOKS_SET_ASIDE,
+  '0038-identities': IDENTITIES,
 };
 
 /**

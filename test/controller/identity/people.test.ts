@@ -380,8 +380,14 @@ async function startPeople(t: TestScope, onRefusedLogin: OnRefusedLogin = () => 
   return {
     store,
     clock,
-    people: createUsers({ store, clock, attempts, gate: createGate({ atOnce: 1, waiting: 20 }) }),
-    tokens: createTokens({ store, clock, attempts, gate: createGate({ atOnce: 2, waiting: 20 }), onRefusedLogin }),
+    people: createUsers({ store, clock, attempts, gate: createGate({ atOnce: 1, waiting: 20, refusal: 'full' }) }),
+    tokens: createTokens({
+      store,
+      clock,
+      attempts,
+      gate: createGate({ atOnce: 2, waiting: 20, refusal: 'full' }),
+      onRefusedLogin,
+    }),
     speaks: (token: string) => principalOf(store, token, clock.nowMs()),
   };
 }

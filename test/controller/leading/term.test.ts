@@ -64,6 +64,7 @@ async function startTerm(t: TestScope) {
       brokerCa: undefined,
       adapters: createAdapters(),
       webhooks: [],
+      oidc: undefined,
       front,
       clock,
       log,
