@@ -39,14 +39,14 @@ export const CLIENT = { id: 'muster', secret: 'canary-client-secret' };
 
 /** Starts one on a free port of 127.0.0.1; it ends with the test. */
 export async function startTestProvider(t: TestScope): Promise<TestProvider> {
-  const keys = await generateKeyPair('RS256');
-  const forged = await generateKeyPair('RS256');
-  const jwk = { ...(await exportJWK(keys.publicKey)), kid: 'k1', alg: 'RS256', use: 'sig' };
+  const keys = await generateKeyPair('ES256');
+  const forged = await generateKeyPair('ES256');
+  const jwk = { ...(await exportJWK(keys.publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' };
   const script: Script = {
     person: { sub: 'ann-at-work', preferred_username: 'ann', groups: ['fleet-operators'] },
     userInfo: {},
     claims: (claims) => claims,
-    algorithm: 'RS256',
+    algorithm: 'ES256',
     isForged: false,
     answers: new Map(),
     deviceErrors: [],
@@ -143,7 +143,7 @@ function configurationOf(issuer: string): Json {
     device_authorization_endpoint: `${issuer}/device`,
     response_types_supported: ['code'],
     subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: ['RS256'],
+    id_token_signing_alg_values_supported: ['ES256'],
   };
 }
 

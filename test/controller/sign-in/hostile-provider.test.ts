@@ -29,7 +29,7 @@ test('an id token with another nonce, issuer, audience, time, subject or signatu
   script.isForged = false;
   script.algorithm = 'none';
   await assertProblem(await refusedSignIn(site), 401, 'sign_in_failed');
-  script.algorithm = 'RS256';
+  script.algorithm = 'ES256';
   script.person = { sub: 'ann' };
   script.userInfo = { sub: 'somebody-else', groups: ['fleet-owners'] };
   await assertProblem(await refusedSignIn(site), 401, 'sign_in_failed');
