@@ -1,5 +1,6 @@
 import { type Client, createClient } from '../../../cli/client.js';
 import { InvocationAnswer } from '../../../controller/http/schemas.js';
+import type { Queries } from '../../../controller/store/database.js';
 import { openStore } from '../../../controller/store/store.js';
 import { type Verdict, verdictOf } from '../judge/checker.js';
 import { judgeRecords } from '../judge/judge-records.js';
@@ -117,7 +118,7 @@ async function judgeFleet(
   { note }: ScenarioContext,
 ): Promise<Verdict> {
   const { asked, fleet, stops, store, controllerDir } = found;
-  const orders = await Promise.all(asked.map(async (each) => ({ ...each, outcomes: await readOutcomes(store, each) })));
+  const orders = await readOrders(store, asked);
   const ids = new Set(asked.map(({ id }) => id));
   const faults = [
     ...judgeReturn(orders, fleet.marks()),
@@ -134,28 +135,32 @@ async function judgeFleet(
   );
 }
 
-async function readOutcomes(place: string, { id }: Asked): Promise<Order['outcomes']> {
+async function readOrders(place: string, asked: readonly Asked[]): Promise<(Asked & Pick<Order, 'outcomes'>)[]> {
   const store = await openStore(place);
   try {
-    const rows = await store.read
-      .selectFrom('executions as e')
-      .leftJoin('results as r', (join) =>
-        join.onRef('r.execution_id', '=', 'e.execution_id').onRef('r.node', '=', 'e.node'),
-      )
-      .select(['e.node', 'e.execution_id', 'e.request_sha256', 'e.status', 'e.reason', 'e.error_code'])
-      .select('r.error_code as result_error')
-      .where('e.invocation_id', '=', id)
-      .execute();
-    return new Map(
-      rows.map((row) => [
-        row.node,
-        {
-          ...{ executionId: row.execution_id, requestSha256: row.request_sha256, status: row.status },
-          reason: row.reason ?? row.error_code ?? row.result_error,
-        },
-      ]),
-    );
+    return await Promise.all(asked.map(async (each) => ({ ...each, outcomes: await readOutcomes(store.read, each) })));
   } finally {
     await store.close();
   }
+}
+
+async function readOutcomes(read: Queries, { id }: Asked): Promise<Order['outcomes']> {
+  const rows = await read
+    .selectFrom('executions as e')
+    .leftJoin('results as r', (join) =>
+      join.onRef('r.execution_id', '=', 'e.execution_id').onRef('r.node', '=', 'e.node'),
+    )
+    .select(['e.node', 'e.execution_id', 'e.request_sha256', 'e.status', 'e.reason', 'e.error_code'])
+    .select('r.error_code as result_error')
+    .where('e.invocation_id', '=', id)
+    .execute();
+  return new Map(
+    rows.map((row) => [
+      row.node,
+      {
+        ...{ executionId: row.execution_id, requestSha256: row.request_sha256, status: row.status },
+        reason: row.reason ?? row.error_code ?? row.result_error,
+      },
+    ]),
+  );
 }
