@@ -146,6 +146,14 @@ export const ControllerConfig = z.strictObject({
   audit_retention_age: PositiveDuration.default('8784h').describe(
     'How long rows of the audit trail are kept; what is left stays verifiable',
   ),
+  secrets_file: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe(
+      'Values that are masked beside the credentials of integrations and webhooks: a file with lines `name: value`, or a directory with one value in each file, 0600; read at the start and when it changes',
+    ),
   log_level: z.enum(LOG_LEVELS).default('info').describe('The least level that is logged'),
 });
 export type ControllerConfig = Readonly<z.infer<typeof ControllerConfig>>;

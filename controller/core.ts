@@ -1,6 +1,7 @@
 import { parseDuration } from '../protocol/durations.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/logger.js';
+import { createSecrets, type Secrets } from '../runtime/masking/mask.js';
 import { createRefusals } from '../runtime/refusals.js';
 import { createAuditService } from './audit/service.js';
 import { type BrokerLink, createBrokerLink } from './broker-link.js';
@@ -33,8 +34,10 @@ import { createLocalAllowance } from './ingest/local-allowance.js';
 import { createMissingOutput } from './ingest/missing-output.js';
 import { createObjections } from './ingest/objections.js';
 import { createReceipts } from './ingest/receipts.js';
+import { createShield } from './ingest/shield.js';
 import type { Adapters } from './integrations/adapter.js';
 import { createAdapters } from './integrations/adapters/list.js';
+import { registerCredentials } from './integrations/known-secrets.js';
 import { endInterrupted } from './integrations/recover.js';
 import { createIntegrations } from './integrations/service.js';
 import { createVault } from './integrations/vault.js';
@@ -103,6 +106,8 @@ export type CoreDeps = Readonly<{
   adapters?: Adapters;
   /** Sign-in by OpenID Connect; off when absent. */
   oidc?: Oidc | undefined;
+  /** What is masked; the log and the store have to go through the same. */
+  secrets?: Secrets;
   /** False when another controller may lead: then nothing is published. */
   holds?: () => boolean;
   /** What `/readyz` says when all is well. */
@@ -120,6 +125,7 @@ export async function createCore({
   brokerCa,
   adapters = createAdapters(),
   oidc,
+  secrets = createSecrets(),
   holds = () => true,
   ready = 'ok',
   clock,
@@ -147,6 +153,8 @@ export async function createCore({
     suspended: suspension.isSuspended,
     approvalsPending: () => countPending(store.read, { org, nowMs: clock.nowMs() }).catch(() => Number.NaN),
   });
+  const vault = createVault(config.data_dir);
+  await registerCredentials({ store, vault, org, log, secrets });
   const parts = { store, keyring, registry, presence, open, link, marks, events, metrics, suspension };
   const shared = { ...parts, clock, log, org, random };
   const dispatcher = createDispatcher(shared);
@@ -157,7 +165,8 @@ export async function createCore({
   const objections = createObjections({ ...shared, refusals });
   const receipts = createReceipts({ ...shared, controls });
   const missingOutput = createMissingOutput({ ...shared, controls, receipts });
-  const evidence = createEvidenceStore({ ...shared, dispatcher, missingOutput, objections });
+  const shield = createShield({ mask: secrets.mask, vault });
+  const evidence = createEvidenceStore({ ...shared, dispatcher, missingOutput, objections, shield });
   const presenceEvents = createPresenceEvents(shared);
   const announcer = createAnnouncer({ ...shared, controls });
   const clockWatch = createClockWatch(clock, (byMs) => {
@@ -171,6 +180,7 @@ export async function createCore({
     ...{ dispatcher, cancellations, controls, missingOutput, evidence, objections },
     maxPacketBytes: config.max_packet_bytes,
     mayAddLocal: createLocalAllowance(clock),
+    mask: secrets.mask,
     candidates: new Map(),
     named: new Map(),
     welcomes: new Map(),
@@ -195,8 +205,7 @@ export async function createCore({
   const attempts = createAttempts(clock);
   const onRefusedLogin = createRefusedLogins({ log, clock, count: metrics.loginRefused });
   const integrations = createIntegrations({
-    ...{ ...shared, policies, adapters },
-    vault: createVault(config.data_dir),
+    ...{ ...shared, policies, adapters, vault, secrets },
     timeoutMs: parseDuration(config.integration_timeout) ?? 0,
     allowHttp: config.integrations_allow_http,
   });
@@ -236,7 +245,8 @@ export async function createCore({
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),
     brokerLists: { keys: () => keyring.keys.list.jws, revocations: revocations.current },
     events: feed,
-    audit: createAuditService(shared),
+    audit: createAuditService({ ...shared, vault }),
+    mask: secrets.mask,
     suspension,
     ready,
     notReady() {

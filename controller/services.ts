@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Mask } from '../runtime/masking/mask.js';
 import type { AuditQuery, AuditView } from './http/audit-schemas.js';
 import type { ExecutionGroupView, ExecutionsQuery, GroupBy, InvocationsQuery } from './http/list-schemas.js';
 import type { Me } from './http/people-schemas.js';
@@ -324,6 +325,8 @@ export type Services = Readonly<{
   brokerLists: BrokerLists;
   events: EventFeed;
   audit: AuditService;
+  /** Takes registered values out of answers: of what was asked the store has the original. */
+  mask: Mask;
   suspension: SuspensionService;
   /** What it says of itself when it can work. */
   ready: string;

@@ -4,6 +4,8 @@ import type { Clock } from '../runtime/clock.js';
 import { claimDataDir } from '../runtime/data-dir.js';
 import type { Running } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
+import { createSecrets, type Secrets } from '../runtime/masking/mask.js';
+import { followSecretsFile } from '../runtime/masking/secrets-file.js';
 import { type Closers, createClosers } from './closers.js';
 import type { ControllerConfig } from './config.js';
 import { startFront } from './http/front.js';
@@ -18,12 +20,12 @@ import { beginTerm } from './leading/term.js';
 import { readPolicyFile } from './policy/parse-policy.js';
 import { type FollowedPolicy, followPolicyFile } from './policy/policy-file.js';
 import { installPolicy } from './policy/service.js';
-import { readOidc } from './sign-in/settings.js';
+import { type Oidc, readOidc } from './sign-in/settings.js';
 import { createSeal } from './store/audit-seal.js';
 import { awaitPostgres } from './store/await-postgres.js';
 import { ensureInstance } from './store/meta.js';
 import { openStore, type Store } from './store/store.js';
-import { readWebhooksFile } from './webhooks/webhooks-file.js';
+import { readWebhooksFile, type Webhook } from './webhooks/webhooks-file.js';
 
 /** A controller that answers. */
 export type RunningController = Running &
@@ -38,6 +40,8 @@ export type RunningController = Running &
 
 type StartOptions = Readonly<{
   config: ControllerConfig;
+  /** What is masked; the log has to go through the same. */
+  secrets?: Secrets;
   log: Logger;
   clock: Clock;
   /** Ends the wait for the database. */
@@ -61,7 +65,7 @@ export async function startController(options: StartOptions): Promise<RunningCon
 }
 
 async function start(
-  { config, log, clock, stop }: StartOptions,
+  { config, secrets = createSecrets(), log, clock, stop }: StartOptions,
   closers: Closers,
 ): Promise<Omit<RunningController, 'stop'>> {
   const { org, store_url: storeUrl } = config;
@@ -73,6 +77,8 @@ async function start(
   );
   const webhooks = config.webhooks_file === undefined ? [] : readWebhooksFile(config.webhooks_file);
   const oidc = readOidc(config);
+  secrets.register('settings', secretsIn(config, { webhooks, oidc }));
+  if (config.secrets_file !== undefined) closers.add(followSecretsFile(config.secrets_file, secrets, log));
   const dataDir = await claimDataDir(config.data_dir);
   closers.add(dataDir.release);
   if (storeUrl !== undefined) await awaitPostgres(storeUrl, { clock, log, stop });
@@ -85,6 +91,7 @@ async function start(
   const store = await openStore(storeUrl ?? dataDir.path, {
     clock,
     seal: createSeal(sealDeps(keyring, { clock, org, log })),
+    mask: secrets.mask,
     onDoubt: () => office?.resign('a commit was not answered'),
   });
   closers.add(store.close);
@@ -96,7 +103,7 @@ async function start(
 
   const front = await startFront(config, log.child({ component: 'http' }));
   closers.add(front.stop);
-  const deps = { keyring, config, clientId, brokerCa, adapters, webhooks, oidc, front, clock, log };
+  const deps = { keyring, config, secrets, clientId, brokerCa, adapters, webhooks, oidc, front, clock, log };
   if (storeUrl === undefined) {
     const end = await beginTerm({ ...deps, store, ready: 'ok', holds: () => true });
     closers.add(end);
@@ -111,6 +118,18 @@ async function start(
 function followPolicy({ config, ...deps }: StartOptions & { store: Store }): FollowedPolicy | undefined {
   const { org, policy_file: file } = config;
   return file === undefined ? undefined : followPolicyFile({ ...deps, file, org });
+}
+
+/** What the settings hold, or name files of, that is secret. */
+function secretsIn(
+  { store_url: storeUrl, broker_password: brokerPassword }: ControllerConfig,
+  { webhooks, oidc }: { webhooks: readonly Webhook[]; oidc: Oidc | undefined },
+): string[] {
+  const { password } = new URL(storeUrl ?? 'none://');
+  return [
+    ...webhooks.map(({ secret }) => secret),
+    ...[oidc?.clientSecret, brokerPassword, password, decodeURIComponent(password)].flatMap((secret) => secret ?? []),
+  ];
 }
 
 /** @throws {MusterError} config_invalid */

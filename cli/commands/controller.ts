@@ -8,6 +8,7 @@ import { SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { makeDataDir } from '../../runtime/data-dir.js';
 import { announceReady, runProcess } from '../../runtime/lifecycle.js';
 import { createLogger } from '../../runtime/logger.js';
+import { createSecrets } from '../../runtime/masking/mask.js';
 import { type Connection, DEFAULT_DATA_DIR, readConnection, writeConnection } from '../installation.js';
 import type { Io } from '../io.js';
 import { partCommand } from '../part.js';
@@ -39,10 +40,11 @@ const HEAP_GROWTH = '--heap-growing-percent=30';
 export function controllerCommand(io: Io): Command {
   return partCommand(PART, io, async ({ controller: config }, dataDir) => {
     setFlagsFromString(HEAP_GROWTH);
-    const log = createLogger('controller', { level: config.log_level });
+    const secrets = createSecrets();
+    const log = createLogger('controller', { level: config.log_level, mask: secrets.mask });
     const installation = makeDataDir(dataDir ?? installationOf(config.data_dir));
     await runProcess(log, async (stop) => {
-      const controller = await startController({ config, log, clock: SYSTEM_CLOCK, stop });
+      const controller = await startController({ config, secrets, log, clock: SYSTEM_CLOCK, stop });
       keepConnection(installation, controller);
       if (controller.reload !== undefined) process.on('SIGHUP', controller.reload);
       announceReady({ url: controller.url, port: controller.port });

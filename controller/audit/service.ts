@@ -3,6 +3,7 @@ import { MusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
 import { AuditView } from '../http/audit-schemas.js';
 import type { Keyring } from '../identity/keyring.js';
+import type { Vault } from '../integrations/vault.js';
 import { readCursor } from '../paging.js';
 import type { AuditService } from '../services.js';
 import type { AuditRow } from '../store/audit.js';
@@ -15,8 +16,8 @@ const WINDOW = 20_000;
 const SETTLED_MS = 10_000;
 
 /** Reads the audit trail, and holds the whole store against it. */
-export function createAuditService(deps: { store: Store; keyring: Keyring; clock: Clock }): AuditService {
-  const { store, keyring, clock } = deps;
+export function createAuditService(deps: { store: Store; keyring: Keyring; vault: Vault; clock: Clock }): AuditService {
+  const { store, keyring, vault, clock } = deps;
   let isVerifying = false;
   return {
     async list(org, { limit, cursor, event, actor, subject, since }) {
@@ -46,7 +47,7 @@ export function createAuditService(deps: { store: Store; keyring: Keyring; clock
       try {
         const keyOf = (kid: string) => keyring.keys.list.keys.get(kid);
         const beforeMs = clock.nowMs() - SETTLED_MS;
-        return await verifyStore({ read: store.read, keyOf, clock, beforeMs, kept, signal });
+        return await verifyStore({ read: store.read, keyOf, vault, clock, beforeMs, kept, signal });
       } finally {
         isVerifying = false;
       }

@@ -18,6 +18,7 @@ import type { Services } from '../services.js';
 import { DOCS_PAGE } from './docs-page.js';
 import { createEventStreams, type StreamLimits } from './event-streams.js';
 import { parseJsonBody } from './json-body.js';
+import { maskAnswer } from './mask-answer.js';
 import { createMethodTable, type MethodTable } from './methods.js';
 import { openApiOptions } from './openapi.js';
 import { sendFailure } from './problems.js';
@@ -104,6 +105,8 @@ function addHooks(app: App, { services, log, clock }: { services: Services; log:
     if (rule === 'node') request.caller = await admitNode(services, header);
     else request.principal = await admit(services, { rule, header });
   });
+  // Of what was asked the store has the original, and a value may have been registered after it was stored.
+  app.addHook('onSend', async (_request, _reply, payload) => maskAnswer(services.mask, payload));
   app.addHook('onResponse', async (request, reply) => {
     const durationMs = Math.round(clock.monotonicMs() - (startedMs.get(request) ?? clock.monotonicMs()));
     const { method, id: requestId } = request;

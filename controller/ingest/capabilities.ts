@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { sha256Hex } from '../../protocol/envelope.js';
+import { parsePayload, sha256Hex } from '../../protocol/envelope.js';
 import { Capabilities } from '../../protocol/messages/capabilities.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
+import type { Mask } from '../../runtime/masking/mask.js';
 import type { IncomingMessage } from '../../runtime/mqtt-session.js';
 import type { Controls } from '../dispatch/controls.js';
 import type { ControllerMetrics } from '../metrics.js';
@@ -22,6 +23,7 @@ export type CapabilityDeps = Judge &
     store: Store;
     controls: Controls;
     metrics: ControllerMetrics;
+    mask: Mask;
     clock: Clock;
     log: Logger;
     /** By node: the newest announcement, and what its last hello named. */
@@ -42,9 +44,17 @@ export async function takeCapabilities(deps: CapabilityDeps, message: IncomingMe
   const { node } = record;
   const sha256 = sha256Hex(payload);
   if (record.capabilitiesSha256 === sha256) return;
-  deps.candidates.set(node, { sha256, payload: payload.toString('utf8'), value });
+  deps.candidates.set(node, { sha256, ...shownOf(deps.mask, payload, value) });
   if (deps.named.get(node) === sha256) return adoptCandidate(deps, node, sha256);
   deps.controls.post(node, { kind: 'announce', capabilities: false });
+}
+
+/** What is kept of an announcement. @throws {MusterError} payload_invalid: a registered value is the name of something */
+function shownOf(mask: Mask, payload: Buffer, value: Capabilities): Pick<Candidate, 'payload' | 'value'> {
+  const shown = mask.json(value);
+  if (shown === value) return { payload: payload.toString('utf8'), value };
+  const text = JSON.stringify(shown);
+  return { payload: text, value: parsePayload(Capabilities, Buffer.from(text)) };
 }
 
 /** Uses the announcement that a hello names, if it is here already. */

@@ -11,6 +11,7 @@ import type { Store } from '../store/store.js';
 import type { MissingOutput } from './missing-output.js';
 import type { Objections } from './objections.js';
 import type { StoredResult } from './reported-result.js';
+import type { Shield } from './shield.js';
 import { type Judged, storeEvidence } from './store-evidence.js';
 
 /** A verified result as it waits to be stored. */
@@ -22,6 +23,8 @@ export type ResultEvidence = Readonly<{
   result: StoredResult;
   payloadSha256: string;
   jws: string;
+  /** What came, when `result` and `jws` are its masked copy. */
+  sealed?: string;
 }>;
 
 /** A verified result or piece of output, as it waits to be stored. */
@@ -37,6 +40,8 @@ export type EvidenceDeps = Readonly<{
   metrics: ControllerMetrics;
   missingOutput: MissingOutput;
   objections: Objections;
+  /** What is stored holds no registered value. */
+  shield: Shield;
   clock: Clock;
   log: Logger;
   org: string;
@@ -100,12 +105,13 @@ export function createEvidenceStore(deps: EvidenceDeps): EvidenceStore {
 
   return {
     add(evidence) {
-      waiting.push(evidence);
+      waiting.push(evidence.kind === 'result' ? deps.shield.result(evidence) : evidence);
       running ??= run();
       return waiting.length < MAX_WAITING ? undefined : new Promise((release) => held.push(release));
     },
     async addNow(evidence) {
-      const { judged, ended } = await deps.store.write((tx) => storeEvidence(tx, deps, [evidence]));
+      const shown = deps.shield.result(evidence);
+      const { judged, ended } = await deps.store.write((tx) => storeEvidence(tx, deps, [shown]));
       answer(deps, judged);
       deps.events.ended(ended);
       return judged[0]?.verdict;

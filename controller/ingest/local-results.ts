@@ -26,7 +26,7 @@ export async function storeLocalResult(
   deps: Deps,
   evidence: ResultEvidence,
 ): Promise<Pick<Judged, 'verdict' | 'made'>> {
-  const { node, result, payloadSha256, jws } = evidence;
+  const { node, result, payloadSha256, jws, sealed = null } = evidence;
   const { execution_id, status, chunks, checksum } = result;
   const known = await findUses(tx, execution_id);
   if (known.length > 0) {
@@ -48,6 +48,7 @@ export async function storeLocalResult(
       status,
       payload_sha256: payloadSha256,
       jws,
+      sealed,
       chunks,
       received_at: nowMs,
       ...outcomeColumns(result),

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { type Encoding, MAX_CHUNKS, type Output } from '../../protocol/messages/output.js';
+import { MAX_CHUNKS } from '../../protocol/messages/output.js';
 import type { OpenExecutions } from '../dispatch/open-executions.js';
 import { groupBy } from '../grouping.js';
 import { EXECUTION_STATUSES } from '../http/schemas.js';
@@ -13,6 +13,7 @@ import { insertOutputs } from '../store/outputs.js';
 import { findResult, insertResults } from '../store/results.js';
 import type { Evidence, EvidenceDeps, ResultEvidence } from './evidence.js';
 import { storeLocalResult } from './local-results.js';
+import { toPieceRows } from './masked-pieces.js';
 import { violationEntries } from './violations.js';
 
 /** Fewer are counted as fast as one of them is looked at. */
@@ -27,7 +28,7 @@ export type Judged = Readonly<{
   made?: Parameters<ControllerMetrics['invocationMade']>[0];
 }>;
 
-type Deps = Pick<EvidenceDeps, 'open' | 'registry' | 'clock' | 'org'>;
+type Deps = Pick<EvidenceDeps, 'open' | 'registry' | 'shield' | 'clock' | 'org'>;
 
 /** The execution that evidence is about, as far as it matters here. */
 type Known = Readonly<{ invocationId: string; requestSha256: string | null }>;
@@ -55,7 +56,7 @@ export async function storeEvidence(
       judged.push({ evidence, verdict: 'wrong_request' });
     } else results.push(evidence);
   }
-  await addOutputs(tx, { outputs, known });
+  await addOutputs(tx, deps, { outputs, known });
   for (const evidence of outputs) judged.push({ evidence, verdict: 'stored' });
   const { added, verdicts } = await addResults(tx, deps, results);
   judged.push(...verdicts);
@@ -88,6 +89,7 @@ async function findKnown(tx: Tx, { open }: Deps, batch: readonly Evidence[]): Pr
 /** Adds pieces and tells of those that are new. */
 async function addOutputs(
   tx: Tx,
+  { shield }: Deps,
   { outputs, known }: { outputs: readonly OutputEvidence[]; known: ReadonlyMap<string, Known> },
 ): Promise<void> {
   const firsts = new Map<string, OutputEvidence>(); // a node may say a piece twice within one batch
@@ -95,7 +97,7 @@ async function addOutputs(
     const key = `${keyOf(each)}/${each.output.seq}`;
     if (!firsts.has(key)) firsts.set(key, each);
   }
-  const added = await insertOutputs(tx, [...firsts.values()].map(toOutputRow));
+  const added = await insertOutputs(tx, await toPieceRows(tx, shield, [...firsts.values()]));
   for (const [key, evidence] of firsts) {
     const { node, output } = evidence;
     const { execution_id, seq, stream, offset, last } = output;
@@ -116,12 +118,13 @@ async function addResults(
   const nowMs = clock.nowMs();
   const inserted = await insertResults(
     tx,
-    [...firsts.values()].map(({ node, result, payloadSha256, jws, evidence }) => ({
+    [...firsts.values()].map(({ node, result, payloadSha256, jws, sealed = null, evidence }) => ({
       execution_id: result.execution_id,
       node,
       status: result.status,
       payload_sha256: payloadSha256,
       jws,
+      sealed,
       chunks: result.chunks,
       received_at: nowMs,
       ...outcomeColumns(result),
@@ -203,17 +206,6 @@ async function findGoingOn(
 function firstAcceptance(open: OpenExecutions, keys: readonly ExecutionKey[]): number | undefined {
   const times = keys.flatMap(({ executionId, node }) => open.get(executionId, node)?.acceptedAtMs ?? []);
   return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b));
-}
-
-function toOutputRow({ node, output }: OutputEvidence) {
-  const { execution_id, seq, stream, offset, last } = output;
-  return { execution_id, node, seq, stream, offset, ...storable(output), last: last ? 1 : 0 };
-}
-
-/** PostgreSQL's text has no NUL, and what programs print may. */
-function storable({ data, encoding }: Output): { data: string; encoding: Encoding } {
-  if (!data.includes('\0')) return { data, encoding };
-  return { data: Buffer.from(data, 'utf8').toString('base64'), encoding: 'base64' };
 }
 
 function executionIdOf(evidence: Evidence): string {

@@ -1,17 +1,20 @@
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { isMusterError, MusterError } from '../../protocol/errors.js';
 import type { Clock } from '../../runtime/clock.js';
+import type { Secrets } from '../../runtime/masking/mask.js';
 import { redactValue } from '../events/redact.js';
 import { IntegrationView } from '../http/integration-schemas.js';
 import type { IntegrationRow } from '../store/integrations.js';
 import type { Adapter, Adapters } from './adapter.js';
+import { contextOf } from './context.js';
+import { knowSecrets } from './known-secrets.js';
 import { tokenFrom } from './providers/list.js';
-import { createScrubber } from './scrub.js';
 import { createUpstream, type Upstream } from './upstream.js';
 import { UpstreamFailure } from './upstream-failure.js';
 import type { Vault } from './vault.js';
 
-export type CallDeps = Readonly<{ adapters: Adapters; vault: Vault; clock: Clock }>;
+export type CallDeps = Readonly<{ adapters: Adapters; vault: Vault; secrets: Secrets; clock: Clock }>;
 
 const ProviderKind = IntegrationView.shape.provider;
 const Settings = z.record(z.string(), z.string());
@@ -19,44 +22,38 @@ const SECRET_HEADER = /auth|cookie|key|password|secret|session|token/;
 /** What a header can hold. */
 const TOKEN = /^[\x21-\x7e]{1,8192}$/;
 
-/** What a sealed credential belongs to: with another address or adapter it does not open. */
-export function contextOf(
-  row: Omit<IntegrationRow, 'sealed' | 'status' | 'name' | 'created_at' | 'created_by'>,
-): string {
-  const { org, id, adapter, base_url, provider, settings } = row;
-  return JSON.stringify([org, id, adapter, base_url, provider, settings]);
-}
-
 /**
  * Does something at the system behind an integration, with a token of this moment (A-79). What it gives, and what it
  * throws, holds no secret: neither what is one by its name nor the credential itself.
  * @throws {UpstreamFailure}; {MusterError} integration_gone, unsafe_key, and what `work` throws
  */
 export async function callIntegration(
-  { adapters, vault, clock }: CallDeps,
+  { adapters, vault, secrets, clock }: CallDeps,
   row: IntegrationRow,
   { signal, work }: { signal: AbortSignal; work: (adapter: Adapter, via: Upstream) => Promise<unknown> },
 ): Promise<unknown> {
   const adapter = adapters.get(row.adapter);
   if (adapter === undefined) throw new MusterError('integration_gone', 'Integration no longer available');
   const secret = vault.open(row.sealed, contextOf(row));
-  const secrets = [secret];
+  const known = knowSecrets(secrets, { id: row.id, call: randomUUID(), secret });
+  const { text: scrub } = secrets.mask;
   try {
     const ask = (name: string, baseUrl: string, headers: Readonly<Record<string, string>>): Upstream => {
-      secrets.push(...secretsIn(headers, secrets));
-      return createUpstream({ name, baseUrl, headers, signal, scrub: createScrubber(secrets) });
+      known.add(...secretsIn(headers, known.all()));
+      return createUpstream({ name, baseUrl, headers, signal, scrub });
     };
     const provider = ProviderKind.parse(row.provider);
     const settings = Settings.parse(JSON.parse(row.settings));
     const token = await tokenFrom(provider, { secret, settings }, { ask, nowMs: clock.nowMs() });
-    secrets.push(token);
+    known.add(token);
     if (!TOKEN.test(token)) throw new UpstreamFailure('integration_failed', `${provider} gave what is no token`);
     const via = ask(row.name, row.base_url, adapter.headersFor(token));
-    const scrub = createScrubber(secrets);
     // Before the adapter sees it, which may cut it, and after, since the adapter may have given it other names.
     return redactValue(await work(adapter, async (each) => redactValue(await via(each), scrub)), scrub);
   } catch (error) {
-    throw withoutSecrets(error, createScrubber(secrets));
+    throw withoutSecrets(error, scrub);
+  } finally {
+    known.end();
   }
 }
 

@@ -18,16 +18,15 @@ import {
   setIntegrationStatus,
 } from '../store/integrations.js';
 import type { Store } from '../store/store.js';
-import { type CallDeps, callIntegration, contextOf } from './call.js';
+import { type CallDeps, callIntegration } from './call.js';
+import { contextOf, MAX_INTEGRATIONS } from './context.js';
 import type { IntegrationService } from './integration-service.js';
+import { credentialSource } from './known-secrets.js';
 import { recordOf } from './providers/list.js';
 import { toIntegrationView } from './views.js';
 
 export type ManageDeps = CallDeps &
   Readonly<{ store: Store; policies: Policies; timeoutMs: number; allowHttp: boolean }>;
-
-/** An org has at most so many. */
-const MAX_INTEGRATIONS = 200;
 
 /** Looks after the integrations of an org. */
 export function createManage(deps: ManageDeps): Omit<IntegrationService, 'invoke' | 'preview'> {
@@ -52,6 +51,7 @@ export function createManage(deps: ManageDeps): Omit<IntegrationService, 'invoke
     },
     async add(principal, ask) {
       const row = toRow(deps, principal, ask);
+      deps.secrets.register(credentialSource(row.id), [recordOf(ask.credential).secret]);
       await store.write((tx) => storeNew(tx, row)).then(refuse);
       return (await viewsIn(principal.org))(row);
     },

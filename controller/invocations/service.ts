@@ -47,7 +47,8 @@ export function createInvocationService(deps: ApprovalDeps & CancelDeps): Invoca
       const key = { executionId: row.execution_id, node };
       const stored = await findResult(store.read, key);
       const result = stored === undefined ? undefined : readStoredResult(stored);
-      return assembleOutput(stream, { pieces: await listOutputs(store.read, key, stream), result });
+      const pieces = await listOutputs(store.read, key, stream);
+      return assembleOutput(stream, { pieces, result, isMasked: typeof stored?.sealed === 'string' });
     },
     async whenDone(org, id, { ms, signal }) {
       const end = waitForEnd(events, id, { ms, signal });

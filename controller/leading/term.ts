@@ -1,6 +1,7 @@
 import { topicFilter } from '../../protocol/topics.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
+import type { Secrets } from '../../runtime/masking/mask.js';
 import type { MqttSessionOptions } from '../../runtime/mqtt-session.js';
 import { createClosers } from '../closers.js';
 import type { ControllerConfig } from '../config.js';
@@ -23,6 +24,7 @@ export type TermDeps = Readonly<{
   store: Store;
   keyring: Keyring;
   config: ControllerConfig;
+  secrets?: Secrets;
   /** The client id at the broker: the same for every controller on a store, so that a new term ends the session of the old. */
   clientId: string;
   brokerCa: string | undefined;

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { sha256Hex } from '../../protocol/envelope.js';
 import { Sha256Hex } from '../../protocol/ids.js';
+import { type Mask, NO_MASK } from '../../runtime/masking/mask.js';
 import { fewSizesOf } from '../grouping.js';
 import type { Queries } from './database.js';
 
@@ -33,20 +34,27 @@ const ROWS_PER_INSERT = 256;
 /** `prev_hash` of the first row. */
 const AUDIT_ROOT = '0'.repeat(64);
 
-/** Adds rows to the chain, in the transaction of the change that they tell of. */
-export async function appendAudit(tx: Queries, entries: readonly AuditEntry[]): Promise<void> {
+/**
+ * Adds rows to the chain, in the transaction of the change that they tell of. No registered value gets into it: what the
+ * writer hands out has a mask, also where it is known as queries and no more.
+ */
+export async function appendAudit(
+  tx: Queries & Readonly<{ mask?: Mask }>,
+  entries: readonly AuditEntry[],
+): Promise<void> {
   if (entries.length === 0) return;
   const last = await tx.selectFrom('audit').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1).executeTakeFirst();
   let previous = { seq: last?.seq ?? 0, hash: last?.hash ?? AUDIT_ROOT };
+  const { mask = NO_MASK } = tx;
   const rows = entries.map(({ atMs, org, actor, event, subject, details = {} }) => {
     const unsealed = {
       seq: previous.seq + 1,
       at: atMs,
       org,
-      actor,
+      actor: mask.text(actor),
       event,
-      subject,
-      details: JSON.stringify(details),
+      subject: mask.text(subject),
+      details: JSON.stringify(mask.json(details)),
       prev_hash: previous.hash,
     };
     const row = { ...unsealed, hash: auditHash(unsealed) };

@@ -1,11 +1,15 @@
 import type { Kysely } from 'kysely';
+import type { Mask } from '../../runtime/masking/mask.js';
 import type { NewEvent } from './events.js';
 import type { Tables } from './schema.js';
 
 export type Queries = Kysely<Tables>;
 
-/** Queries inside a transaction of the writer, which also tells of what it changes: streams hear it after the commit. */
-export type Tx = Queries & Readonly<{ tell: (event: NewEvent) => void }>;
+/**
+ * Queries inside a transaction of the writer, which also tells of what it changes: streams hear it after the commit.
+ * What is told, and what the audit trail says, goes through `mask`.
+ */
+export type Tx = Queries & Readonly<{ tell: (event: NewEvent) => void; mask: Mask }>;
 
 /** The tables, wherever they are kept. */
 export type Database = Readonly<{

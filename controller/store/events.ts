@@ -1,6 +1,7 @@
+import type { Mask } from '../../runtime/masking/mask.js';
 import { padded, slicesOf } from '../grouping.js';
 import type { Event } from '../http/event-schemas.js';
-import type { Queries } from './database.js';
+import type { Queries, Tx } from './database.js';
 
 /** What a transaction tells of; `org` is that of its invocation when it is absent. */
 export type NewEvent = Readonly<{ org?: string; event: Event }>;
@@ -19,7 +20,7 @@ const IDS_PER_QUERY = 512;
  * Adds events to the log, as the last thing that a transaction does: the row of the head stays locked until it commits,
  * so ids come in the order of commits and none is missing, whichever controller writes.
  */
-export async function appendEvents(tx: Queries, told: readonly NewEvent[], atMs: number): Promise<void> {
+export async function appendEvents(tx: Tx, told: readonly NewEvent[], atMs: number): Promise<void> {
   if (told.length === 0) return;
   const { last_id } = await tx
     .updateTable('event_head')
@@ -29,7 +30,10 @@ export async function appendEvents(tx: Queries, told: readonly NewEvent[], atMs:
     .executeTakeFirstOrThrow();
   let nextId = Number(last_id) - told.length + 1;
   const orgs = await findOrgs(tx, told);
-  for (const { org, events } of split(told, (each) => each.org ?? orgs.get(invocationOf(each.event) ?? '') ?? '')) {
+  for (const { org, events } of split(told, {
+    orgOf: (each) => each.org ?? orgs.get(invocationOf(each.event) ?? '') ?? '',
+    mask: tx.mask,
+  })) {
     const first_id = nextId;
     nextId += events.length;
     const row = { first_id, last_id: nextId - 1, org, at: atMs, body: `[${events.join(',')}]` };
@@ -56,12 +60,12 @@ async function findOrgs(tx: Queries, told: readonly NewEvent[]): Promise<Readonl
 /** Runs of events of one org, as JSON. */
 function* split(
   told: readonly NewEvent[],
-  orgOf: (each: NewEvent) => string,
+  { orgOf, mask }: { orgOf: (each: NewEvent) => string; mask: Mask },
 ): Generator<{ org: string; events: string[] }> {
   let run: { org: string; events: string[]; length: number } | undefined;
   for (const each of told) {
     const org = orgOf(each);
-    const json = JSON.stringify(each.event);
+    const json = JSON.stringify(mask.json(each.event));
     if (
       run !== undefined &&
       (run.org !== org || run.events.length >= EVENTS_PER_ROW || run.length > CHARACTERS_PER_ROW)

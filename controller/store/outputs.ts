@@ -45,6 +45,39 @@ export async function firstMissingOutput(
   return gap === -1 ? rows.length : gap;
 }
 
+/** One piece. */
+export function findOutput(
+  queries: Queries,
+  { executionId, node }: ExecutionKey,
+  seq: number,
+): Promise<Pick<OutputRow, 'seq'> | undefined> {
+  return queries
+    .selectFrom('outputs')
+    .select('seq')
+    .where('execution_id', '=', executionId)
+    .where('node', '=', node)
+    .where('seq', '=', seq)
+    .executeTakeFirst();
+}
+
+/** The newest piece of a stream before this one. */
+export function lastOutputBefore(
+  queries: Queries,
+  { executionId, node }: ExecutionKey,
+  { stream, seq }: Pick<OutputRow, 'stream' | 'seq'>,
+): Promise<Pick<OutputRow, 'execution_id' | 'node' | 'seq' | 'sealed'> | undefined> {
+  return queries
+    .selectFrom('outputs')
+    .select(['execution_id', 'node', 'seq', 'sealed'])
+    .where('execution_id', '=', executionId)
+    .where('node', '=', node)
+    .where('stream', '=', stream)
+    .where('seq', '<', seq)
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
+
 /** The pieces of one stream, in order. */
 export async function listOutputs(
   read: Queries,

@@ -300,7 +300,10 @@ type ExecutionTable = {
   batch: number | null;
 };
 
-/** The signed result as it came: evidence that anybody with the node's public key can check. */
+/**
+ * The signed result as it came: evidence that anybody with the node's public key can check. When it held a registered
+ * value, that is `sealed`, and `jws` has a masked copy without header and signature.
+ */
 type ResultTable = {
   execution_id: string;
   node: string;
@@ -315,6 +318,8 @@ type ResultTable = {
   output_sha256: string | null;
   /** `signature`; or `token`: header and signature are empty, and only the token of its node vouches for it. */
   evidence: Generated<string>;
+  /** What came, under a key that is not in the store; null when `jws` is what came. */
+  sealed: string | null;
 };
 
 type OutputTable = {
@@ -326,6 +331,10 @@ type OutputTable = {
   data: string;
   encoding: string;
   last: number;
+  /** What came, under a key that is not in the store; null when `data` is what came. */
+  sealed: string | null;
+  /** How many octets came, when `data` is not what came. */
+  octets: number | null;
 };
 
 type AuditTable = {

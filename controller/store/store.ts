@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.js';
+import { type Mask, NO_MASK } from '../../runtime/masking/mask.js';
 import type { Seal } from './audit-seal.js';
 import type { Database, Queries } from './database.js';
 import { watchCommits } from './health.js';
@@ -34,7 +35,12 @@ export const POSTGRES_URL = /^postgres(ql)?:\/\//;
  */
 export async function openStore(
   place: string,
-  { clock = SYSTEM_CLOCK, seal, onDoubt }: { clock?: Clock; seal?: Seal | undefined; onDoubt?: () => void } = {},
+  {
+    clock = SYSTEM_CLOCK,
+    seal,
+    mask = NO_MASK,
+    onDoubt,
+  }: { clock?: Clock; seal?: Seal | undefined; mask?: Mask; onDoubt?: () => void } = {},
 ): Promise<Store> {
   const { database, isFailing } = watchCommits(
     POSTGRES_URL.test(place) ? await openPostgres(place, onDoubt) : await openSqlite(join(place, DATABASE_FILE)),
@@ -49,7 +55,7 @@ export async function openStore(
   const tellListeners = (): void => {
     for (const listener of listeners) listener();
   };
-  const writer = createWriter(database, { clock, seal, onEvents: tellListeners });
+  const writer = createWriter(database, { clock, seal, mask, onEvents: tellListeners });
   const inTerm = (fence: number | undefined): Store => ({
     read: database.read,
     write: (work, options = {}) => writer.write(work, { ...options, fence }),

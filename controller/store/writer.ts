@@ -1,5 +1,6 @@
 import { isMusterError, MusterError } from '../../protocol/errors.js';
 import type { Clock } from '../../runtime/clock.js';
+import { type Mask, NO_MASK } from '../../runtime/masking/mask.js';
 import type { Seal } from './audit-seal.js';
 import type { Database, Tx } from './database.js';
 import { appendEvents, type NewEvent } from './events.js';
@@ -43,7 +44,12 @@ const MAX_BATCH = 500;
  */
 export function createWriter(
   { transact }: Pick<Database, 'transact'>,
-  { clock, seal, onEvents }: { clock: Clock; seal?: Seal | undefined; onEvents: () => void },
+  {
+    clock,
+    seal,
+    mask = NO_MASK,
+    onEvents,
+  }: { clock: Clock; seal?: Seal | undefined; mask?: Mask; onEvents: () => void },
 ): Writer {
   let queue: Queued[] = [];
   let flushing: Promise<void> | undefined;
@@ -85,7 +91,7 @@ export function createWriter(
     const told: NewEvent[] = [];
     try {
       await transact(async (queries) => {
-        const tx: Tx = Object.assign(queries, { tell: (event: NewEvent) => void told.push(event) });
+        const tx: Tx = Object.assign(queries, { tell: (event: NewEvent) => void told.push(event), mask });
         await refuseFormerTerms(tx, batch);
         await seal?.begin(tx);
         for (const { run } of batch) await run(tx);

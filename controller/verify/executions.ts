@@ -9,14 +9,17 @@ import {
 } from '../../protocol/envelope.js';
 import { isMusterError } from '../../protocol/errors.js';
 import { admitKey } from '../../protocol/keys.js';
+import { openPiece } from '../ingest/masked-pieces.js';
 import type { StoredResult } from '../ingest/reported-result.js';
+import { resultContext } from '../ingest/shield.js';
 import { OPEN_STATUSES } from '../invocations/completion.js';
 import { assembleOutput, isWhole } from '../invocations/output.js';
 import { readStoredResult } from '../invocations/views.js';
 import type { Queries } from '../store/database.js';
 import { findNodeKey } from '../store/node-keys.js';
 import { outcomeColumns } from '../store/outcome-columns.js';
-import { firstMissingOutput, listOutputs } from '../store/outputs.js';
+import { firstMissingOutput, listOutputs, type OutputRow } from '../store/outputs.js';
+import { isMaskedCopy, isMaskedResult } from './masked-copies.js';
 import type { VerifyDeps } from './run.js';
 
 const ROWS_PER_PAGE = 500;
@@ -40,7 +43,7 @@ export type SeeResult = (
  * exactly the request that was sent (promises 4, 5 and 8).
  */
 export async function checkExecutions(deps: VerifyDeps, see: SeeResult): Promise<void> {
-  const { read, notes, signal } = deps;
+  const { notes, signal, read } = deps;
   const keys = new Map<string, NodeKey>();
   let after = { execution_id: '', node: '' };
   for (;;) {
@@ -54,7 +57,7 @@ export async function checkExecutions(deps: VerifyDeps, see: SeeResult): Promise
       if (row.jws === null || row.payload_sha256 === null || row.received_at === null) continue;
       notes.count('results', 1);
       see({ subject, sha256: row.payload_sha256, receivedMs: row.received_at, askedMs: row.created_at });
-      for (const fault of await resultFaults(read, keys, row)) notes.find('results', subject, fault);
+      for (const fault of await resultFaults(deps, keys, row)) notes.find('results', subject, fault);
     }
     after = last;
     await setImmediate();
@@ -74,7 +77,15 @@ function readPage(read: Queries, after: Readonly<{ execution_id: string; node: s
     )
     .select(['e.execution_id', 'e.node', 'e.status', 'e.open', 'e.ended_at', 'e.error_code', 'e.request_sha256'])
     .select(['i.org', 'i.origin', 'i.created_at', 'q.sha256 as stored_request'])
-    .select(['r.status as result_status', 'r.payload_sha256', 'r.jws', 'r.evidence', 'r.received_at', 'r.chunks'])
+    .select([
+      'r.status as result_status',
+      'r.payload_sha256',
+      'r.jws',
+      'r.sealed',
+      'r.evidence',
+      'r.received_at',
+      'r.chunks',
+    ])
     .select(['r.exit_code', 'r.error_code as result_error_code', 'r.output_sha256'])
     .where(({ eb, or, and }) =>
       or([
@@ -106,13 +117,14 @@ function stateFaults(row: Row): string[] {
   return faults;
 }
 
-async function resultFaults(read: Queries, keys: Map<string, NodeKey>, row: Row): Promise<string[]> {
-  const { jws, evidence, payload_sha256, execution_id, node, org, request_sha256, origin, result_status } = row;
-  if (jws === null || evidence === null) return [];
+async function resultFaults({ read, vault }: VerifyDeps, keys: Map<string, NodeKey>, row: Row): Promise<string[]> {
+  const { evidence, payload_sha256, execution_id, node, org, request_sha256, origin, result_status } = row;
+  if (row.jws === null || evidence === null) return [];
   const faults: string[] = [];
-  const payload = decodeBase64Url(jws.split('.', 2)[1] ?? '') ?? Buffer.alloc(0);
-  if (sha256Hex(payload) !== payload_sha256) faults.push('its hash is not the stored one');
   try {
+    const jws = row.sealed === null ? row.jws : vault.open(row.sealed, resultContext(row));
+    const payload = decodeBase64Url(jws.split('.', 2)[1] ?? '') ?? Buffer.alloc(0);
+    if (sha256Hex(payload) !== payload_sha256) faults.push('its hash is not the stored one');
     if (evidence === 'signature') faults.push(...(await signatureFaults(read, keys, { jws, node })));
     const result = readStoredResult({ jws, evidence });
     if (result.execution_id !== execution_id || result.node !== node || result.org !== org) {
@@ -120,7 +132,10 @@ async function resultFaults(read: Queries, keys: Map<string, NodeKey>, row: Row)
     }
     if (result.status !== result_status) faults.push(`it is filed as ${result_status} and says ${result.status}`);
     if (!isFiledAs(row, outcomeColumns(result))) faults.push('it is grouped with others than those that are like it');
-    faults.push(...(await outputFaults(read, row, result)));
+    if (row.sealed !== null && !isMaskedResult(readStoredResult({ jws: row.jws, evidence }), result)) {
+      faults.push('what is shown of it is not what the node has signed');
+    }
+    faults.push(...(await outputFaults({ read, vault }, row, result)));
     if (origin !== 'local' && result.request_sha256 !== request_sha256) faults.push('it answers another request');
   } catch (error) {
     if (!isMusterError(error)) throw error;
@@ -131,7 +146,7 @@ async function resultFaults(read: Queries, keys: Map<string, NodeKey>, row: Row)
 
 /** Output that is there as a whole is what the node has signed; of what is missing its readers are told. */
 async function outputFaults(
-  read: Queries,
+  { read, vault }: Pick<VerifyDeps, 'read' | 'vault'>,
   { execution_id: executionId, node, chunks }: Row,
   result: StoredResult,
 ): Promise<string[]> {
@@ -140,12 +155,26 @@ async function outputFaults(
   if ((await firstMissingOutput(read, key, chunks)) !== undefined) return [];
   const faults: string[] = [];
   for (const stream of ['stdout', 'stderr'] as const) {
-    const pieces = await listOutputs(read, key, stream);
+    const shown = await listOutputs(read, key, stream);
+    const pieces = shown.map((row) => asItCame(vault, row));
     const { bytes } = assembleOutput(stream, { pieces, result });
     if (!result[`${stream}_truncated`] && !isWhole(bytes, stream, result))
       faults.push(`its ${stream} is not what the node has signed`);
+    if (!isMaskedCopy(textOf(shown), textOf(pieces))) faults.push(`what is shown of its ${stream} is not what came`);
   }
   return faults;
+}
+
+function asItCame(vault: VerifyDeps['vault'], row: OutputRow): OutputRow {
+  const { sealed } = row;
+  if (sealed === null) return row;
+  const octets = openPiece(vault, { ...row, sealed });
+  return { ...row, data: octets.toString('base64'), encoding: 'base64', octets: null };
+}
+
+/** All of it, an octet a character. */
+function textOf(pieces: readonly OutputRow[]): string {
+  return assembleOutput('stdout', { pieces, result: undefined }).bytes.toString('latin1');
 }
 
 function isFiledAs(row: Row, { exit_code, error_code, output_sha256 }: ReturnType<typeof outcomeColumns>): boolean {

@@ -5,6 +5,7 @@ import { openKeyList } from '../../protocol/key-list.js';
 import { admitKey } from '../../protocol/keys.js';
 import type { Clock } from '../../runtime/clock.js';
 import { claimDataDir } from '../../runtime/data-dir.js';
+import { createVault } from '../integrations/vault.js';
 import { isMigrated } from '../store/migrations/list.js';
 import { openConnection } from '../store/sqlite.js';
 import { DATABASE_FILE } from '../store/store.js';
@@ -32,7 +33,8 @@ export async function verifyDirectory(
         throw new MusterError('unavailable', 'The store is of another release: verify it with that one');
       }
       const beforeMs = Number.POSITIVE_INFINITY;
-      return await verifyStore({ read, keyOf: (kid) => keys.get(kid), clock, beforeMs, kept });
+      const vault = createVault(directory);
+      return await verifyStore({ read, keyOf: (kid) => keys.get(kid), vault, clock, beforeMs, kept });
     } finally {
       await close();
     }

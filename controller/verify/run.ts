@@ -1,6 +1,7 @@
 import type { KnownKey } from '../../protocol/envelope.js';
 import { isMusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
+import type { Vault } from '../integrations/vault.js';
 import { readHead } from '../store/audit-seal.js';
 import type { Queries } from '../store/database.js';
 import { createAccessCheck } from './access.js';
@@ -16,6 +17,8 @@ export type VerifyDeps = Readonly<{
   read: Queries;
   /** The keys of the key list, by which the end of the trail is signed. */
   keyOf: (kid: string) => KnownKey | undefined;
+  /** Opens what was sealed since a registered value was in it. */
+  vault: Pick<Vault, 'open'>;
   notes: Notes;
   /** Records that were stored after this are still being written; milliseconds since 1970. */
   beforeMs: number;

@@ -12,8 +12,11 @@ export type Outcome = (typeof OUTCOMES)[number];
 /** At most this many bytes of a stream stand in the result itself, head and tail; the rest follows as output messages. */
 export const MAX_INLINE_BYTES = 64 * 1024;
 
+/** Characters of it at most, in UTF-8 or in base64. */
+export const MAX_INLINE_TEXT = Math.ceil((MAX_INLINE_BYTES * 4) / 3) + 4096;
+
 /** The text of inline output: UTF-8, or base64 of it. */
-const InlineText = z.string().max(Math.ceil((MAX_INLINE_BYTES * 4) / 3) + 4096);
+const InlineText = z.string().max(MAX_INLINE_TEXT);
 
 export const ErrorCodeText = z.string().regex(/^[a-z][a-z0-9_]{0,62}$/);
 

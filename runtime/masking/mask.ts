@@ -23,58 +23,72 @@ export type Secrets = Readonly<{
   mask: Mask;
   /** These are the values of a source from now on. Shorter ones than {@link MIN_SPELLING_BYTES} are passed over. */
   register: (source: string, values: readonly string[]) => void;
+  /** These are values of a source, too; so many of its newest stay. */
+  remember: (source: string, values: readonly string[], most: number) => void;
 }>;
+
+/** For whoever has nothing to mask. */
+export const NO_MASK: Mask = {
+  isOn: () => false,
+  text: (text) => text,
+  octets: (octets) => octets,
+  json: (value) => value,
+  stream: () => undefined,
+};
 
 /** None is registered. The values are never given back. */
 export function createSecrets(): Secrets {
   const bySource = new Map<string, readonly string[]>();
   /** Made when something has to be masked for the first time after a change. */
   let automaton: Automaton | undefined;
-  let count = 0;
+  let all: ReadonlySet<string> = new Set();
 
   function current(): Automaton | undefined {
-    if (count > 0) automaton ??= createAutomaton([...bySource.values()].flat().flatMap(spellingsOf));
+    if (all.size > 0) automaton ??= createAutomaton([...all].flatMap(spellingsOf));
     return automaton;
   }
 
-  function octets(all: Buffer): Buffer {
-    const found = all.length < MIN_SPELLING_BYTES ? undefined : current();
-    if (found === undefined || isClean(found, all)) return all;
+  function octets(whole: Buffer): Buffer {
+    const found = whole.length < MIN_SPELLING_BYTES ? undefined : current();
+    if (found === undefined || isClean(found, whole)) return whole;
     const stream = createMaskingStream(found);
-    return Buffer.concat([stream.push(all), stream.end()]);
+    return Buffer.concat([stream.push(whole), stream.end()]);
   }
 
   function text(whole: string): string {
-    if (count === 0 || whole.length * MAX_OCTETS_PER_UNIT < MIN_SPELLING_BYTES) return whole;
+    if (all.size === 0 || whole.length * MAX_OCTETS_PER_UNIT < MIN_SPELLING_BYTES) return whole;
     const before = Buffer.from(whole);
     const after = octets(before);
     return after === before ? whole : after.toString();
   }
 
   const mask: Mask = {
-    isOn: () => count > 0,
+    isOn: () => all.size > 0,
     text,
     octets,
-    json: (value) => (count === 0 ? value : maskJson(value, text)),
+    json: (value) => (all.size === 0 ? value : maskJson(value, text)),
     stream(before) {
       const found = current();
       return found === undefined ? undefined : createMaskingStream(found, before);
     },
   };
+  function register(source: string, values: readonly string[]): void {
+    const kept = [...new Set(values)].filter((value) => Buffer.byteLength(value) >= MIN_SPELLING_BYTES);
+    const before = all;
+    if (kept.length > 0) bySource.set(source, kept);
+    else bySource.delete(source);
+    all = new Set([...bySource.values()].flat());
+    if (before.size !== all.size || [...all].some((value) => !before.has(value))) automaton = undefined;
+  }
+
   return {
     mask,
-    register(source, values) {
-      const kept = [...new Set(values)].filter((value) => Buffer.byteLength(value) >= MIN_SPELLING_BYTES);
-      if (isSame(kept, bySource.get(source) ?? [])) return;
-      bySource.set(source, kept);
-      automaton = undefined;
-      count = [...bySource.values()].flat().length;
+    register,
+    remember(source, values, most) {
+      const known = bySource.get(source) ?? [];
+      register(source, [...known.filter((value) => !values.includes(value)), ...values].slice(-most));
     },
   };
-}
-
-function isSame(some: readonly string[], others: readonly string[]): boolean {
-  return some.length === others.length && some.every((value, index) => value === others[index]);
 }
 
 /** Neither a value nor the telling beginning of one at the end. */

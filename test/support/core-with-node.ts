@@ -1,6 +1,7 @@
 import type { CreateInvocation, InvocationView } from '../../controller/http/schemas.js';
 import type { Services } from '../../controller/services.js';
 import type { Clock } from '../../runtime/clock.js';
+import type { Secrets } from '../../runtime/masking/mask.js';
 import { invoke } from './asks.js';
 import type { TestScope } from './broker.js';
 import { startTestCore, type TestCore } from './core.js';
@@ -28,7 +29,7 @@ export type CoreWithNode = Readonly<{
 /** Starts both; the node has been welcomed and has announced its actions. */
 export async function startCoreWithNode(
   t: TestScope,
-  { script, ...options }: { clock?: Clock; directory?: string; script?: AgentScript } = {},
+  { script, ...options }: { clock?: Clock; directory?: string; secrets?: Secrets; script?: AgentScript } = {},
 ): Promise<CoreWithNode> {
   const muster = await startTestCore(t, options);
   const { services } = muster.core;

@@ -15,6 +15,7 @@ import { startTimers } from '../../controller/timers.js';
 import { topicFilter } from '../../protocol/topics.js';
 import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { createLogger, type Logger } from '../../runtime/logger.js';
+import { createSecrets, type Secrets } from '../../runtime/masking/mask.js';
 import type { TestScope } from './broker.js';
 import { storeSetting } from './store-place.js';
 import { temporaryDirectory } from './temporary-directory.js';
@@ -44,9 +45,11 @@ export async function startTestCore(
     directory = temporaryDirectory(t),
     adapters = createAdapters(),
     log = createLogger('controller', { level: 'silent' }),
+    secrets = createSecrets(),
   }: {
     clock?: Clock;
     log?: Logger;
+    secrets?: Secrets;
     config?: Readonly<Record<string, unknown>>;
     directory?: string;
     adapters?: Adapters;
@@ -77,11 +80,12 @@ export async function startTestCore(
   let running: { core: Core; store: Store; stopTimers: () => void } | undefined;
   const start = async (): Promise<void> => {
     const seal = createSeal(sealDeps(keyring, { clock, org: 'default', log }));
-    const store = await openStore(config.store_url ?? directory, { clock, seal });
+    const store = await openStore(config.store_url ?? directory, { clock, seal, mask: secrets.mask });
     const core = await createCore({
       store,
       keyring,
       config,
+      secrets,
       brokerCa: undefined,
       adapters,
       oidc: readOidc(config),

@@ -9,6 +9,7 @@ import {
 import { SHIPPED_POLICY } from '../../controller/policy/document.js';
 import type { Role, Services } from '../../controller/services.js';
 import { MusterError } from '../../protocol/errors.js';
+import { NO_MASK } from '../../runtime/masking/mask.js';
 
 /** Services that keep everything in memory and do as a test says: the HTTP face gets them as it gets the real ones. */
 export type ScriptedServices = Readonly<{
@@ -49,6 +50,7 @@ export function createScriptedServices({
 
   const services: Services = {
     org: 'default',
+    mask: NO_MASK,
     async authenticate(bearer) {
       const role = ROLES.find((each) => tokenOf(each) === bearer);
       return role === undefined ? undefined : { id: `the-${role}`, org: 'default', role };

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { createAuditService } from '../../../controller/audit/service.js';
 import { AuditQuery } from '../../../controller/http/audit-schemas.js';
 import { startKeyring } from '../../../controller/identity/keyring.js';
+import { createVault } from '../../../controller/integrations/vault.js';
 import { appendAudit } from '../../../controller/store/audit.js';
 import { openStore } from '../../../controller/store/store.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
@@ -50,7 +51,8 @@ test('rows are found by actor, subject and time, and never those of another org'
 
 async function startAudit(t: TestScope, count: number) {
   const log = createLogger('controller', { level: 'silent' });
-  const keyring = startKeyring({ directory: temporaryDirectory(t), org: 'default', clock: SYSTEM_CLOCK, log });
+  const directory = temporaryDirectory(t);
+  const keyring = startKeyring({ directory, org: 'default', clock: SYSTEM_CLOCK, log });
   t.after(keyring.stop);
   const store = await openStore(await storePlace(t));
   t.after(store.close);
@@ -59,7 +61,7 @@ async function startAudit(t: TestScope, count: number) {
     event: index % 10_000 === 0 ? 'rare' : 'tested',
   }));
   for (let at = 0; at < count; at += 5_000) await store.write((tx) => appendAudit(tx, entries.slice(at, at + 5_000)));
-  const audit = createAuditService({ store, keyring, clock: SYSTEM_CLOCK });
+  const audit = createAuditService({ store, keyring, vault: createVault(directory), clock: SYSTEM_CLOCK });
   return {
     list: (query: Readonly<Record<string, string | undefined>>, org = 'default') =>
       audit.list(org, AuditQuery.parse(query)),

@@ -3,12 +3,15 @@ import { test } from 'node:test';
 import { loadOpenExecutions } from '../../../controller/dispatch/load-open.js';
 import type { OpenExecution, OpenExecutions } from '../../../controller/dispatch/open-executions.js';
 import type { Evidence } from '../../../controller/ingest/evidence.js';
+import { createShield } from '../../../controller/ingest/shield.js';
 import { storeEvidence } from '../../../controller/ingest/store-evidence.js';
+import { createVault } from '../../../controller/integrations/vault.js';
 import { loadRegistry } from '../../../controller/nodes/registry.js';
 import { insertExecutions, moveExecutions } from '../../../controller/store/executions.js';
 import type { Store } from '../../../controller/store/store.js';
 import { sha256Hex } from '../../../protocol/envelope.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
+import { NO_MASK } from '../../../runtime/masking/mask.js';
 import { invoke } from '../../support/asks.js';
 import type { TestScope } from '../../support/broker.js';
 import { startTestCore } from '../../support/core.js';
@@ -67,7 +70,8 @@ async function startLarge(t: TestScope): Promise<{
   });
   const open = await loadOpenExecutions(store, SYSTEM_CLOCK);
   const registry = await loadRegistry(store, 'default');
-  const deps = { open, registry, clock: SYSTEM_CLOCK, org: 'default' };
+  const shield = createShield({ mask: NO_MASK, vault: createVault('') });
+  const deps = { open, registry, shield, clock: SYSTEM_CLOCK, org: 'default' };
   return {
     ...{ store, open, id },
     add: (executions) =>

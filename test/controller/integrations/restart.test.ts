@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { endAction } from '../../../controller/integrations/end-action.js';
+import { createVault } from '../../../controller/integrations/vault.js';
 import { verifyStore } from '../../../controller/verify/run.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { createLogger } from '../../../runtime/logger.js';
@@ -179,8 +180,14 @@ test('retention lets go of what an integration answered', async (t) => {
   assert.deepEqual((await verifyAll(muster)).findings, []);
 });
 
-function verifyAll({ store, keyring }: Awaited<ReturnType<typeof startIntegrations>>['muster']) {
+function verifyAll({ directory, store, keyring }: Awaited<ReturnType<typeof startIntegrations>>['muster']) {
   const { clock } = { clock: SYSTEM_CLOCK };
   const keyOf = (kid: string) => keyring.keys.list.keys.get(kid);
-  return verifyStore({ read: store.read, keyOf, clock, beforeMs: clock.nowMs() - 10_000 });
+  return verifyStore({
+    read: store.read,
+    keyOf,
+    vault: createVault(directory),
+    clock,
+    beforeMs: clock.nowMs() - 10_000,
+  });
 }

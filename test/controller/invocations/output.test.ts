@@ -30,7 +30,7 @@ test('a result that holds all of the output wins over pieces that do not agree w
 
 function piece(offset: number, data: string) {
   const key = { execution_id: ID, node: 'pump-1', seq: offset, stream: 'stdout' };
-  return { ...key, offset, data, encoding: 'utf-8', last: 0 };
+  return { ...key, offset, data, encoding: 'utf-8', last: 0, sealed: null, octets: null };
 }
 
 function resultOf(stdout: string): Result {

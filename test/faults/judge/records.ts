@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ensureKeys } from '../../../controller/identity/keys.js';
+import { createVault } from '../../../controller/integrations/vault.js';
 import { openStore } from '../../../controller/store/store.js';
 import type { Finding } from '../../../controller/verify/findings.js';
 import { verifyStore } from '../../../controller/verify/run.js';
@@ -36,6 +37,7 @@ export async function readRecords(place: string, controllerDir: string): Promise
     const { read } = store;
     const report = await verifyStore({
       ...{ read, keyOf: (kid) => list.keys.get(kid), clock: SYSTEM_CLOCK },
+      vault: createVault(join(controllerDir, 'controller')),
       beforeMs: Number.POSITIVE_INFINITY,
     });
     const rows = await read.selectFrom('invocations').select(['id', 'status']).execute();
