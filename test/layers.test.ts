@@ -100,7 +100,7 @@ test('no file of ours is longer than 400 lines', () => {
 
 test('files and folders are in kebab-case and none is called utils, helpers or types', () => {
   for (const file of FILES) {
-    for (const level of file.split('/')) assert.match(level, /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|mjs|ts|js))*$/, file);
+    for (const level of file.split('/')) assert.match(level, /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|mjs|d|ts|js))*$/, file);
     assert.doesNotMatch(basename(file), /^(utils?|helpers?|types|misc|common|index)\.ts$/, file);
   }
 });

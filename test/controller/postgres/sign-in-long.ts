@@ -1,0 +1,3 @@
+import { testOnPostgres } from '../../support/on-postgres.js';
+
+testOnPostgres('sign-in', { without: /^real-provider/ });
