@@ -14,7 +14,7 @@ export const PublicUrl = z
   .url({ protocol: /^https?$/ })
   .max(512)
   .refine(isPrivate, 'must be https, or on this machine')
-  .refine((url) => new URL(url).href === `${new URL(url).origin}/`, 'must be a scheme and a host, without a path');
+  .refine(isOrigin, 'must be a scheme and a host, without a path');
 
 /** The settings of sign-in by OpenID Connect: there as a whole, or not at all. */
 export const OidcSettings = z.strictObject({
@@ -93,7 +93,13 @@ function faulty(fault: string): MusterError {
   return new MusterError('config_invalid', `The configuration has a fault:\n  - ${fault}`);
 }
 
-function isPrivate(url: string): boolean {
-  const { protocol, hostname } = new URL(url);
-  return protocol === 'https:' || isLoopback(hostname);
+/** What is no URL at all has been told already. */
+function isPrivate(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url === undefined || url.protocol === 'https:' || isLoopback(url.hostname);
+}
+
+function isOrigin(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url === undefined || url.href === `${url.origin}/`;
 }
