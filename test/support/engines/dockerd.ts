@@ -7,8 +7,11 @@ import type { EngineTarget } from './target.js';
 
 const PACKAGES = ['docker.io', 'containerd', 'runc', 'tini', 'libdevmapper1.02.1', 'libseccomp2', 'busybox-static'];
 
+/** A dockerd, and the program that people speak to it with. */
+export type Dockerd = EngineTarget & Readonly<{ cli: string }>;
+
 /** Debian's dockerd with all of its files in a directory of its own, and no network; a sentence says why there is none. */
-export async function startDockerd(): Promise<EngineTarget | string> {
+export async function startDockerd(): Promise<Dockerd | string> {
   const unpacked = unpackPackages('dockerd', PACKAGES);
   if (typeof unpacked === 'string') return unpacked;
   const { root } = unpacked;
@@ -26,9 +29,10 @@ export async function startDockerd(): Promise<EngineTarget | string> {
       ...{ hosts: [`unix://${socket}`], bridge: 'none', iptables: false, ip6tables: false, 'storage-driver': 'vfs' },
     }),
   );
-  return startRealEngine({
+  const engine = await startRealEngine({
     ...{ root, directory, socket },
     command: [join(root, 'usr/sbin/dockerd'), '--config-file', config],
     env: { ...environmentOf(root), HOME: directory },
   });
+  return { ...engine, cli: join(root, 'usr/bin/docker') };
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { findCommand } from '../commands.js';
-import { engineDirectory, lacksEnclosure } from './enclosure.js';
+import { engineDirectory, lacksEnclosure, removeDirectory } from './enclosure.js';
 
 const DOWNLOAD_MS = 240_000;
 
@@ -18,11 +18,10 @@ export function unpackPackages(name: string, packages: readonly string[]): Reado
   if (process.env.MUSTER_TEST_INSTALL === 'no') return 'MUSTER_TEST_INSTALL=no';
   for (const program of ['apt-get', 'dpkg'])
     if (findCommand(program) === undefined) return `${program} is not installed`;
-  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'muster-test-engines');
+  const cache = testCache();
   const kind = createHash('sha256').update(packages.join(' ')).digest('hex').slice(0, 8);
   const root = join(cache, `${name}-${kind}`);
   if (existsSync(root)) return { root };
-  mkdirSync(cache, { recursive: true });
   const unpacking = engineDirectory(name, cache);
   const debs = join(unpacking, 'debs');
   mkdirSync(debs, { recursive: true });
@@ -36,8 +35,15 @@ export function unpackPackages(name: string, packages: readonly string[]): Reado
     if (!existsSync(root)) renameSync(unpacking, root); // another test may have been quicker
     return { root };
   } finally {
-    rmSync(unpacking, { recursive: true, force: true });
+    removeDirectory(unpacking);
   }
+}
+
+/** Where tests keep from one run to the next what takes long to make. */
+export function testCache(): string {
+  const directory = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'muster-test-engines');
+  mkdirSync(directory, { recursive: true });
+  return directory;
 }
 
 /** PATH and library path for the programs below this directory. */

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { until } from '../until.js';
-import { ENGINE_CGROUP, removeOwnCgroups, startEnclosed } from './enclosure.js';
+import { ENGINE_CGROUP, removeDirectory, removeOwnCgroups, startEnclosed } from './enclosure.js';
 import type { EngineTarget, WantedContainer } from './target.js';
 
 const IMAGE = 'bb:latest';
@@ -28,7 +28,7 @@ export async function startRealEngine(program: EngineProgram): Promise<EngineTar
   const stop = async (): Promise<void> => {
     await engine.stop();
     removeOwnCgroups();
-    rmSync(directory, { recursive: true, force: true });
+    removeDirectory(directory);
   };
   try {
     await until(
