@@ -15,6 +15,8 @@ export type CapabilitiesSource = Readonly<{
   binary: NonNullable<Capabilities['binary']>;
   limits: Capabilities['limits'];
   containers?: Capabilities['containers'];
+  /** There may be containers beside these: their engine has not told yet. */
+  hasUnlisted?: boolean;
   terminals?: Capabilities['terminals'];
   maxBytes: number;
 }>;
@@ -27,13 +29,19 @@ const CONTAINERS_SHARE = 0.25;
 
 /**
  * Payload of `muster-capabilities` (P-93). Containers and hooks that do not fit are left out from the end of their lists,
- * and `limits.containers_left_out` and `limits.hooks_left_out` say how many.
+ * and `limits.containers_left_out` and `limits.hooks_left_out` say how many. While the containers are not known yet it is
+ * at least one: whoever asks something of a container that is not there then is asked for what a protected one needs.
  */
-export function buildCapabilities({ registry, maxBytes, ...source }: CapabilitiesSource): Capabilities {
+export function buildCapabilities({
+  registry,
+  maxBytes,
+  hasUnlisted = false,
+  ...source
+}: CapabilitiesSource): Capabilities {
   const { builtins, hooks } = registry.describe();
   const offered = source.containers ?? [];
   const containers = fitting(offered.slice(0, MAX_CONTAINERS), maxBytes * CONTAINERS_SHARE).fits;
-  const containersLeftOut = offered.length - containers.length;
+  const containersLeftOut = Math.max(offered.length - containers.length, hasUnlisted ? 1 : 0);
   const build = (listed: typeof hooks, leftOut: Readonly<Record<string, number>>): Capabilities => ({
     v: 1,
     node: source.node,

@@ -125,6 +125,7 @@ export async function startActions(options: ActionsOptions): Promise<Actions> {
             registry,
             binary,
             containers: containers.announced(),
+            hasUnlisted: containers.isUnlisted(),
             limits: {
               max_concurrent: limits.maxConcurrent,
               max_action_timeout: formatDuration(limits.maxActionTimeoutMs),

@@ -42,31 +42,41 @@ export function createContainerService(deps: {
   whenDone: InvocationService['whenDone'];
 }): ContainerService {
   const { store, registry, presence, clock, create, replay, whenDone } = deps;
+
+  /** Does it; what keeps it from being done is written down. */
+  async function noting<T>(attempt: Attempt, work: (row: Row) => T | Promise<T>): Promise<T> {
+    const rowOf: Row = (more) => toEntry(attempt, more);
+    try {
+      return await work(rowOf);
+    } catch (error) {
+      const code = isMusterError(error) && !WITHOUT_ROW.has(error.code) ? error.code : undefined;
+      if (code !== undefined) await store.write((tx) => appendAudit(tx, [rowOf({ code })]));
+      throw error;
+    }
+  }
+
   return {
     async ask(principal, { container: reference, verb, reason = '' }, { idempotencyKey, bodySha256 }) {
       // The address names the container and the body does not: the key is of both.
       const request = { idempotencyKey, bodySha256: sha256Hex(`${reference}\n${bodySha256}`) };
       const before = await replay(principal, request);
       if (before !== undefined) return before.invocation;
-      const { node, id } = locate(registry, principal.org, reference);
-      const entry = { ...toEntry(principal, { node, id, verb, reason }), atMs: clock.nowMs() };
-      const noted = (more: Readonly<Record<string, string>>) => [{ ...entry, details: { ...entry.details, ...more } }];
-      const ask = {
-        ...{ action: ACTIONS[verb], target: { nodes: [node] }, parameters: { container: id } },
-        ...{ timeout: TIMEOUT, expires_in: EXPIRES_IN, stream: false, confirm: true },
-        ...(reason === '' ? {} : { reason }),
-      };
-      try {
+      const attempt = { principal, verb, reason, atMs: clock.nowMs() };
+      const { node, id } = await noting({ ...attempt, id: reference }, () =>
+        locate(registry, principal.org, reference),
+      );
+      return noting({ ...attempt, id, node }, async (row) => {
         if (!presence.isConnected(node)) {
           throw new MusterError('node_offline', `The node ${node}, on which it runs, is not connected`);
         }
-        const also = (tx: Queries, made: { id: string }) => appendAudit(tx, noted({ invocation: made.id }));
+        const ask = {
+          ...{ action: ACTIONS[verb], target: { nodes: [node] }, parameters: { container: id } },
+          ...{ timeout: TIMEOUT, expires_in: EXPIRES_IN, stream: false, confirm: true },
+          ...(reason === '' ? {} : { reason }),
+        };
+        const also = (tx: Queries, made: { id: string }) => appendAudit(tx, [row({ invocation: made.id })]);
         return (await create(principal, ask, { ...request, also })).invocation;
-      } catch (error) {
-        const code = isMusterError(error) && !WITHOUT_ROW.has(error.code) ? error.code : undefined;
-        if (code !== undefined) await store.write((tx) => appendAudit(tx, noted({ code })));
-        throw error;
-      }
+      });
     },
     async whenDone(org, { id, status, target }, { ms, signal }) {
       const [node = ''] = 'nodes' in target ? target.nodes : [];
@@ -103,11 +113,32 @@ function matching({ node, containers }: NodeRecord, reference: string): { node: 
   return containers.filter((each) => isMeant(each, reference)).map(({ id }) => ({ node, id }));
 }
 
+/** Who asks for what; without a node as long as none is known that has the container. */
+type Attempt = Readonly<{
+  principal: Principal;
+  id: string;
+  node?: string;
+  verb: string;
+  reason: string;
+  atMs: number;
+}>;
+
+/** The row of an attempt, with what came of it. */
+type Row = (more: Readonly<Record<string, string>>) => AuditEntry;
+
 /** One row for each attempt within the limits, whatever comes of it (D-26). */
 function toEntry(
-  { org, id: actor }: Principal,
-  { node, id, verb, reason }: { node: string; id: string; verb: string; reason: string },
-): Omit<AuditEntry, 'atMs'> {
-  const details = { action: verb, node, reason: reason === '' ? NO_REASON : reason };
-  return { org, actor, event: 'container_action', subject: `container:${id}`, details };
+  { principal, id, node, verb, reason, atMs }: Attempt,
+  more: Readonly<Record<string, string>>,
+): AuditEntry {
+  const where = node === undefined ? {} : { node };
+  const details = { action: verb, ...where, reason: reason === '' ? NO_REASON : reason, ...more };
+  return {
+    atMs,
+    org: principal.org,
+    actor: principal.id,
+    event: 'container_action',
+    subject: `container:${id}`,
+    details,
+  };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import type { Client } from '../../cli/client.js';
-import { InvocationAnswer } from '../../controller/http/schemas.js';
+import { InvocationAnswer, NodeView } from '../../controller/http/schemas.js';
 import { sendJson, startStandInEngine } from '../support/engines/stand-in.js';
 import { startInstallation } from '../support/installation.js';
 import { until } from '../support/until.js';
@@ -88,6 +88,29 @@ test('S-D-14: a verb that no agent has reaches no engine', async (t) => {
     (call) => !call.startsWith('GET /events') && !call.startsWith('GET /containers/json'),
   );
   assert.deepEqual(asked, []);
+});
+
+test('until its engine has told which containers a node has, what is asked of one needs what a protected one needs', async (t) => {
+  const engine = await startStandInEngine(t);
+  const id = await engine.create({ name: 'web' });
+  engine.answer('GET /containers/json', (_, response) => sendJson(response, 500, { message: 'starting' }));
+  const { client } = await startInstallation(t, { agent: { containers_socket: engine.socket } });
+  const stop = (): Promise<InvocationAnswer> => {
+    const body = { action: 'container_stop', target: { nodes: ['node-1'] }, parameters: { container: id } };
+    const asked = { ...body, confirm: true };
+    return client.call(InvocationAnswer, { method: 'POST', path: '/invocations', body: asked });
+  };
+  const isKnown = async (): Promise<boolean> => {
+    const { builtin_actions } = await client.call(NodeView, { path: '/nodes/node-1' });
+    return builtin_actions.includes('container_stop');
+  };
+  await until(isKnown, { what: 'its actions are announced' });
+
+  await assert.rejects(stop(), { code: 'reason_required' });
+  engine.answer('GET /containers/json');
+
+  const accepted = await until(() => stop().catch(() => undefined), { what: 'the list is announced' });
+  assert.equal(accepted.invocation.action, 'container_stop');
 });
 
 /** With a time-out of little more than what is kept for the last look. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Action } from '../action.js';
-import { printJson } from '../builtins/answers.js';
+import { failed, printJson } from '../builtins/answers.js';
+import { fitting } from '../fitting.js';
 import type { InspectedContainer } from './answers.js';
 import { clip } from './clip.js';
 import { CONTAINER_PARAMETER, type ContainerHost, endOf, findContainer, nameOf } from './host.js';
@@ -11,6 +12,8 @@ import { ContainerState, toMoment, toState } from './state.js';
 
 /** A report shows so many of each kind. */
 const MAX_ENTRIES = 200;
+/** Leaves room for the digits of `left_out`, and the end of the line. */
+const RESERVE_BYTES = 32;
 
 /** What `container_inspect` prints. */
 export const ContainerDetails = z.object({
@@ -28,6 +31,7 @@ export const ContainerDetails = z.object({
   ports: z.array(z.string()).describe('`80/tcp`, or `0.0.0.0:8080->80/tcp` where it is reached from outside'),
   networks: z.array(z.string()),
   is_agent: z.boolean().describe('The agent itself runs in it'),
+  left_out: z.int().describe('Entries of env, labels, mounts, ports and networks that the output does not hold'),
 });
 export type ContainerDetails = Readonly<z.infer<typeof ContainerDetails>>;
 
@@ -42,14 +46,53 @@ export function containerInspect(host: ContainerHost): Action {
     run: (context) =>
       endOf(async () => {
         const found = await findContainer(host, context);
-        printJson<ContainerDetails>(context.output, { ...toDetails(found), is_agent: isOwn(found.Id, host.ownIds) });
+        const details = fitted({ ...toDetails(found), is_agent: isOwn(found.Id, host.ownIds) }, host.maxOutputBytes);
+        if (details === undefined) {
+          const limit = `agent.max_output_bytes of this node (${host.maxOutputBytes})`;
+          return failed(
+            context.output,
+            `What there is to say of ${clip(nameOf(found), 64)} does not fit into ${limit}`,
+          );
+        }
+        printJson<ContainerDetails>(context.output, details);
         return { kind: 'exited', exitCode: 0 };
       }),
   };
 }
 
+/** So much of it as fits into the output of an action; undefined when not even what is not a list does. */
+function fitted(details: ContainerDetails, maxBytes: number): ContainerDetails | undefined {
+  const { networks, ports, mounts, labels, env, ...fixed } = details;
+  const empty = { ...fixed, networks: [], ports: [], mounts: [], labels: {}, env: [] };
+  let roomBytes = maxBytes - RESERVE_BYTES - bytesOf(empty);
+  if (roomBytes < 0) return undefined;
+  let leftOut = details.left_out;
+  const take = <T>(list: readonly T[]): T[] => {
+    const { fits, leftOut: more } = fitting(list, roomBytes);
+    for (const each of fits) roomBytes -= bytesOf(each) + 1;
+    leftOut += more;
+    return fits;
+  };
+  return {
+    ...fixed,
+    // What is short comes first, so that a long environment does not push it out.
+    ...{ networks: take(networks), ports: take(ports), mounts: take(mounts) },
+    ...{ labels: Object.fromEntries(take(Object.entries(labels))), env: take(env), left_out: leftOut },
+  };
+}
+
+function bytesOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value));
+}
+
 function toDetails(found: InspectedContainer): Omit<ContainerDetails, 'is_agent'> {
   const { Config, HostConfig, NetworkSettings, Mounts } = found;
+  const env = Config.Env ?? [];
+  const mounts = Mounts ?? [];
+  const ports = portsOf(NetworkSettings?.Ports);
+  const networks = Object.keys(NetworkSettings?.Networks ?? {});
+  const labels = Config.Labels ?? {};
+  const counts = [env, mounts, ports, networks, Object.keys(labels)].map(({ length }) => length);
   return {
     id: found.Id,
     name: clip(nameOf(found)),
@@ -59,18 +102,17 @@ function toDetails(found: InspectedContainer): Omit<ContainerDetails, 'is_agent'
     state: toState(found),
     restart_policy: clip(HostConfig?.RestartPolicy?.Name || 'no'),
     tty: Config.Tty ?? false,
-    env: (Config.Env ?? []).slice(0, MAX_ENTRIES).map((each) => clip(showVariable(each))),
-    labels: showLabels(Config.Labels),
-    mounts: (Mounts ?? []).slice(0, MAX_ENTRIES).map(({ Type, Name, Source, Destination, RW }) => ({
+    env: env.slice(0, MAX_ENTRIES).map((each) => clip(showVariable(each))),
+    labels: showLabels(labels),
+    mounts: mounts.slice(0, MAX_ENTRIES).map(({ Type, Name, Source, Destination, RW }) => ({
       type: clip(Type ?? ''),
       source: clip(Name || Source || ''),
       destination: clip(Destination),
       read_only: RW === false,
     })),
-    ports: portsOf(NetworkSettings?.Ports).slice(0, MAX_ENTRIES),
-    networks: Object.keys(NetworkSettings?.Networks ?? {})
-      .slice(0, MAX_ENTRIES)
-      .map((each) => clip(each)),
+    ports: ports.slice(0, MAX_ENTRIES),
+    networks: networks.slice(0, MAX_ENTRIES).map((each) => clip(each)),
+    left_out: counts.reduce((sum, count) => sum + Math.max(0, count - MAX_ENTRIES), 0),
   };
 }
 

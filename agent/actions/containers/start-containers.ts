@@ -20,6 +20,8 @@ const SEARCH_MS = 15_000;
 export type Containers = Readonly<{
   /** What is announced of them. */
   announced: () => Capabilities['containers'];
+  /** There is an engine, and it has not told yet which containers it has: there may be some that are not announced. */
+  isUnlisted: () => boolean;
   stop: () => Promise<void>;
 }>;
 
@@ -49,7 +51,7 @@ export async function startContainers(options: ContainersOptions): Promise<Conta
   const socket = (): string | undefined => findSocket(setting, usual);
   const ownIds = await readOwnIds({ proc: '/proc/self', hostname: hostname() });
   const engine = createEngine(socket);
-  let announced: Capabilities['containers'] = [];
+  let announced: Capabilities['containers'] | undefined;
 
   const begin = (): ContainerWatch | undefined => {
     const found = socket();
@@ -78,7 +80,8 @@ export async function startContainers(options: ContainersOptions): Promise<Conta
   if (setting === 'off' || watch !== undefined) clearInterval(search);
   if (watch !== undefined) await within(watch.looked, FIRST_LOOK_MS);
   return {
-    announced: () => announced,
+    announced: () => announced ?? [],
+    isUnlisted: () => watch !== undefined && announced === undefined,
     async stop() {
       clearInterval(search);
       await watch?.stop();

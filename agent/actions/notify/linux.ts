@@ -20,17 +20,23 @@ export function byNotifySend(sessions: () => Promise<readonly Session[]>): Notif
   });
 }
 
-/** A window that somebody has to close (F-58). It goes when its time is over, and was there until then. */
+/** What zenity ends with when its `--timeout` is over: the window was there for that long. */
+const ZENITY_TIMEOUT = 5;
+
+/** A window that somebody closes, or that goes by itself a moment before the time of this way is over (F-58). */
 export function byZenity(sessions: () => Promise<readonly Session[]>): Notifier {
   return inSessions({
     file: 'zenity',
     sessions,
     message: 'Dialog shown (zenity)',
-    args: ({ title, text }) => ['--info', '--no-markup', `--title=${title}`, `--text=${text}`],
-    // 0: the button; 1: closed by other means, or no display, which it complains of; a window that is there waits.
-    hasShown: ({ end, stderr }, isOver) =>
-      (isOver && end.kind === 'signaled') ||
-      (end.kind === 'exited' && (end.exitCode === 0 || (end.exitCode === 1 && stderr.trim() === ''))),
+    args: ({ title, text }, limitMs) => [
+      ...['--info', '--no-markup', `--timeout=${Math.max(1, Math.floor(limitMs / 1000) - 1)}`],
+      ...[`--title=${title}`, `--text=${text}`],
+    ],
+    // 0: the button; 1: closed by other means, or no display, which it complains of. One that we end may never have been seen.
+    hasShown: ({ end, stderr }) =>
+      end.kind === 'exited' &&
+      (end.exitCode === 0 || end.exitCode === ZENITY_TIMEOUT || (end.exitCode === 1 && stderr.trim() === '')),
   });
 }
 
@@ -44,16 +50,16 @@ function inSessions({
   file: string;
   sessions: () => Promise<readonly Session[]>;
   message: string;
-  args: (notice: Notice) => readonly string[];
-  hasShown: (run: ToolRun, isOver: boolean) => boolean;
+  args: (notice: Notice, limitMs: number) => readonly string[];
+  hasShown: (run: ToolRun) => boolean;
 }): Notifier {
   return async (notice, { tools, signal, limitMs }) => {
     if ((await findProgram(file, tools.path)) === undefined) return { kind: 'absent' };
     const limit = limited({ signal, limitMs });
     const tried = await Promise.all(
       (await sessions()).map(async ({ uid, user, env }): Promise<Tried> => {
-        const run = await runTool({ file, args: args(notice), env, user }, tools, { signal: limit });
-        return { uid, fault: hasShown(run, limit.aborted && !signal.aborted) ? undefined : faultOf(file, run) };
+        const run = await runTool({ file, args: args(notice, limitMs), env, user }, tools, { signal: limit });
+        return { uid, fault: hasShown(run) ? undefined : faultOf(file, run) };
       }),
     );
     const uids = tried.flatMap(({ uid, fault }) => (fault === undefined ? [uid] : []));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import type { Action } from '../../../agent/actions/action.js';
-import { buildCapabilities, describeBinary } from '../../../agent/actions/capabilities.js';
+import { buildCapabilities, type CapabilitiesSource, describeBinary } from '../../../agent/actions/capabilities.js';
 import type { Hook } from '../../../agent/actions/hooks/discover.js';
 import { createRegistry, type Registry } from '../../../agent/actions/registry.js';
 import { Capabilities } from '../../../protocol/messages/capabilities.js';
@@ -109,6 +109,7 @@ test('containers take a quarter of the packet at most, so that they push out no 
   assert.deepEqual([few.containers.length, few.limits.containers_left_out], [3, undefined]);
   const many = build(registry, { maxBytes: 1_000_000, containers: Array.from({ length: 600 }, () => ({ id: 'x' })) });
   assert.deepEqual([many.containers.length, many.limits.containers_left_out], [500, 100]);
+  assert.equal(build(registry, { maxBytes: 8192, hasUnlisted: true }).limits.containers_left_out, 1);
 });
 
 test('hooks that do not fit the packet are left out, and their number is said', () => {
@@ -129,10 +130,20 @@ function build(
     maxBytes,
     binary = { name: 'muster-agent', version: VERSION, sha256: '' },
     containers = [],
-  }: { maxBytes: number; binary?: NonNullable<Capabilities['binary']>; containers?: Capabilities['containers'] },
+    hasUnlisted = false,
+  }: Partial<Pick<CapabilitiesSource, 'binary' | 'containers' | 'hasUnlisted'>> & { maxBytes: number },
 ): Capabilities {
   const limits = { process_isolation: 'cgroup' };
-  return buildCapabilities({ node: 'pump-7', org: 'default', registry, binary, limits, containers, maxBytes });
+  return buildCapabilities({
+    node: 'pump-7',
+    org: 'default',
+    registry,
+    binary,
+    limits,
+    containers,
+    hasUnlisted,
+    maxBytes,
+  });
 }
 
 function registryOf(...names: string[]): Registry {

@@ -161,6 +161,25 @@ test('S-D-3, S-D-15: when the node is not connected the caller is told at once, 
   assert.deepEqual([row?.actor, JSON.parse(row?.details ?? '{}')], ['the-admin', details]);
 });
 
+test('S-D-15: an attempt at a container that no node announces, or that is not one alone, is audited as it was named', async (t) => {
+  const installation = await startPollingInstallation(t);
+  const { call, people, muster } = installation;
+  await startDocker(t, installation);
+
+  const { status } = await call('POST', '/api/containers/absent/actions', {
+    ...{ token: people.operator, body: { action: 'STOP', reason: 'ticket 4711' } },
+  });
+
+  assert.equal(status, 404);
+  const row = await muster.store.read
+    .selectFrom('audit')
+    .selectAll()
+    .where('event', '=', 'container_action')
+    .executeTakeFirst();
+  assert.deepEqual([row?.actor, row?.subject], ['the-operator', 'container:absent']);
+  assert.deepEqual(JSON.parse(row?.details ?? '{}'), { action: 'STOP', reason: 'ticket 4711', code: 'not_found' });
+});
+
 test('an Idempotency-Key is of one container: the same ask of another one is refused, and of the same one is answered as before', async (t) => {
   const installation = await startPollingInstallation(t);
   const { call, people, muster } = installation;

@@ -116,14 +116,21 @@ test('F-58: when notify-send fails zenity shows it, without markup', async (t) =
   const { stdout, asked } = await show(t, programs, { parameters: { title: '--t', text: '<b>-x' } });
 
   assert.equal(Message.parse(JSON.parse(stdout)).message, 'Dialog shown (zenity)');
-  assert.equal(asked.split('[zenity]\n')[1], '[--info]\n[--no-markup]\n[--title=--t]\n[--text=<b>-x]\n');
+  assert.equal(asked.split('[zenity]\n')[1], '[--info]\n[--no-markup]\n[--timeout=4]\n[--title=--t]\n[--text=<b>-x]\n');
 });
 
-test('S-F-21: a dialog that nobody closes is ended when its time is over, and was shown', async (t) => {
-  const { end, stdout } = await show(t, { zenity: noting('exec /bin/sleep 60') }, { limitMs: 200 });
+test('S-F-21: a dialog that nobody closes goes by itself when its time is over, and was shown', async (t) => {
+  const { end, stdout } = await show(t, { zenity: noting('exit 5') });
 
   assert.deepEqual(end, EXITED_0);
   assert.equal(Message.parse(JSON.parse(stdout)).shown_by, 'zenity');
+});
+
+test('a dialog that has to be ended may never have been seen, and counts as not shown', async (t) => {
+  const { end, stderr } = await show(t, { zenity: noting('exec /bin/sleep 60') }, { limitMs: 200 });
+
+  assert.deepEqual(end, EXITED_1);
+  assert.equal(stderr, 'Message execution failed: zenity: it did not end in time\n');
 });
 
 test('a program that hangs before it has shown anything is given up, and the next one is tried', async (t) => {

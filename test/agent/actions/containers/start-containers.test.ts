@@ -7,7 +7,7 @@ import { SYSTEM_CLOCK } from '../../../../runtime/clock.js';
 import { createLogger } from '../../../../runtime/logger.js';
 import { startTestBroker } from '../../../support/broker.js';
 import { keyOfAgent, scriptController, startControlledAgent } from '../../../support/controlled-agent.js';
-import { startStandInEngine } from '../../../support/engines/stand-in.js';
+import { sendJson, startStandInEngine } from '../../../support/engines/stand-in.js';
 import { temporaryDirectory } from '../../../support/temporary-directory.js';
 import { until } from '../../../support/until.js';
 
@@ -63,18 +63,32 @@ test('an engine that is not there yet is found when its socket appears', async (
   assert.ok(changes() >= 2, 'the actions and the container are told');
 });
 
+test('until an engine has told which containers it has there may be some that are not announced, and that is told', async (t) => {
+  const engine = await startStandInEngine(t);
+  engine.answer('GET /containers/json', (_, response) => sendJson(response, 500, { message: 'starting' }));
+  const { containers, changes } = await start(t, engine.socket);
+  const unlisted = containers.isUnlisted();
+  const before = changes();
+
+  engine.answer('GET /containers/json');
+  await until(() => !containers.isUnlisted(), { what: 'the list' });
+
+  assert.deepEqual([unlisted, containers.announced(), changes() > before], [true, [], true]);
+  assert.equal((await start(t, 'off')).containers.isUnlisted(), false);
+});
+
 test('a change of the containers is told, and what changes nothing of what is announced is not', async (t) => {
   const engine = await startStandInEngine(t);
   const { containers, changes } = await start(t, engine.socket);
   await until(() => engine.listeners() === 1, { what: 'somebody listens' });
   const looks = (): number => engine.asked.filter((call) => call.startsWith('GET /containers/json')).length;
-  const before = looks();
+  const [before, told] = [looks(), changes()];
 
   engine.emit(`${JSON.stringify({ Type: 'container', Action: 'start' })}\n`);
   await until(() => looks() > before, { what: 'a look' });
-  assert.equal(changes(), 0);
+  assert.equal(changes(), told);
   await engine.create({ name: 'web' });
-  await until(() => changes() === 1, { what: 'it is told' });
+  await until(() => changes() === told + 1, { what: 'it is told' });
   assert.equal(containers.announced().length, 1);
   await containers.stop();
   await until(() => engine.listeners() === 0, { what: 'nobody listens any more' });

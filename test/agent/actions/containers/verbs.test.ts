@@ -154,3 +154,41 @@ async function fetchOver(socket: string, path: string): Promise<void> {
     asked.end();
   });
 }
+
+test('A-62: the look at a container that says more than an output holds is cut to JSON that can be read, and says so', async (t) => {
+  const engine = await startStandInEngine(t);
+  const env = Array.from({ length: 300 }, (_, at) => `V${at}=${'ä"'.repeat(200)}`);
+  const labels = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`label${at}`, 'x'.repeat(100)]));
+  await engine.create({ name: 'much', env, labels });
+  const look = (maxOutputBytes: number) =>
+    runContainerAction(engine.socket, 'container_inspect', { container: 'much' }, { maxOutputBytes });
+
+  for (const maxOutputBytes of [1024, 4096, 20_000, 64 * 1024, 1024 * 1024]) {
+    const { end, stdout, truncated } = await look(maxOutputBytes);
+    assert.deepEqual([end, truncated], [EXITED_0, []], `${maxOutputBytes}`);
+    const details = ContainerDetails.parse(JSON.parse(stdout));
+    const shown = details.env.length + Object.keys(details.labels).length;
+    assert.equal(details.left_out, 340 - shown, `${maxOutputBytes}`);
+    assert.equal(details.env.length, maxOutputBytes > 64 * 1024 ? 200 : details.env.length);
+  }
+});
+
+test('the look at a container of which nothing fits fails with a sentence, in place of half an answer', async (t) => {
+  const engine = await startStandInEngine(t);
+  await engine.create({ name: 'n'.repeat(127) });
+  engine.answer('GET /containers', (_, response) => {
+    const text = '\u0001'.repeat(1024);
+    const state = { Status: 'exited', ExitCode: 1, Error: text };
+    sendJson(response, 200, { Id: 'a'.repeat(64), Name: '/web', State: state, Config: { Image: text } });
+  });
+
+  const { end, stdout, stderr } = await runContainerAction(
+    engine.socket,
+    'container_inspect',
+    { container: 'web' },
+    { maxOutputBytes: 1024 },
+  );
+
+  assert.deepEqual([end, stdout], [EXITED_1, '']);
+  assert.match(stderr, /^What there is to say of web does not fit into agent\.max_output_bytes/);
+});
