@@ -9,7 +9,11 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const OUT = 'dist/built';
 /** What tests start as processes of their own, besides what is shipped. */
-const CHILDREN = ['agent/main.ts', ...readdirSync(join(root, 'test'), { recursive: true }).flatMap(childOf)];
+const CHILDREN = [
+  'agent/main.ts',
+  'scripts/generate.ts',
+  ...readdirSync(join(root, 'test'), { recursive: true }).flatMap(childOf),
+];
 
 /** Where these test files lie when they are built, in the same order, and the directory that holds all of it. */
 export async function buildTests(files) {

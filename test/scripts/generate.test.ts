@@ -9,6 +9,7 @@ import { Parser } from '@asyncapi/parser';
 import { TOPICS } from '../../protocol/topics.js';
 import { asyncApiDocument } from '../../scripts/generate/asyncapi.js';
 import { generatedFiles } from '../../scripts/generate/files.js';
+import { runnable } from '../support/runnable.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -42,7 +43,8 @@ test('the AsyncAPI document is valid 3.1 without a single diagnostic', async () 
 });
 
 function generate(...args: string[]) {
-  return spawnSync(process.execPath, ['--import', 'tsx', 'scripts/generate.ts', ...args], {
+  const { script, execArgv } = runnable(new URL('../../scripts/generate.ts', import.meta.url));
+  return spawnSync(process.execPath, [...execArgv, script, ...args], {
     cwd: ROOT,
     encoding: 'utf8',
     timeout: 60_000,
