@@ -97,7 +97,9 @@ export const ControllerConfig = z.strictObject({
     .min(1)
     .max(4096)
     .optional()
-    .describe('YAML file with adapters of your own for integrations, read at the start; see docs/extend.md'),
+    .describe(
+      'YAML file with adapters of your own for integrations, read at the start, when it changes and on SIGHUP; see docs/extend.md',
+    ),
   integration_timeout: PositiveDuration.refine(
     (text) => (parseDuration(text) ?? 0) <= MAX_INTEGRATION_MS,
     'must be at most 5m',

@@ -12,14 +12,16 @@ import { startFront } from './http/front.js';
 import { ensureOwnerToken } from './identity/api-tokens.js';
 import { sealDeps, startKeyring } from './identity/keyring.js';
 import { startSharedKeyring } from './identity/shared-keys.js';
-import { createAdapters } from './integrations/adapters/list.js';
-import { readDeclaredAdapters } from './integrations/declared/read-file.js';
+import { createLiveAdapters, type LiveAdapters } from './integrations/adapters/list.js';
+import { followDeclaredAdapters } from './integrations/declared/follow-file.js';
+import { type DeclaredFile, readDeclaredFile } from './integrations/declared/read-file.js';
 import type { Office } from './leading/office.js';
 import { startShared } from './leading/shared.js';
 import { beginTerm } from './leading/term.js';
 import { readPolicyFile } from './policy/parse-policy.js';
-import { type FollowedPolicy, followPolicyFile } from './policy/policy-file.js';
+import { followPolicyFile } from './policy/policy-file.js';
 import { installPolicy } from './policy/service.js';
+import type { Reloader } from './reloader.js';
 import { type Oidc, readOidc } from './sign-in/settings.js';
 import { createSeal } from './store/audit-seal.js';
 import { awaitPostgres } from './store/await-postgres.js';
@@ -34,7 +36,7 @@ export type RunningController = Running &
     port: number;
     /** The owner's API token, the one time that it is made. */
     ownerToken: string | undefined;
-    /** Reads the policy file now, as it is read when it changes; undefined when there is none. */
+    /** Reads the files of policy and adapters now, as they are read when they change; undefined when there is none. */
     reload: (() => void) | undefined;
   }>;
 
@@ -72,9 +74,8 @@ async function start(
   const brokerCa = readCa(config.broker_ca_file);
   // Before anything is made: a first start that fails later would not show the owner's token again.
   const policy = config.policy_file === undefined ? undefined : readPolicyFile(config.policy_file);
-  const adapters = createAdapters(
-    config.integrations_file === undefined ? [] : readDeclaredAdapters(config.integrations_file),
-  );
+  const declared = config.integrations_file === undefined ? undefined : readDeclaredFile(config.integrations_file);
+  const live = createLiveAdapters(declared?.adapters ?? []);
   const webhooks = config.webhooks_file === undefined ? [] : readWebhooksFile(config.webhooks_file);
   const oidc = readOidc(config);
   secrets.register('settings', secretsIn(config, { webhooks, oidc }));
@@ -97,12 +98,13 @@ async function start(
   closers.add(store.close);
   const ownerToken = await ensureOwnerToken(store, org, clock.nowMs());
   if (policy !== undefined) await installPolicy(store, { org, policy, nowMs: clock.nowMs() });
-  const policyFile = followPolicy({ config, store, clock, log });
-  closers.add(() => policyFile?.stop());
+  const followed = followFiles({ config, store, clock, log, declared, adapters: live });
+  for (const { stop: stopFollowing } of followed) closers.add(stopFollowing);
   const clientId = `ctl-${await ensureInstance(store, config.instance)}`;
 
   const front = await startFront(config, log.child({ component: 'http' }));
   closers.add(front.stop);
+  const { adapters } = live;
   const deps = { keyring, config, secrets, clientId, brokerCa, adapters, webhooks, oidc, front, clock, log };
   if (storeUrl === undefined) {
     const end = await beginTerm({ ...deps, store, ready: 'ok', holds: () => true });
@@ -112,12 +114,30 @@ async function start(
     closers.add(office.stop);
   }
   closers.add(() => front.show(undefined));
-  return { url: front.url, port: front.port, ownerToken, reload: policyFile?.reload };
+  return { url: front.url, port: front.port, ownerToken, reload: reloadOf(followed) };
 }
 
-function followPolicy({ config, ...deps }: StartOptions & { store: Store }): FollowedPolicy | undefined {
-  const { org, policy_file: file } = config;
-  return file === undefined ? undefined : followPolicyFile({ ...deps, file, org });
+/** The files that are read again when they change. */
+function followFiles({
+  config,
+  declared: inForce,
+  adapters,
+  ...deps
+}: StartOptions & { store: Store; declared: DeclaredFile | undefined; adapters: LiveAdapters }): readonly Reloader[] {
+  const { org, policy_file: policy, integrations_file: integrations } = config;
+  return [
+    policy === undefined ? [] : followPolicyFile({ ...deps, file: policy, org }),
+    integrations === undefined || inForce === undefined
+      ? []
+      : followDeclaredAdapters({ ...deps, file: integrations, org, adapters, inForce }),
+  ].flat();
+}
+
+function reloadOf(followed: readonly Reloader[]): (() => void) | undefined {
+  if (followed.length === 0) return undefined;
+  return () => {
+    for (const { reload } of followed) reload();
+  };
 }
 
 /** What the settings hold, or name files of, that is secret. */

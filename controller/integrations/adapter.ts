@@ -40,4 +40,4 @@ export function actionOf({ integration, actions }: Pick<Adapter, 'integration' |
 }
 
 /** Every adapter by its name. */
-export type Adapters = ReadonlyMap<string, Adapter>;
+export type Adapters = Pick<ReadonlyMap<string, Adapter>, 'get' | 'has' | 'keys'>;

@@ -71,10 +71,11 @@ export function questionOf(ask: AskIntegration, risk: Risk, integration: string 
   return { action: policyNameOf(ask), kinds: ['integration'], risk, nodes: [], integration, reason, confirmed };
 }
 
-function digestOf(
+/** SHA-256 of all that decides what would be done. */
+export function digestOf(
   { id, name, adapter, base_url, provider, settings }: IntegrationRow,
   { fingerprint }: ActionDefinition,
-  { action, parameters }: AskIntegration,
+  { action, parameters }: Pick<AskIntegration, 'action' | 'parameters'>,
 ): string {
   const sorted = Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1));
   return sha256Hex(JSON.stringify([id, name, adapter, base_url, provider, settings, action, fingerprint, sorted]));

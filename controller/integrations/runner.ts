@@ -6,10 +6,12 @@ import { findIntegrationById } from '../store/integrations.js';
 import type { InvocationRow } from '../store/invocations.js';
 import type { Store } from '../store/store.js';
 import type { Suspension } from '../suspension.js';
+import { actionOf } from './adapter.js';
 import { type CallDeps, callIntegration } from './call.js';
 import { type ActionEnd, endAction } from './end-action.js';
 import { fitJson } from './fit.js';
 import { createPlaces } from './places.js';
+import { digestOf } from './plan.js';
 
 export type RunnerDeps = CallDeps &
   Readonly<{
@@ -109,6 +111,8 @@ export function createRunner(deps: RunnerDeps): Runner {
   };
 }
 
+const CHANGED = 'The action has changed since it was asked: ask again';
+
 const STOPPED: ActionEnd = {
   kind: 'failed',
   code: 'outcome_unknown',
@@ -124,7 +128,11 @@ async function endOf(deps: RunnerDeps, row: InvocationRow, signal: AbortSignal):
     const params = readParameters(row.parameters);
     const value = await callIntegration(deps, integration, {
       signal,
-      work: (adapter, via) => adapter.execute(row.action, params, via),
+      work: (adapter, via) => {
+        const digest = digestOf(integration, actionOf(adapter, row.action), { action: row.action, parameters: params });
+        if (digest !== row.digest) throw new MusterError('conflict', CHANGED); // its file was read anew a moment ago
+        return adapter.execute(row.action, params, via);
+      },
     });
     const fitted = fitJson(value, MAX_RESULT_BYTES);
     return { kind: 'completed', result: fitted.value, result_truncated: fitted.isCut };

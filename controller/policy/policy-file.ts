@@ -1,21 +1,12 @@
 import type { Clock } from '../../runtime/clock.js';
 import { followFile } from '../../runtime/followed-file.js';
 import type { Logger } from '../../runtime/logger.js';
+import { createReloader, type Reloader } from '../reloader.js';
 import { appendAudit } from '../store/audit.js';
 import type { Store } from '../store/store.js';
 import { parsePolicyFile } from './parse-policy.js';
 import { readPolicy } from './policies.js';
 import { installPolicy } from './service.js';
-
-/** A policy file of a running controller. */
-export type FollowedPolicy = Readonly<{
-  /** Reads it now, whether it has changed or not. */
-  reload: () => void;
-  stop: () => Promise<void>;
-}>;
-
-/** A store that takes nothing is asked again after this long. */
-const RETRY_MS = 5_000;
 
 /** Of a faulty file so much is audited; the log has all of it. */
 const MAX_AUDITED = 500;
@@ -36,12 +27,7 @@ export function followPolicyFile({
   store: Store;
   clock: Clock;
   log: Logger;
-}): FollowedPolicy {
-  let isDue = false;
-  let running: Promise<void> | undefined;
-  let retry: NodeJS.Timeout | undefined;
-  let stopped = false;
-
+}): Reloader {
   async function take(): Promise<void> {
     const parsed = parsePolicyFile(file);
     const nowMs = clock.nowMs();
@@ -58,35 +44,14 @@ export function followPolicyFile({
     if (installed.version !== version) log.info({ version: installed.version }, 'policy replaced');
   }
 
-  async function takeAll(): Promise<void> {
-    while (isDue && !stopped) {
-      isDue = false;
-      await take();
-    }
-  }
-
-  function reload(): void {
-    isDue = true;
-    clearTimeout(retry);
-    running ??= takeAll()
-      .catch((err: unknown) => {
-        log.warn({ err }, 'policy file not taken, tried again');
-        if (!stopped) retry = setTimeout(reload, RETRY_MS);
-      })
-      .finally(() => {
-        running = undefined;
-      });
-  }
-
+  const { reload, stop } = createReloader(take, (err) => log.warn({ err }, 'policy file not taken, tried again'));
   const stopFollowing = followFile(file, reload, { isSettled: true });
   reload(); // it may have changed since it was read at the start
   return {
     reload,
     async stop() {
-      stopped = true;
       stopFollowing();
-      clearTimeout(retry);
-      await running;
+      await stop();
     },
   };
 }

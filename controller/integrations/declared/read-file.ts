@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { sha256Hex } from '../../../protocol/envelope.js';
 import { MusterError } from '../../../protocol/errors.js';
 import { errnoOf } from '../../../runtime/errno.js';
 import { readYamlDocument } from '../../../runtime/yaml-document.js';
@@ -8,13 +9,17 @@ import { ADAPTERS } from '../adapters/list.js';
 import { toAdapter } from './adapter.js';
 import { DeclaredAdapters, MAX_DECLARED_BYTES } from './document.js';
 
+/** A file of adapters; `sha256` is of its octets, in hex. */
+export type DeclaredFile = Readonly<{ adapters: readonly Adapter[]; sha256: string }>;
+
 /**
  * The adapters that a file declares.
  * @throws {MusterError} config_invalid, whose message names every fault, one a line
  */
-export function readDeclaredAdapters(file: string): Adapter[] {
-  const read = parseDeclared(textOf(file));
-  if ('adapters' in read) return read.adapters.map(toAdapter);
+export function readDeclaredFile(file: string): DeclaredFile {
+  const text = textOf(file);
+  const read = parseDeclared(text);
+  if ('adapters' in read) return { adapters: read.adapters.map(toAdapter), sha256: sha256Hex(text) };
   const lines = [`The integrations file ${file} cannot be used:`, ...read.faults];
   throw new MusterError('config_invalid', lines.join('\n  - '));
 }

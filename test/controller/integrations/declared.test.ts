@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Adapter } from '../../../controller/integrations/adapter.js';
-import { readDeclaredAdapters } from '../../../controller/integrations/declared/read-file.js';
+import { readDeclaredFile } from '../../../controller/integrations/declared/read-file.js';
 import { assertThrowsCode } from '../../support/assert-code.js';
 import type { TestScope } from '../../support/broker.js';
 import { connectAdapter } from '../../support/connect-adapter.js';
@@ -99,10 +99,10 @@ test('a file with faults keeps the controller from starting, and names each of t
   ];
   for (const [change, fault] of faults) {
     const file = fileWith(t, change(TICKETS));
-    assert.match(assertThrowsCode(() => readDeclaredAdapters(file), 'config_invalid').message, fault);
+    assert.match(assertThrowsCode(() => readDeclaredFile(file), 'config_invalid').message, fault);
   }
-  assertThrowsCode(() => readDeclaredAdapters('/nowhere/adapters.yaml'), 'config_invalid');
-  assertThrowsCode(() => readDeclaredAdapters(fileWith(t, `# ${'x'.repeat(300_000)}`)), 'config_invalid');
+  assertThrowsCode(() => readDeclaredFile('/nowhere/adapters.yaml'), 'config_invalid');
+  assertThrowsCode(() => readDeclaredFile(fileWith(t, `# ${'x'.repeat(300_000)}`)), 'config_invalid');
 });
 
 test('an approval of a declared action is for the template as it was', (t) => {
@@ -113,7 +113,7 @@ test('an approval of a declared action is for the template as it was', (t) => {
 });
 
 function oneOf(t: TestScope, text: string): Adapter {
-  const [adapter] = readDeclaredAdapters(fileWith(t, text));
+  const [adapter] = readDeclaredFile(fileWith(t, text)).adapters;
   return adapter ?? assert.fail('nothing was declared');
 }
 

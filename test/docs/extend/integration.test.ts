@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { tsImport } from 'tsx/esm/api';
 import type { Adapter } from '../../../controller/integrations/adapter.js';
 import { ADAPTERS } from '../../../controller/integrations/adapters/list.js';
-import { readDeclaredAdapters } from '../../../controller/integrations/declared/read-file.js';
+import { readDeclaredFile } from '../../../controller/integrations/declared/read-file.js';
 import type { TestScope } from '../../support/broker.js';
 import { connectAdapter } from '../../support/connect-adapter.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
@@ -36,7 +36,7 @@ test('A-39, A-63: the adapter that the page builds from nothing is built as it s
 test('the adapter that the page declares in YAML is taken as it stands there, and works', async (t) => {
   const file = join(temporaryDirectory(t), 'adapters.yaml');
   writeFileSync(file, codeOf('yaml'));
-  const [adapter] = readDeclaredAdapters(file);
+  const [adapter] = readDeclaredFile(file).adapters;
   assert.ok(adapter);
   const { execute, standIn } = await connectAdapter(t, adapter, () => ({ json: {} }), '/api/v2');
 
