@@ -10,11 +10,18 @@ import type { Adapter, Adapters } from './adapter.js';
 import { contextOf } from './context.js';
 import { knowSecrets } from './known-secrets.js';
 import { tokenFrom } from './providers/list.js';
+import type { TokenCache } from './token-cache.js';
 import { createUpstream, type Upstream } from './upstream.js';
 import { UpstreamFailure } from './upstream-failure.js';
 import type { Vault } from './vault.js';
 
-export type CallDeps = Readonly<{ adapters: Adapters; vault: Vault; secrets: Secrets; clock: Clock }>;
+export type CallDeps = Readonly<{
+  adapters: Adapters;
+  vault: Vault;
+  secrets: Secrets;
+  tokens: TokenCache;
+  clock: Clock;
+}>;
 
 const ProviderKind = IntegrationView.shape.provider;
 const Settings = z.record(z.string(), z.string());
@@ -28,7 +35,7 @@ const TOKEN = /^[\x21-\x7e]{1,8192}$/;
  * @throws {UpstreamFailure}; {MusterError} integration_gone, unsafe_key, and what `work` throws
  */
 export async function callIntegration(
-  { adapters, vault, secrets, clock }: CallDeps,
+  { adapters, vault, secrets, tokens, clock }: CallDeps,
   row: IntegrationRow,
   { signal, work }: { signal: AbortSignal; work: (adapter: Adapter, via: Upstream) => Promise<unknown> },
 ): Promise<unknown> {
@@ -44,13 +51,14 @@ export async function callIntegration(
     };
     const provider = ProviderKind.parse(row.provider);
     const settings = Settings.parse(JSON.parse(row.settings));
-    const token = await tokenFrom(provider, { secret, settings }, { ask, nowMs: clock.nowMs() });
+    const token = await tokens.get(row, () => tokenFrom(provider, { secret, settings }, { ask, nowMs: clock.nowMs() }));
     known.add(token);
     if (!TOKEN.test(token)) throw new UpstreamFailure('integration_failed', `${provider} gave what is no token`);
     const via = ask(row.name, row.base_url, adapter.headersFor(token));
     // Before the adapter sees it, which may cut it, and after, since the adapter may have given it other names.
     return redactValue(await work(adapter, async (each) => redactValue(await via(each), scrub)), scrub);
   } catch (error) {
+    if (error instanceof UpstreamFailure && error.status === 401) tokens.drop(row.id);
     throw withoutSecrets(error, scrub);
   } finally {
     known.end();

@@ -165,6 +165,7 @@ function entryOf(
 
 /** What is wrong with address or credential; undefined when nothing is. */
 async function findFault(deps: ManageDeps, row: IntegrationRow): Promise<string | undefined> {
+  deps.tokens.drop(row.id); // whether the credential still gives one is part of the question
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), deps.timeoutMs);
   try {

@@ -4,6 +4,7 @@ import type { IntegrationService } from './integration-service.js';
 import { createInvoke, type InvokeDeps } from './invoke.js';
 import { createManage, type ManageDeps } from './manage.js';
 import { createRunner, type Runner } from './runner.js';
+import { createTokenCache } from './token-cache.js';
 
 /** Everything about integrations: their service, what the invocation service leaves to them, and what goes by the clock. */
 export type Integrations = Readonly<{
@@ -12,7 +13,8 @@ export type Integrations = Readonly<{
   runner: Runner;
 }>;
 
-export function createIntegrations(deps: Omit<InvokeDeps, 'runner'> & ManageDeps): Integrations {
+export function createIntegrations(from: Omit<InvokeDeps & ManageDeps, 'runner' | 'tokens'>): Integrations {
+  const deps = { ...from, tokens: createTokenCache(from.clock) };
   const runner = createRunner(deps);
   const invoking = { ...deps, runner };
   return {

@@ -4,10 +4,12 @@ import { encodeBase64Url } from '../../../protocol/base64url.js';
 import { MusterError } from '../../../protocol/errors.js';
 import { path } from '../path.js';
 import { UpstreamFailure } from '../upstream-failure.js';
-import type { Provider } from './provider.js';
+import { EndTime, type Provider } from './provider.js';
 
 const Settings = z.object({ base_url: z.string(), app_id: z.string(), installation_id: z.string() });
-const AccessToken = z.object({ token: z.string().min(1) });
+const AccessToken = z
+  .object({ token: z.string().min(1), expires_at: EndTime })
+  .transform(({ token, expires_at: expiresMs }) => ({ token, expiresMs }));
 
 /** GitHub takes at most 10 minutes from now; a minute is for clocks that differ. */
 const LIFE_SECONDS = 540;
@@ -25,7 +27,7 @@ export const GITHUB_APP: Provider<'github_app'> = {
     const via = ask('github', base_url, { authorization: `Bearer ${signAppToken(readKey(secret), app_id, nowMs)}` });
     const address = path`/app/installations/${installation_id}/access_tokens`;
     const parsed = AccessToken.safeParse(await via({ method: 'POST', path: address, body: {}, isSafe: true }));
-    if (parsed.success) return parsed.data.token;
+    if (parsed.success) return parsed.data;
     throw new UpstreamFailure('integration_failed', 'github answered without a token');
   },
 };

@@ -1,7 +1,7 @@
 import type { Credential, ProviderKind } from '../../http/integration-schemas.js';
 import { GITHUB_APP } from './github-app.js';
 import { NANGO } from './nango.js';
-import type { ProviderDeps, ProviderRecord } from './provider.js';
+import type { ProviderDeps, ProviderRecord, ProviderToken } from './provider.js';
 import { STORED } from './stored.js';
 
 /** Every provider of tokens by its name. */
@@ -20,6 +20,6 @@ export function recordOf(credential: Credential): ProviderRecord {
 }
 
 /** The token of this moment. @throws {UpstreamFailure} */
-export function tokenFrom(provider: ProviderKind, record: ProviderRecord, deps: ProviderDeps): Promise<string> {
+export function tokenFrom(provider: ProviderKind, record: ProviderRecord, deps: ProviderDeps): Promise<ProviderToken> {
   return PROVIDERS[provider].token(record, deps);
 }

@@ -1,15 +1,17 @@
 import { z } from 'zod';
 import { path } from '../path.js';
 import { UpstreamFailure } from '../upstream-failure.js';
-import type { Provider } from './provider.js';
+import { EndTime, type Provider } from './provider.js';
 
 const Settings = z.object({ base_url: z.string(), connection_id: z.string(), provider_config_key: z.string() });
 
 /** A connection as Nango answers it: an OAuth token, which it has renewed when need be, or an API key. */
 const Connection = z.object({
   credentials: z.union([
-    z.object({ access_token: z.string().min(1) }).transform(({ access_token }) => access_token),
-    z.object({ apiKey: z.string().min(1) }).transform(({ apiKey }) => apiKey),
+    z
+      .object({ access_token: z.string().min(1), expires_at: EndTime })
+      .transform(({ access_token: token, expires_at: expiresMs }) => ({ token, expiresMs })),
+    z.object({ apiKey: z.string().min(1) }).transform(({ apiKey }) => ({ token: apiKey })),
   ]),
 });
 

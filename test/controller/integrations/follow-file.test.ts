@@ -50,7 +50,7 @@ test('promise 19: what waits and would do something else by the new file is not 
   reload();
   await until(async () => (await actions()).length === 2, { what: 'the new file' });
   const approve = {
-    method: 'POST',
+    method: 'POST' as const,
     path: `/invocations/${invocation.id}/approve`,
     body: { digest: invocation.digest },
   };

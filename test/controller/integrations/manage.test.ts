@@ -96,7 +96,7 @@ test('C-37, A-114: two integrations of one adapter stand beside each other, each
   );
 });
 
-test('A-114: a token of Nango or of a GitHub App is fetched for each action, and kept nowhere', async (t) => {
+test('A-114: a token of Nango or of a GitHub App is fetched when an action needs it, and stored nowhere', async (t) => {
   const tokens = await startStandIn(t, ({ path }) =>
     path.startsWith('/app/')
       ? { json: { token: 'ghs_fresh-token' } }

@@ -64,10 +64,11 @@ test('a key that a GitHub App cannot have is refused when it is given, and not q
   }
 });
 
-function tokenOf(credential: Credential): Promise<string> {
+async function tokenOf(credential: Credential): Promise<string> {
   const { signal } = new AbortController();
-  return tokenFrom(credential.provider, recordOf(credential), {
+  const { token } = await tokenFrom(credential.provider, recordOf(credential), {
     ask: (name, baseUrl, headers) => createUpstream({ name, baseUrl, headers, signal, scrub: (text) => text }),
     nowMs: SYSTEM_CLOCK.nowMs(),
   });
+  return token;
 }
