@@ -376,18 +376,12 @@ async function startPeople(t: TestScope, onRefusedLogin: OnRefusedLogin = () => 
   t.after(store.close);
   const clock = createStillClock();
   await ensureOwnerToken(store, 'default', clock.nowMs());
-  const attempts = createAttempts(clock);
+  const shared = { store, clock, attempts: createAttempts(clock) };
+  const gateOf = (atOnce: number) => createGate({ atOnce, waiting: 20, refusal: 'full' });
   return {
-    store,
-    clock,
-    people: createUsers({ store, clock, attempts, gate: createGate({ atOnce: 1, waiting: 20, refusal: 'full' }) }),
-    tokens: createTokens({
-      store,
-      clock,
-      attempts,
-      gate: createGate({ atOnce: 2, waiting: 20, refusal: 'full' }),
-      onRefusedLogin,
-    }),
+    ...{ store, clock },
+    people: createUsers({ ...shared, gate: gateOf(1) }),
+    tokens: createTokens({ ...shared, gate: gateOf(2), onRefusedLogin }),
     speaks: (token: string) => principalOf(store, token, clock.nowMs()),
   };
 }
