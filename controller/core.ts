@@ -44,6 +44,7 @@ import { createVault } from './integrations/vault.js';
 import { createCapacity } from './invocations/capacity.js';
 import { createReplay } from './invocations/create.js';
 import { expirePending } from './invocations/expire-pending.js';
+import { maskReason } from './invocations/mask-reason.js';
 import { createInvocationService } from './invocations/service.js';
 import { createControllerMetrics } from './metrics.js';
 import { createContainerService } from './nodes/containers.js';
@@ -211,9 +212,17 @@ export async function createCore({
   });
   await endInterrupted(store, { org, nowMs: clock.nowMs(), log });
   const { approveAction, runner } = integrations;
-  const invocations = createInvocationService({
+  const asked = createInvocationService({
     ...{ ...shared, policies, dispatcher, cancellations, ...limits, approveAction },
   });
+  const invocations: typeof asked = {
+    ...asked,
+    create: (principal, ask, request) => asked.create(principal, maskReason(ask, secrets.mask), request),
+  };
+  const integrationService: typeof integrations.service = {
+    ...integrations.service,
+    invoke: (principal, ask, request) => integrations.service.invoke(principal, maskReason(ask, secrets.mask), request),
+  };
   const authenticateSandbox = createSandboxAuthentication({ store, clock });
   const inventory = { store, presence, clock, openOn: open.countOf, membership, policies };
   const nodes = createNodeService({ ...inventory, registry });
@@ -223,7 +232,7 @@ export async function createCore({
     nodes,
     hooks: createHookService(shared),
     invocations,
-    integrations: integrations.service,
+    integrations: integrationService,
     policy: createPolicyService({ store, clock, fileOrg: config.policy_file === undefined ? undefined : org }),
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
     people: createUsers({ store, clock, attempts, gate: createGate(PEOPLE_GATE) }),
@@ -238,7 +247,7 @@ export async function createCore({
     sandboxes: createSandboxes(shared),
     mcp: config.mcp ? { hosts: config.mcp_hosts } : undefined,
     seenBy: createSeenBy({
-      ...{ registry, nodes, invocations, integrations: integrations.service },
+      ...{ registry, nodes, invocations, integrations: integrationService },
       nodesOf: (seen) => createNodeService({ ...inventory, registry: seen }),
     }),
     polling: createPolling({ ...shared, evidence, create: invocations.create }),

@@ -145,11 +145,19 @@ function secretsIn(
   { store_url: storeUrl, broker_password: brokerPassword }: ControllerConfig,
   { webhooks, oidc }: { webhooks: readonly Webhook[]; oidc: Oidc | undefined },
 ): string[] {
-  const { password } = new URL(storeUrl ?? 'none://');
+  const password = storeUrl !== undefined && URL.canParse(storeUrl) ? new URL(storeUrl).password : '';
   return [
     ...webhooks.map(({ secret }) => secret),
-    ...[oidc?.clientSecret, brokerPassword, password, decodeURIComponent(password)].flatMap((secret) => secret ?? []),
+    ...[oidc?.clientSecret, brokerPassword, password, decoded(password)].flatMap((secret) => secret ?? []),
   ];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // it holds a percent sign of its own
+  }
 }
 
 /** @throws {MusterError} config_invalid */

@@ -20,9 +20,9 @@ export function spawnMuster(
   t: TestScope,
   args: readonly string[],
   env: Env = {},
-  { input = '', cwd }: { input?: string; cwd?: string } = {},
+  { input = '', cwd, program = MUSTER }: { input?: string; cwd?: string; program?: string } = {},
 ): ChildProcess {
-  const child = spawn(process.execPath, [MUSTER, ...args], {
+  const child = spawn(process.execPath, [program, ...args], {
     stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...HARMLESS_ENV, ...env },
     cwd,

@@ -39,9 +39,17 @@ export async function startUpWith(
     dataDir,
     args = [],
     env = {},
-  }: { dataDir: string; args?: readonly string[]; env?: Readonly<Record<string, string>> },
+    program,
+  }: {
+    dataDir: string;
+    args?: readonly string[];
+    env?: Readonly<Record<string, string>>;
+    /** Another build of the command. */
+    program?: string;
+  },
 ): Promise<Up> {
-  const child = spawnMuster(t, ['up', '--data', dataDir, '--http-port=0', '--mqtt-port=0', ...args], env);
+  const words = ['up', '--data', dataDir, '--http-port=0', '--mqtt-port=0', ...args];
+  const child = spawnMuster(t, words, env, program === undefined ? {} : { program });
   let stdout = '';
   child.stdout?.on('data', (text) => {
     stdout += String(text);
