@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Debian package → a command that it brings. */
+/** Debian package → a command that it brings, or a path from where commands are. */
 const COMMANDS = {
   mosquitto: 'mosquitto',
   'mosquitto-clients': 'mosquitto_sub',
@@ -23,6 +23,9 @@ const COMMANDS = {
   postgresql: 'pg_ctlcluster',
   zsh: 'zsh',
   fish: 'fish',
+  'dbus-daemon': 'dbus-daemon',
+  'libnotify-bin': 'notify-send',
+  'python3-dbusmock': '../lib/python3/dist-packages/dbusmock',
   'redis-server': 'redis-server',
 };
 

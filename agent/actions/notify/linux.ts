@@ -14,8 +14,8 @@ export function byNotifySend(sessions: () => Promise<readonly Session[]>): Notif
     file: 'notify-send',
     sessions,
     message: 'Notification sent (notify-send)',
-    // A text may hold markup there; ours holds none.
-    args: ({ title, text }) => ['--app-name=Muster', '--', title, escapeMarkup(text)],
+    // A text may hold markup there, and ours holds none; and notify-send takes what follows a backslash in it for an escape.
+    args: ({ title, text }) => ['--app-name=Muster', '--', title, escapeMarkup(text).replaceAll('\\', '\\\\')],
     hasShown: ({ end }) => end.kind === 'exited' && end.exitCode === 0,
   });
 }

@@ -89,7 +89,7 @@ test('S-F-17: what a text holds reaches no shell, no markup and no terminal', as
   assert.deepEqual(asked.split('\n').slice(3), [
     '[-t $(touch /tmp/x) `id` "\'\\ \\x1b[31m\\x00\\u202e]',
     '[--help',
-    '&lt;b&gt;&amp;$(reboot);&lt;/b&gt;\\x07]',
+    '&lt;b&gt;&amp;$(reboot);&lt;/b&gt;\\\\x07]',
     '',
   ]);
 });
