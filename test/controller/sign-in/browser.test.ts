@@ -144,7 +144,7 @@ test('a browser comes back to our own paths and to nowhere else', async (t) => {
   assertThrowsCode(() => toReturnAddress('/\\evil.example', ORIGIN), 'invalid_request');
 });
 
-test('without settings there is no sign-in, and without groups in the id token the user info is asked', async (t) => {
+test('the user info is asked when the groups are not in the id token, and only then', async (t) => {
   const site = await startSignInSite(t);
   const { script, asked } = site.provider;
   await signIn(site);
