@@ -199,7 +199,7 @@ test('a program of the owner gets title and text as arguments and by name, befor
   assert.equal(Message.parse(JSON.parse(elsewhere.stdout)).shown_by, 'notify-send');
 });
 
-test('F-60, S-F-17: macOS gets the texts as arguments of a fixed script, and its failure is told', async (t) => {
+test('F-60, F-92, S-F-17: macOS gets the texts as arguments of a fixed script, and its failure is told', async (t) => {
   const system = { ...LINUX, platform: 'darwin', name: 'Darwin' } as const;
   const parameters = { title: '"', text: '" & (do shell script "id") & "' };
 
@@ -220,7 +220,7 @@ test('F-60: root of macOS reaches the session of whoever owns the console', asyn
   assert.match(asked, /^\[launchctl\]\n\[asuser\]\n\[\d+\]\n\[sudo\]\n\[-n\]\n\[-u\]\n\[#\d+\]\n\[osascript\]\n\[-e\]/);
 });
 
-test('F-56: Windows gets the texts in the environment of a fixed script that shows flags 0x1000 and 0x40', async (t) => {
+test('F-56, F-92: Windows gets the texts in the environment of a fixed script that shows flags 0x1000 and 0x40', async (t) => {
   const system = { ...LINUX, platform: 'win32', name: 'Windows_NT' } as const;
   const script = noting('echo "$MUSTER_MESSAGE_TITLE|$MUSTER_MESSAGE_TEXT" > "$0.env"');
 
