@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type CommandEnd, runCommand } from '../commands.js';
 import { type Dockerd, startDockerd } from '../engines/dockerd.js';
-import { ENGINE_CGROUP } from '../engines/enclosure.js';
+import { ENGINE_CGROUP, engineDirectory } from '../engines/enclosure.js';
 import { until } from '../until.js';
 import { systemdImage } from './image.js';
 
@@ -40,7 +39,7 @@ export async function startMachine(ports: readonly number[]): Promise<Machine | 
   if (typeof image === 'string') return image;
   const engine = await startDockerd();
   if (typeof engine === 'string') return engine;
-  const directory = mkdtempSync(join(tmpdir(), 'muster-machine-'));
+  const directory = engineDirectory('machine');
   const links = mkdirs(join(directory, 'links'));
   const servers = ports.map((port) => passOn(join(links, `${port}.sock`), port));
   const stop = async (): Promise<void> => {
