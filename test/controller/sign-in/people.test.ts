@@ -32,6 +32,8 @@ test('the role is that of the highest group, and follows the groups at each sign
       [second.user, 'viewer'],
     ],
   );
+  const linked = (await auditRows(site.core.store, 'identity_linked')).map(({ actor, subject }) => [actor, subject]);
+  assert.deepEqual(linked, [['controller', `user:${second.user}`]], 'once, at the first sign-in');
   const [changed] = await auditRows(site.core.store, 'user_changed');
   assert.deepEqual([changed?.actor, changed?.subject], ['controller', `user:${second.user}`]);
   const details = { role: 'viewer', role_before: 'owner', disabled: false, password: false, fingerprint: null };
