@@ -19,7 +19,7 @@ test('an engine ends with the test that is killed, its mounts as well, and its f
   t.after(() => child.kill('SIGKILL'));
   const [line] = await once(child.stdout, 'data');
   const directory = String(line).trim();
-  assert.equal(isSleeping(seconds), true);
+  await until(() => isSleeping(seconds), { what: 'its own child' });
 
   child.kill('SIGKILL');
   await once(child, 'exit');
