@@ -2,9 +2,10 @@
 // file until it is called for. Every rule has to apply, so that a library that changes its inside fails the build here.
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-const root = new URL('..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Modules that libraries load and an agent never uses: by the file that loads them, and the name it says. */
 const UNUSED = [

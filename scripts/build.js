@@ -1,16 +1,19 @@
 // Bundles the command (its libraries stay in node_modules) and the agent as one file that needs only Node.
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { buildAgent } from './agent-bundle.js';
 
-const root = new URL('..', import.meta.url).pathname;
-rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true });
-await build({
+const AGENT = 'dist/agent/muster-agent.cjs';
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { metafile } = await build({
   absWorkingDir: root,
   bundle: true,
   platform: 'node',
   target: 'node20',
   logLevel: 'warning',
+  metafile: true,
   sourcemap: 'linked',
   sourcesContent: false,
   entryPoints: { 'cli/main': 'cli/main.ts' },
@@ -19,8 +22,17 @@ await build({
   splitting: true,
   packages: 'external',
 });
-await buildAgent('dist/agent/muster-agent.cjs');
+await buildAgent(AGENT);
+removeOthers(new Set([...Object.keys(metafile.outputs), AGENT, `${AGENT}.map`]));
 linkCommand();
+
+/** What builds before have left. Not everything, and not before: what runs meanwhile still finds its files. */
+function removeOthers(outputs) {
+  for (const name of readdirSync(join(root, 'dist'), { recursive: true })) {
+    const file = `dist/${name.replaceAll('\\', '/')}`;
+    if (!outputs.has(file) && statSync(join(root, file)).isFile()) rmSync(join(root, file), { force: true });
+  }
+}
 
 /** In this checkout `npx muster` finds the command where npm puts those of the libraries. */
 function linkCommand() {

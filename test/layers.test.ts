@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -96,6 +96,12 @@ test('the protocol has no file, network, process, clock or chance', () => {
 
 test('no file of ours is longer than 400 lines', () => {
   for (const file of FILES) assert.ok(textOf(file).split('\n').length <= 401, file);
+});
+
+test('a path of ours is never what a URL has for it, where a blank is %20', () => {
+  const scripts = readdirSync(join(ROOT, 'scripts')).map((name) => `scripts/${name}`);
+  for (const file of [...FILES, ...scripts.filter((name) => name.endsWith('.js'))])
+    assert.doesNotMatch(textOf(file), /import\.meta\.url\)\.pathname/, file);
 });
 
 test('files and folders are in kebab-case and none is called utils, helpers or types', () => {

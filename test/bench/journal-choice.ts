@@ -3,6 +3,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { lacksInjection } from '../faults/tools/inject.js';
 import { lacksLoopDisk } from '../faults/tools/loop-disk.js';
@@ -14,7 +15,7 @@ import { percentile } from './statistics.js';
 
 const CUTS = 10;
 const ROUNDS = 5;
-const ROOT = new URL('../..', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 const directory = mkdtempSync(join(tmpdir(), 'muster-journal-choice-'));
 const rows: Record<string, string>[] = [];

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { z } from 'zod';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Thousands of agents that enroll take minutes. */
 const START_TIMEOUT_MS = 600_000;
 
@@ -21,14 +22,14 @@ export function startMuster(args: readonly string[], env: Readonly<Record<string
 
 /** Runs a script of this folder through tsx. */
 export function startScript(script: string, args: readonly string[] = []): Promise<Started> {
-  return start(['--import', 'tsx', new URL(script, import.meta.url).pathname, ...args], {});
+  return start(['--import', 'tsx', fileURLToPath(new URL(script, import.meta.url)), ...args], {});
 }
 
 /** Bundles a script of this folder as the command is built; the file of it. */
 export async function bundleScript(script: string): Promise<string> {
   const outfile = `${root}dist/bench/${script.replace(/\.ts$/, '.js')}`;
   await build({
-    entryPoints: [new URL(script, import.meta.url).pathname],
+    entryPoints: [fileURLToPath(new URL(script, import.meta.url))],
     ...{ bundle: true, platform: 'node', target: 'node20', format: 'esm', packages: 'external' },
     ...{ outfile, logLevel: 'warning' },
   });
