@@ -1,13 +1,12 @@
-// Builds test files to plain JavaScript in dist/built, once for a whole run: each process of a test then starts without
-// a compiler, and reads a few large files where there were hundreds of small ones. Libraries stay in node_modules, but
-// for the one that is 250 files.
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+// Builds test files to plain JavaScript, once for a whole run: each process of a test then starts without a compiler, and
+// reads a few large files where there were hundreds of small ones. Libraries stay in node_modules, but for the one that
+// is 250 files.
+import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const OUT = 'dist/built';
 /** What tests start as processes of their own, besides what is shipped. */
 const CHILDREN = [
   'agent/main.ts',
@@ -15,9 +14,9 @@ const CHILDREN = [
   ...readdirSync(join(root, 'test'), { recursive: true }).flatMap(childOf),
 ];
 
-/** Where these test files lie when they are built, in the same order, and the directory that holds all of it. */
-export async function buildTests(files) {
-  rmSync(join(root, OUT), { recursive: true, force: true });
+/** Builds them into an empty directory, which is this run's alone; gives where they lie there, in the same order. */
+export async function buildTests(files, directory) {
+  symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules')); // where they look for their libraries
   await build({
     absWorkingDir: root,
     bundle: true,
@@ -28,13 +27,13 @@ export async function buildTests(files) {
     sourcesContent: false,
     entryPoints: [...files, ...CHILDREN],
     outbase: '.',
-    outdir: OUT,
+    outdir: directory,
     format: 'esm',
     splitting: true,
     packages: 'external',
     plugins: [withOwnUrls(), withKysely()],
   });
-  return { directory: join(root, OUT), files: files.map((file) => `${OUT}/${file.replace(/\.ts$/, '.js')}`) };
+  return files.map((file) => join(directory, file.replace(/\.ts$/, '.js')));
 }
 
 /** A test reads files beside its source: what is built still says where that lies. */

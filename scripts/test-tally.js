@@ -1,8 +1,7 @@
-// A node:test reporter that counts, for the last line of npm test; suites and files are not tests.
+// A reporter for node:test that counts, for the last line of npm test; suites and files are not tests.
 import { relative } from 'node:path';
 
-// biome-ignore lint/style/noDefaultExport: node:test loads a reporter by its default export.
-export default async function* tally(events) {
+export async function* tally(events) {
   const counts = { passed: 0, failed: 0, skips: [], emptyFiles: [] };
   for await (const { type, data } of events) {
     if (type !== 'test:pass' && type !== 'test:fail') continue;
@@ -19,5 +18,5 @@ export default async function* tally(events) {
 }
 
 function sourceOf(built) {
-  return relative('dist/built', built).replace(/js$/, 'ts');
+  return relative(process.env.MUSTER_TEST_BUILT ?? '', built).replace(/js$/, 'ts');
 }

@@ -2,14 +2,13 @@
 // Words narrow the choice: npm test -- broker. A run without a test fails, and so does, with CI=true, a skip that
 // test/allowed-skips.json does not list (title → reason).
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installDebianPackages } from '../test/support/install-debian-packages.js';
 import { buildTests } from './build-tests.js';
 
-const FILE_TIMEOUT_MS = 180_000;
 /** What takes longest begins first: the end of a run then waits for no single file. */
 const LONG = ['test/controller/postgres/', 'test/faults/', 'test/controller/leading/', 'test/system/', 'test/cli/'];
 /** A test file that ignores its time-out must not hold up the run for ever. */
@@ -24,9 +23,10 @@ if (files.length === 0) {
 await installDebianPackages();
 const directory = mkdtempSync(join(tmpdir(), 'muster-test-'));
 process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
-const tally = join(directory, 'tally.json');
-const built = await buildTests(files);
-const exitCode = await runNodeTest(built, tally);
+chmodSync(directory, 0o755); // some tests start what was built as another user
+const [tally, built] = [join(directory, 'tally.json'), join(directory, 'built')];
+mkdirSync(built);
+const exitCode = await runNodeTest(await buildTests(files, built));
 process.exitCode = report(readTally(tally), exitCode);
 
 function findTestFiles(words) {
@@ -43,16 +43,11 @@ function rankOf(file) {
 }
 
 /** The exit code of the run; the tally file then holds what the reporter counted. */
-function runNodeTest({ files, directory }, tallyFile) {
-  const args = [
-    ...['--enable-source-maps', '--test', '--test-concurrency=3', `--test-timeout=${FILE_TIMEOUT_MS}`],
-    ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
-    ...['--test-reporter=./scripts/test-tally.js', `--test-reporter-destination=${tallyFile}`],
-    ...files,
-  ];
+function runNodeTest(chosen) {
+  const args = ['--enable-source-maps', join(root, 'scripts/run-tests.js'), tally, ...chosen];
   const child = spawn(process.execPath, args, {
     cwd: root,
-    env: { ...process.env, MUSTER_TEST_BUILT: directory },
+    env: { ...process.env, MUSTER_TEST_BUILT: built },
     stdio: ['ignore', 'inherit', 'inherit'],
     detached: true,
   });

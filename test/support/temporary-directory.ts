@@ -1,11 +1,12 @@
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestScope } from './broker.js';
 
 /** Linux has it everywhere; inside containers it is small as a rule. */
 const MEMORY = '/dev/shm';
-const ROOM_BYTES = 2 ** 30;
+/** A PostgreSQL server keeps up to 1 GiB of its log, and several run at once. */
+const ROOM_BYTES = 4 * 2 ** 30;
 
 /** An empty directory that is removed after the test. */
 export function temporaryDirectory(t: TestScope): string {
@@ -28,9 +29,10 @@ function directoryIn(t: TestScope, parent: string): string {
 
 function hasRoom(directory: string): boolean {
   try {
+    accessSync(directory, constants.W_OK);
     const { bavail, bsize } = statfsSync(directory);
     return bavail * bsize >= ROOM_BYTES;
   } catch {
-    return false; // another system
+    return false; // another system, or not for us to write
   }
 }
