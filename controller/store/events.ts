@@ -90,14 +90,14 @@ export async function findEventHead(read: Queries): Promise<number> {
   return Number(row.last_id);
 }
 
-/** The next rows that hold events after this id, oldest first; empty when there is none. */
-export async function readEvents(read: Queries, afterId: number): Promise<EventRow[]> {
+/** The next rows that hold events after this id, oldest first, at most so many; empty when there is none. */
+export async function readEvents(read: Queries, afterId: number, limit = ROWS_PER_READ): Promise<EventRow[]> {
   const rows = await read
     .selectFrom('events')
     .selectAll()
     .where('last_id', '>', afterId)
     .orderBy('last_id')
-    .limit(ROWS_PER_READ)
+    .limit(limit)
     .execute();
   return rows.map(({ first_id, last_id, org, at, body }) => ({
     firstId: Number(first_id),

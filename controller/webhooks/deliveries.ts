@@ -12,7 +12,7 @@ import type { Webhook, WebhookEvent } from './webhooks-file.js';
 /** A receiver that is there and refuses a message so often gets the next ones first. */
 const TRIES_IN_ORDER = 3;
 /** Whatever the reason, no message holds up the next ones for longer. */
-const HOLD_MS = 600_000;
+export const HOLD_MS = 600_000;
 /** Without news it is looked at this often whether there are some: another controller may have written them. */
 const LOOK_MS = 1_000;
 /** Events that are none of its business are noted as passed this often. */
@@ -37,9 +37,10 @@ export function startDeliveries(
   const stopListening = store.onEvents(() => wake());
 
   async function pause(ms: number): Promise<void> {
+    if (ending.signal.aborted) return;
     const waking = new AbortController();
     wake = () => waking.abort();
-    await wait(ms, undefined, { signal: AbortSignal.any([ending.signal, waking.signal]) }).catch(() => undefined);
+    await wait(ms, undefined, { signal: waking.signal }).catch(() => undefined);
   }
 
   async function run(): Promise<void> {
@@ -58,6 +59,7 @@ export function startDeliveries(
   const running = run();
   return async () => {
     ending.abort();
+    wake();
     stopListening();
     await running;
     await retrying;

@@ -4,6 +4,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import { withDeadline } from '../../runtime/deadline.js';
+import { startTimeLimit } from '../../runtime/time-limit.js';
 import { VERSION } from '../../runtime/version.js';
 import { createNetworks, createPublicCheck } from './addresses.js';
 import type { Webhook } from './webhooks-file.js';
@@ -38,7 +39,7 @@ export function createPost({ url, secret, allow }: Webhook, resolve: Resolve = r
   const isPublic = createPublicCheck();
   const allowed = createNetworks(allow);
   return async (delivery, signal) => {
-    const ending = AbortSignal.any([signal, AbortSignal.timeout(POST_MS)]);
+    const { signal: ending, release } = startTimeLimit(signal, POST_MS);
     try {
       const addresses = await withDeadline(resolve(hostOf(target)), POST_MS, 'resolving its name');
       const address = addresses.find((each) => isPublic(each) || allowed.has(each));
@@ -48,6 +49,8 @@ export function createPost({ url, secret, allow }: Webhook, resolve: Resolve = r
       return { kind: AWAY.has(status) ? 'failed' : 'refused', why: `answered ${status}` };
     } catch (error) {
       return { kind: 'failed', why: ending.aborted ? 'no answer in time' : wordsOf(error) };
+    } finally {
+      release();
     }
   };
 }

@@ -14,8 +14,11 @@ export type SetAside = Readonly<{
   retry: () => Promise<void>;
 }>;
 
-/** Of one webhook at most so many wait aside. */
-const MOST = 100;
+/**
+ * Of one webhook at most so many wait aside: more than a receiver that is away brings here in the day after which its
+ * messages are given up on, one in ten minutes.
+ */
+export const MOST_ASIDE = 1_000;
 const LOOK_MS = 1_000;
 
 type Waiting = { readonly sinceMs: number; failures: number; dueMs: number };
@@ -41,36 +44,39 @@ export async function openSetAside(
     metrics.webhook('lost');
   }
 
-  async function again(id: number, state: Waiting): Promise<void> {
+  async function again(id: number, state: Waiting): Promise<'ended' | undefined> {
     const event = await findEvent(deps, id);
     const kind = event === undefined ? undefined : kindOf(event);
-    if (event === undefined || kind === undefined) return giveUp(id); // it has left the log
-    const outcome = await tell(event, kind, state.failures);
-    if (outcome === 'ended') return;
-    if (outcome === 'delivered') return drop(id);
+    const outcome = event === undefined || kind === undefined ? 'gone' : await tell(event, kind, state.failures);
+    if (outcome === 'ended') return outcome;
     const nowMs = clock.monotonicMs();
-    if (nowMs - state.sinceMs >= GIVE_UP_MS) return giveUp(id);
-    state.failures += 1;
-    state.dueMs = nowMs + fullJitterMs(state.failures, { ...BACKOFF, random });
+    if (outcome === 'delivered') await drop(id);
+    else if (outcome === 'gone' || nowMs - state.sinceMs >= GIVE_UP_MS) await giveUp(id);
+    else {
+      state.failures += 1;
+      state.dueMs = nowMs + fullJitterMs(state.failures, { ...BACKOFF, random });
+    }
+    return undefined;
   }
 
   return {
     async add(id) {
-      const oldest = waiting.size >= MOST ? waiting.keys().next().value : undefined;
+      const oldest = waiting.size >= MOST_ASIDE ? waiting.keys().next().value : undefined;
       if (oldest !== undefined) await giveUp(oldest);
       await store.write((tx) => setWebhookEventAside(tx, name, id));
       waiting.set(id, { ...fresh(), dueMs: clock.monotonicMs() + BACKOFF.baseMs });
     },
     async retry() {
       for (const [id, state] of [...waiting]) {
-        if (state.dueMs <= clock.monotonicMs() && waiting.has(id)) await again(id, state);
+        if (state.dueMs > clock.monotonicMs() || !waiting.has(id)) continue;
+        if ((await again(id, state)) === 'ended') return;
       }
     },
   };
 }
 
 async function findEvent({ store }: DeliveryDeps, id: number): Promise<FeedEvent | undefined> {
-  const [row] = await readEvents(store.read, id - 1);
+  const [row] = await readEvents(store.read, id - 1, 1);
   return row === undefined ? undefined : decodeRow(row, id - 1).find((event) => event.id === id);
 }
 

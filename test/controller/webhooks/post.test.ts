@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { createPost, type Resolve } from '../../../controller/webhooks/post.js';
 import type { Webhook } from '../../../controller/webhooks/webhooks-file.js';
@@ -94,4 +95,16 @@ test('a receiver that is not there, or a stop, ends the try', async (t) => {
   assert.deepEqual(await posting, { kind: 'failed', why: 'no answer in time' });
   await receiver.stop();
   assert.equal((await post(DELIVERY, NEVER)).kind, 'failed');
+});
+
+test('a signal that lives long keeps nothing of the messages that were sent under it', async (t) => {
+  const receiver = await startReceiver(t);
+  const post = createPost(hookAt(`${receiver.url}/`, ['127.0.0.1']));
+  const living = new AbortController();
+
+  for (let count = 0; count < 3; count += 1) assert.equal((await post(DELIVERY, living.signal)).kind, 'delivered');
+
+  const kept = Object.getOwnPropertySymbols(living.signal).map((key) => Reflect.get(living.signal, key));
+  assert.equal(kept.filter((each) => each instanceof Set && each.size > 0).length, 0);
+  assert.deepEqual(getEventListeners(living.signal, 'abort'), []);
 });

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { startDeliveries } from '../../../controller/webhooks/deliveries.js';
+import { findWebhookEventsAside } from '../../../controller/store/webhooks.js';
+import { HOLD_MS, startDeliveries } from '../../../controller/webhooks/deliveries.js';
 import type { Post } from '../../../controller/webhooks/post.js';
+import { MOST_ASIDE, openSetAside } from '../../../controller/webhooks/set-aside.js';
+import { GIVE_UP_MS } from '../../../controller/webhooks/tell.js';
 import { SYSTEM_CLOCK } from '../../../runtime/clock.js';
 import { createLogger } from '../../../runtime/logger.js';
 import { startTestCore, type TestCore } from '../../support/core.js';
@@ -47,16 +50,19 @@ test('a receiver that is away holds up its messages, which keep their order', as
   await stop();
 });
 
-test('at most a hundred wait aside: of more that are refused the oldest is given up on, and counted', async (t) => {
-  const { muster, refuse, follow, lost } = await startSite(t);
-  const stop = await follow();
-  refuse(() => true);
+test('at most a thousand wait aside, more than a day of a receiver that is away brings: of more the oldest is given up on, and counted', async (t) => {
+  const { muster, deps, lost } = await startSite(t);
+  const { name } = WEBHOOK;
+  const almostAll = Array.from({ length: MOST_ASIDE - 1 }, (_, index) => ({ name, event_id: index + 1 }));
+  await muster.store.write((tx) => tx.insertInto('webhooks_set_aside').values(almostAll).execute());
+  const aside = await openSetAside(deps, { name, tell: async () => 'refused' });
 
-  await tellOf(muster, 103);
+  for (let id = MOST_ASIDE; id <= MOST_ASIDE + 3; id += 1) await aside.add(id);
 
-  await until(() => lost() === 3, { what: 'three are given up on', deadlineMs: 30_000 });
-  await until(async () => (await asideIn(muster)) === 100, { what: 'a hundred wait aside' });
-  await stop();
+  assert.equal(lost(), 3);
+  const [oldest] = await findWebhookEventsAside(muster.store.read, name);
+  assert.deepEqual([oldest, await asideIn(muster)], [4, MOST_ASIDE]);
+  assert.ok(MOST_ASIDE > GIVE_UP_MS / HOLD_MS);
 });
 
 /** Events whose `error` is their place, from 0. */
@@ -103,7 +109,7 @@ async function startSite(t: TestContext) {
     return stop;
   };
   return {
-    ...{ muster, taken, follow, tries: () => tries, lost: () => lost },
+    ...{ muster, deps, taken, follow, tries: () => tries, lost: () => lost },
     refuse(which: (index: number) => boolean, as: typeof how = 'refused') {
       isRefused = which;
       how = as;
