@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { EventEmitter, once } from 'node:events';
 import { test } from 'node:test';
 import { createAgentMetrics } from '../../../agent/metrics.js';
 import { metricsSnapshot, startSnapshots } from '../../../agent/session/snapshot.js';
@@ -23,24 +22,39 @@ test('a snapshot has each series that is not zero, under the names of /metrics',
   assert.ok(told.includes('muster_agent_execution_duration_seconds_bucket{le="0.05",action="gather_info"} 1'));
 });
 
-test('several executions that end together are told in one snapshot', async (t) => {
+test('several executions that end together are told in one snapshot, and the next one comes 15 s later', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   let sent = 0;
-  const events = new EventEmitter();
   const send = (): void => {
     sent += 1;
-    events.emit('sent');
   };
   const snapshots = startSnapshots({ intervalMs: 3_600_000, send, random: () => 0 });
   t.after(snapshots.stop);
-  const held = setInterval(() => undefined, 1_000); // the timers of a snapshot keep no process alive
-  t.after(() => clearInterval(held));
 
-  const first = once(events, 'sent');
   snapshots.nudge();
   snapshots.nudge();
-  await first;
-  snapshots.nudge();
-  await new Promise((turn) => setImmediate(turn));
+  t.mock.timers.tick(1);
+  assert.equal(sent, 1);
 
+  snapshots.nudge();
+  t.mock.timers.tick(10_000);
+  assert.equal(sent, 1);
+  t.mock.timers.tick(5_000);
+  assert.equal(sent, 2);
+});
+
+test('each node waits a time of its own after an execution, so that a fleet does not tell at once', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  let sent = 0;
+  const send = (): void => {
+    sent += 1;
+  };
+  const snapshots = startSnapshots({ intervalMs: 3_600_000, send, random: () => 0.5 });
+  t.after(snapshots.stop);
+
+  snapshots.nudge();
+  t.mock.timers.tick(7_000);
+  assert.equal(sent, 0);
+  t.mock.timers.tick(1_000);
   assert.equal(sent, 1);
 });
