@@ -28,7 +28,7 @@ export function createLogger(
 }
 
 /** A masked line is JSON like any other. */
-function maskLine(line: string, { text, json }: Mask): string {
-  const masked = text(line);
+function maskLine(line: string, { typed, json }: Mask): string {
+  const masked = typed(line);
   return masked === line ? line : `${JSON.stringify(json(JSON.parse(line)))}\n`;
 }

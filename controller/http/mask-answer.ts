@@ -4,7 +4,7 @@ import type { Mask } from '../../runtime/masking/mask.js';
 export function maskAnswer(mask: Mask, payload: unknown): unknown {
   if (Buffer.isBuffer(payload)) return mask.octets(payload);
   if (typeof payload !== 'string') return payload;
-  const masked = mask.text(payload);
+  const masked = mask.typed(payload);
   return masked === payload ? payload : maskText(mask, { payload, masked });
 }
 

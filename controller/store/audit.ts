@@ -51,9 +51,9 @@ export async function appendAudit(
       seq: previous.seq + 1,
       at: atMs,
       org,
-      actor: mask.text(actor),
+      actor: mask.typed(actor),
       event,
-      subject: mask.text(subject),
+      subject: mask.typed(subject),
       details: JSON.stringify(mask.json(details)),
       prev_hash: previous.hash,
     };

@@ -1,6 +1,6 @@
 import { type Automaton, createAutomaton } from './automaton.js';
 import { MIN_SPELLING_BYTES, spellingsOf } from './spellings.js';
-import { createMaskingStream, type Held, type MaskingStream } from './stream.js';
+import { createMaskingStream, type Held, type MaskingStream, REDACTED } from './stream.js';
 
 /** UTF-8 of one unit of a string. */
 const MAX_OCTETS_PER_UNIT = 3;
@@ -9,10 +9,16 @@ const MAX_OCTETS_PER_UNIT = 3;
 export type Mask = Readonly<{
   /** False while no value is registered. */
   isOn: () => boolean;
+  /** What a program says, which may have been cut: at its end the beginning of a value goes, too. */
   text: (text: string) => string;
-  /** The same buffer when there is nothing in it. */
+  /**
+   * What people type and what we say ourselves: values as a whole and no beginnings of them, since whoever sees their own
+   * text again would find a value out by its beginnings, one character after the other.
+   */
+  typed: (text: string) => string;
+  /** The same buffer when there is nothing in it; otherwise as `text`. */
   octets: (octets: Buffer) => Buffer;
-  /** JSON, with the names of members; the same value when there is nothing in it. */
+  /** JSON, with the names of members, as `typed`; the same value when there is nothing in it. */
   json: (value: unknown) => unknown;
   /** Octets that come in pieces, by the values that are registered now; undefined while none is. */
   stream: (before?: Held) => MaskingStream | undefined;
@@ -31,6 +37,7 @@ export type Secrets = Readonly<{
 export const NO_MASK: Mask = {
   isOn: () => false,
   text: (text) => text,
+  typed: (text) => text,
   octets: (octets) => octets,
   json: (value) => value,
   stream: () => undefined,
@@ -48,25 +55,28 @@ export function createSecrets(): Secrets {
     return automaton;
   }
 
-  function octets(whole: Buffer): Buffer {
-    const found = whole.length < MIN_SPELLING_BYTES ? undefined : current();
-    if (found === undefined || isClean(found, whole)) return whole;
+  function maskOctets(before: Buffer, what: Readonly<{ whole: boolean }>): Buffer {
+    const found = before.length < MIN_SPELLING_BYTES ? undefined : current();
+    if (found === undefined || isClean(found, before, what)) return before;
     const stream = createMaskingStream(found);
-    return Buffer.concat([stream.push(whole), stream.end()]);
+    return Buffer.concat([stream.push(before), stream.end(what)]);
   }
 
-  function text(whole: string): string {
-    if (all.size === 0 || whole.length * MAX_OCTETS_PER_UNIT < MIN_SPELLING_BYTES) return whole;
-    const before = Buffer.from(whole);
-    const after = octets(before);
-    return after === before ? whole : after.toString();
+  function maskText(text: string, what: Readonly<{ whole: boolean }>): string {
+    if (all.size === 0 || text.length * MAX_OCTETS_PER_UNIT < MIN_SPELLING_BYTES) return text;
+    const before = Buffer.from(text);
+    const after = maskOctets(before, what);
+    return after === before ? text : after.toString();
   }
+
+  const typed = (text: string): string => maskText(text, { whole: true });
 
   const mask: Mask = {
     isOn: () => all.size > 0,
-    text,
-    octets,
-    json: (value) => (all.size === 0 ? value : maskJson(value, text)),
+    text: (text) => maskText(text, { whole: false }),
+    typed,
+    octets: (octets) => maskOctets(octets, { whole: false }),
+    json: (value) => (all.size === 0 ? value : maskJson(value, typed)),
     stream(before) {
       const found = current();
       return found === undefined ? undefined : createMaskingStream(found, before);
@@ -91,17 +101,18 @@ export function createSecrets(): Secrets {
   };
 }
 
-/** Neither a value nor the telling beginning of one at the end. */
-function isClean(automaton: Automaton, octets: Buffer): boolean {
+/** Neither a value nor, where it may have been cut, the telling beginning of one at the end. */
+function isClean(automaton: Automaton, octets: Buffer, { whole }: Readonly<{ whole: boolean }>): boolean {
   let isFound = false;
   const state = automaton.scan(octets, 0, () => {
     isFound = true;
   });
-  return !isFound && automaton.tellingOf(state) === 0;
+  return !isFound && (whole || automaton.tellingOf(state) === 0);
 }
 
 function maskJson(value: unknown, text: (text: string) => string): unknown {
   if (typeof value === 'string') return text(value);
+  if (typeof value === 'number') return text(String(value)) === REDACTED ? REDACTED : value;
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
     const items = value.map((item) => maskJson(item, text));

@@ -13,8 +13,8 @@ export type Held = Readonly<{ octets: Buffer; hidden: number }>;
 export type MaskingStream = Readonly<{
   /** What is certain by now. Of the rest, which may begin a value, never more is kept than the longest spelling has octets. */
   push: (octets: Buffer) => Buffer;
-  /** The rest: nothing comes after it. What was cut off in the midst of a value is masked when that much of it is there. */
-  end: () => Buffer;
+  /** The rest: nothing comes after it. What was cut off in the midst of a value is masked when that much of it is there, unless it is known to be `whole`. */
+  end: (what?: Readonly<{ whole: boolean }>) => Buffer;
   held: () => Held;
 }>;
 
@@ -74,8 +74,8 @@ export function createMaskingStream(
       const all = offset === 0 ? octets : Buffer.concat([held, octets]);
       return give(all, all.length - automaton.depthOf(state));
     },
-    end() {
-      const telling = automaton.tellingOf(state);
+    end({ whole } = { whole: false }) {
+      const telling = whole ? 0 : automaton.tellingOf(state);
       if (telling > 0) mask(held.length - telling, held.length);
       state = 0;
       return give(held, held.length);

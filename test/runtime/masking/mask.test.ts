@@ -113,6 +113,27 @@ test('S-A-27: what a cut left of a value is masked when it is the first half of 
   assert.equal(mask.text('cut off at 012345678'), 'cut off at 012345678');
 });
 
+test('of what people type no beginning of a value is masked, since they would find the rest of it out by that', () => {
+  const value = '0123456789abcdefghij';
+  const { mask } = secretsOf(value);
+
+  for (let length = 1; length < value.length; length += 1) {
+    const tried = `is it ${value.slice(0, length)}`;
+    assert.equal(mask.typed(tried), tried);
+    assert.deepEqual(mask.json({ tried }), { tried });
+  }
+  assert.equal(mask.typed(`it is ${value}`), `it is ${REDACTED}`);
+});
+
+test('a number of JSON that is a value is masked, and no other', () => {
+  const { mask } = secretsOf('12345678');
+
+  assert.deepEqual(mask.json({ pin: 12345678, others: [123456789, 1.2345678] }), {
+    pin: REDACTED,
+    others: [123456789, 1.2345678],
+  });
+});
+
 test('names and texts of JSON are masked at any depth, and it stays JSON', () => {
   const { mask } = secretsOf('nabcdefgh');
 
