@@ -105,8 +105,11 @@ function addHooks(app: App, { services, log, clock }: { services: Services; log:
     if (rule === 'node') request.caller = await admitNode(services, header);
     else request.principal = await admit(services, { rule, header });
   });
-  // Of what was asked the store has the original, and a value may have been registered after it was stored.
-  app.addHook('onSend', async (_request, _reply, payload) => maskAnswer(services.mask, payload));
+  // Of what was asked the store has the original, and a value may have been registered after it was stored. A node is
+  // given the original: it has to do what was approved.
+  app.addHook('onSend', async (request, _reply, payload) =>
+    request.routeOptions.config.rule === 'node' ? payload : maskAnswer(services.mask, payload),
+  );
   app.addHook('onResponse', async (request, reply) => {
     const durationMs = Math.round(clock.monotonicMs() - (startedMs.get(request) ?? clock.monotonicMs()));
     const { method, id: requestId } = request;
