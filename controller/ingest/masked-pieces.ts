@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
+import { isMusterError } from '../../protocol/errors.js';
 import type { Encoding, Output } from '../../protocol/messages/output.js';
 import type { Held } from '../../runtime/masking/stream.js';
 import type { Tx } from '../store/database.js';
@@ -41,6 +42,10 @@ export async function toPieceRows(tx: Tx, shield: Shield, pieces: readonly Piece
   for (const piece of [...pieces].sort((a, b) => a.output.seq - b.output.seq)) {
     const { execution_id, seq, stream } = piece.output;
     const key = `${execution_id}/${piece.node}`;
+    if (await isStored(tx, piece, seq)) {
+      held.delete(`${key}/${stream}`); // what it held back when it was stored counts: the values may be others by now
+      continue;
+    }
     const isNext = seq === 0 || taken.has(`${key}/${seq - 1}`) || (await isStored(tx, piece, seq - 1));
     if (!isNext) continue;
     const before = held.get(`${key}/${stream}`) ?? (await heldBefore(tx, shield, piece));
@@ -89,12 +94,20 @@ async function isStored(tx: Tx, { node, output }: Piece, seq: number): Promise<b
   return (await findOutput(tx, { executionId: output.execution_id, node }, seq)) !== undefined;
 }
 
-/** What the piece before this one of its stream held back. */
+/**
+ * What the piece before this one of its stream held back. Nothing when that does not open, of which `muster verify` tells:
+ * this piece is in a batch with what other nodes say, and would keep all of it out of the store.
+ */
 async function heldBefore(tx: Tx, { vault }: Shield, { node, output }: Piece): Promise<Held> {
   const before = await lastOutputBefore(tx, { executionId: output.execution_id, node }, output);
   if (before === undefined || before.sealed === null) return NOTHING;
-  const { held, hidden } = readSealed(vault.open(before.sealed, outputContext(before)));
-  return { octets: Buffer.from(held, 'base64'), hidden };
+  try {
+    const { held, hidden } = readSealed(vault.open(before.sealed, outputContext(before)));
+    return { octets: Buffer.from(held, 'base64'), hidden };
+  } catch (error) {
+    if (!isMusterError(error, 'unsafe_key')) throw error;
+    return NOTHING;
+  }
 }
 
 function readSealed(text: string): z.infer<typeof Sealed> {

@@ -1,16 +1,22 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { VAULT_KEY_FILE } from '../../../controller/integrations/vault.js';
 import { readStoredResult } from '../../../controller/invocations/views.js';
 import { appendAudit } from '../../../controller/store/audit.js';
 import { readEvents } from '../../../controller/store/events.js';
 import { findResult } from '../../../controller/store/results.js';
 import { sha256Hex, signEnvelope } from '../../../protocol/envelope.js';
-import { createSecrets } from '../../../runtime/masking/mask.js';
+import { createSecrets, type Secrets } from '../../../runtime/masking/mask.js';
 import type { TestScope } from '../../support/broker.js';
 import { type CoreWithNode, startCoreWithNode } from '../../support/core-with-node.js';
 import type { Offered } from '../../support/scripted-agent.js';
 
 const VALUE = 's3cr3t-of-the-controller';
+/** Shorter than the mark. */
+const SHORT = 'hunter22';
 const BASE64 = Buffer.from(`user:${VALUE}`).toString('base64');
 
 test('promise 22: a signed result is stored and shown without a registered value, and still verifies', async (t) => {
@@ -119,12 +125,60 @@ test('promise 22: what a person types is masked in audit rows and events, and th
   assertClean(JSON.stringify([audit, events]));
 });
 
-async function startStage(t: TestScope): Promise<CoreWithNode> {
+test('promise 22: a mark that is longer than its value is shown whole, and verify takes the record for honest', async (t) => {
+  const stage = await startStage(t);
+  const { services, agent, offer, whenDone } = stage;
+  const { id, offered } = await offer();
+
+  await agent.result(offered, { status: 'error', error_code: 'internal', error: `no login with ${SHORT}` });
+  await whenDone(id);
+
+  const shown = await services.invocations.execution('default', id, agent.node);
+  assert.equal(shown?.error, 'no login with [redacted]');
+  assert.deepEqual(await findingsOf(stage), []);
+});
+
+test('a piece goes on with what was held back when the one before it was stored, whatever is registered since', async (t) => {
   const secrets = createSecrets();
+  secrets.register('test', ['of-something-else']);
+  const stage = await startStage(t, secrets);
+  const { services, agent, offer } = stage;
+  const { id, offered } = await offer({ stream: true });
+  const say = sayer(stage, offered);
+  const first = { seq: 0, data: `abc ${VALUE.slice(0, 5)}`, offset: 0, last: false };
+
+  await say(first);
   secrets.register('test', [VALUE]);
+  await Promise.all([say(first), say({ seq: 1, data: 'xyz', offset: 9, last: true })]);
+
+  const output = await services.invocations.outputOf('default', id, { node: agent.node, stream: 'stdout' });
+  assert.equal(output?.bytes.toString(), `abc ${VALUE.slice(0, 5)}xyz`);
+});
+
+test('what was held back and does not open any more keeps nothing else out of the store', async (t) => {
+  const stage = await startStage(t);
+  const { muster, services, agent, offer } = stage;
+  const { id, offered } = await offer({ stream: true });
+  const say = sayer(stage, offered);
+
+  await say({ seq: 0, data: `<${VALUE.slice(0, 5)}`, offset: 0, last: false });
+  writeFileSync(join(muster.directory, VAULT_KEY_FILE), randomBytes(32).toString('base64'));
+  await say({ seq: 1, data: '>', offset: 6, last: true });
+
+  const output = await services.invocations.outputOf('default', id, { node: agent.node, stream: 'stdout' });
+  assert.equal(output?.bytes.toString(), '<>');
+});
+
+async function startStage(t: TestScope, secrets = secretsOf(VALUE, SHORT)): Promise<CoreWithNode> {
   const parameters = [{ name: 'text', type: 'string', required: false, description: '' }] as const;
   const actions = [{ name: 'ping', description: `answers ${VALUE}`, parameters: [...parameters] }];
   return startCoreWithNode(t, { secrets, script: { actions } });
+}
+
+function secretsOf(...values: string[]): Secrets {
+  const secrets = createSecrets();
+  secrets.register('test', values);
+  return secrets;
 }
 
 /** All that the store holds and the API would show of it. */
