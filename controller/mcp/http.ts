@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import { MusterError } from '../../protocol/errors.js';
+import type { Mask } from '../../runtime/masking/mask.js';
 import type { McpBackend } from './backend.js';
 import { createMcpServer } from './server.js';
 
@@ -20,10 +21,17 @@ export async function answerMcp(
     message,
     signal,
     onFault,
-  }: { headers: IncomingHttpHeaders; message: unknown; signal: AbortSignal; onFault: (error: unknown) => void },
+    mask,
+  }: {
+    headers: IncomingHttpHeaders;
+    message: unknown;
+    signal: AbortSignal;
+    onFault: (error: unknown) => void;
+    mask: Mask;
+  },
 ): Promise<Response> {
   if (Array.isArray(message)) throw new MusterError('invalid_request', 'One message at a time: batches are not taken');
-  const handler = createMcpHandler(() => createMcpServer(backend, onFault), {
+  const handler = createMcpHandler(() => createMcpServer(backend, onFault, mask), {
     maxSubscriptions: 0, // nobody would look whether the caller still may
     keepAliveMs: 0,
   });

@@ -2,6 +2,7 @@ import { type CallToolResult, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { ERROR_CODES, MusterError } from '../../protocol/errors.js';
 import { ActionName, Id } from '../../protocol/ids.js';
+import { type Mask, NO_MASK } from '../../runtime/masking/mask.js';
 import { VERSION } from '../../runtime/version.js';
 import { toTold } from '../http/problems.js';
 import { AnyAsk, AskHeaders, InvocationId } from '../http/schemas.js';
@@ -32,13 +33,22 @@ const PAGE = {
 const READS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false };
 const CHANGES = { readOnlyHint: false, destructiveHint: true, openWorldHint: true };
 
+const JsonObject = z.record(z.string(), z.unknown());
+
 /** Does the work of a tool and tells what came of it. */
 type Answering = (work: () => Promise<Readonly<Record<string, unknown>>>) => Promise<CallToolResult>;
 
-/** A server for one caller. None of its tools approves anything. `onFault` hears of what was not foreseen. */
-export function createMcpServer(backend: McpBackend, onFault: (error: unknown) => void): McpServer {
+/**
+ * A server for one caller. None of its tools approves anything. `onFault` hears of what was not foreseen; `mask` is for
+ * answers that do not come from the REST API, which has masked them.
+ */
+export function createMcpServer(
+  backend: McpBackend,
+  onFault: (error: unknown) => void,
+  mask: Mask = NO_MASK,
+): McpServer {
   const server = new McpServer({ name: 'muster', version: VERSION }, { instructions: INSTRUCTIONS });
-  const answering: Answering = (work) => tell(work, onFault);
+  const answering: Answering = (work) => tell(work, { onFault, mask });
   addLooks(server, { backend, answering });
   addAsks(server, { backend, answering });
   return server;
@@ -154,15 +164,18 @@ function found(answer: Parameters<typeof toAsk>[0] | undefined): AskAnswer {
 }
 
 /** The answer as data and as text; a failure that was foreseen as a result that the model can act on. */
-async function tell(work: Parameters<Answering>[0], onFault: (error: unknown) => void): Promise<CallToolResult> {
+async function tell(
+  work: Parameters<Answering>[0],
+  { onFault, mask }: Readonly<{ onFault: (error: unknown) => void; mask: Mask }>,
+): Promise<CallToolResult> {
   try {
-    const structuredContent = await work();
+    const structuredContent = JsonObject.parse(mask.json(await work()));
     return { content: [{ type: 'text', text: JSON.stringify(structuredContent) }], structuredContent };
   } catch (error) {
     const told = toTold(error);
     const { http = 500, meaning, next } = ERROR_CODES[told.code];
     if (http >= 500) onFault(error);
-    const detail = http < 500 ? told.message : meaning;
+    const detail = http < 500 ? mask.typed(told.message) : meaning;
     return { content: [{ type: 'text', text: `${detail} [${told.code}]. What to do: ${next}.` }], isError: true };
   }
 }

@@ -28,6 +28,7 @@ export function mcpRoutes(app: App, { services, stopping }: RouteDeps): void {
       return answerMcp(backend, {
         ...{ headers: request.headers, message: request.body, signal: whenGone(reply, stopping) },
         onFault: (err) => request.log.error({ err }, 'tool failed'),
+        mask: services.mask,
       });
     },
   });

@@ -5,6 +5,7 @@ import { Client, type ClientOptions, StreamableHTTPClientTransport } from '@mode
 import { z } from 'zod';
 import { ActionsAnswer, AskAnswer, NodesAnswer } from '../../../controller/mcp/answers.js';
 import type { Role } from '../../../controller/services.js';
+import { createSecrets } from '../../../runtime/masking/mask.js';
 import type { TestScope } from '../../support/broker.js';
 import { OWNER, startTestCore, type TestCore } from '../../support/core.js';
 import { assertProblem, startTestHttp } from '../../support/http.js';
@@ -197,6 +198,18 @@ test('what there is comes in pages, each thing once, and a cursor of another lis
   assert.equal(alien.isError, true);
 });
 
+test('promise 22: an answer holds no registered value, also of what was stored before it was one', async (t) => {
+  const secrets = createSecrets();
+  const site = await startSite(t, { mcp: true }, secrets);
+  const client = await connect(t, site);
+
+  secrets.register('test', ['says something']);
+  const answer = await client.callTool({ name: 'list_actions', arguments: { name: 'greet' } });
+
+  assert.equal(ActionsAnswer.parse(answer.structuredContent).actions[0]?.description, '[redacted]');
+  assert.doesNotMatch(JSON.stringify(answer), /says something/);
+});
+
 test('it is off until controller.mcp is true', async (t) => {
   const { url, sandbox } = await startSite(t, {});
 
@@ -286,8 +299,9 @@ async function connect(
 async function startSite(
   t: TestScope,
   config: Readonly<Record<string, unknown>> = { mcp: true, mcp_hosts: ['muster.example'] },
+  secrets = createSecrets(),
 ): Promise<Site> {
-  const muster = await startTestCore(t, { config });
+  const muster = await startTestCore(t, { config, secrets });
   const { services } = muster.core;
   const script = { actions: ACTIONS };
   const agent = await startScriptedAgent(t, { services, brokerUrl: muster.brokerUrl, node: 'pump-1', script });
