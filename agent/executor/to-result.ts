@@ -24,22 +24,29 @@ type LocalOrigin = Readonly<Pick<Result, 'origin' | 'action' | 'parameters' | 't
 /** A packet keeps this much for what is not output: headers, `triggered_by`, the error. */
 const PACKET_RESERVE_BYTES = 16 * 1024;
 
-/** The ids of a request, for its result; the parameters of a local one are masked. */
+/** The ids of a request, for its result; what a person typed in a local one is masked. */
 export function subjectOf({ request, sha256, isLocal }: ReceivedRequest, mask: Mask): Subject {
   const { execution_id: executionId, triggered_by: triggeredBy } = request;
   return {
     executionId,
-    ...(triggeredBy === undefined ? {} : { triggeredBy }),
+    ...(triggeredBy === undefined ? {} : { triggeredBy: isLocal ? maskReason(triggeredBy, mask) : triggeredBy }),
     ...(isLocal ? { local: originOf(request, mask) } : { requestSha256: sha256 }),
   };
 }
 
 function originOf({ action, parameters: asked, timeout, checksum = '' }: Request, mask: Mask): LocalOrigin {
   const parameters = Object.fromEntries(
-    Object.entries(asked).map(([name, value]) => [name, typeof value === 'string' ? mask.text(value) : value]),
+    Object.entries(asked).map(([name, value]) => [name, typeof value === 'string' ? mask.typed(value) : value]),
   );
   return { origin: 'local', action, parameters, timeout, ...(checksum === '' ? {} : { checksum }) };
 }
+
+function maskReason(by: TriggeredBy, mask: Mask): TriggeredBy {
+  return by.reason === undefined ? by : { ...by, reason: mask.typed(by.reason).slice(0, MAX_REASON) };
+}
+
+/** Characters of a reason at most. */
+const MAX_REASON = 1024;
 
 /** An output message keeps this much for what is not output: topic, headers, ids and signature at their longest. */
 const PIECE_RESERVE_BYTES = 2 * 1024;

@@ -55,9 +55,12 @@ test('promise 22: a value that a person on the node typed is masked in what the 
   });
   const made = await createTestExecutor(t, { actions: [action], secrets: secrets() });
 
-  const received = { ...receive({ action: 'quiet', parameters: { text: `is ${VALUE}` } }), isLocal: true } as const;
+  const triggered_by = { type: 'local', id: 'ann', reason: `since ${VALUE}` };
+  const asked = receive({ action: 'quiet', parameters: { text: `is ${VALUE}` }, triggered_by });
+  const received = { ...asked, isLocal: true } as const;
   await made.executor.execute(received);
   const result = await made.resultOf(idOf(received));
 
   assert.deepEqual(result.parameters, { text: 'is [redacted]' });
+  assert.deepEqual(result.triggered_by, { ...triggered_by, reason: 'since [redacted]' });
 });
