@@ -51,8 +51,11 @@ export function createManage(deps: ManageDeps): Omit<IntegrationService, 'invoke
     },
     async add(principal, ask) {
       const row = toRow(deps, principal, ask);
-      deps.secrets.register(credentialSource(row.id), [recordOf(ask.credential).secret]);
-      await store.write((tx) => storeNew(tx, row)).then(refuse);
+      const source = credentialSource(row.id);
+      deps.secrets.register(source, [recordOf(ask.credential).secret]);
+      const refused = await store.write((tx) => storeNew(tx, row));
+      if (refused !== undefined) deps.secrets.register(source, []); // it would stay for as long as the controller runs
+      refuse(refused);
       return (await viewsIn(principal.org))(row);
     },
     async change(principal, name, { status }) {

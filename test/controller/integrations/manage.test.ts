@@ -7,6 +7,7 @@ import { IntegrationTest } from '../../../controller/http/integration-schemas.js
 import { createAdapters } from '../../../controller/integrations/adapters/list.js';
 import { SENTRY } from '../../../controller/integrations/adapters/sentry.js';
 import { VAULT_KEY_FILE } from '../../../controller/integrations/vault.js';
+import { createSecrets } from '../../../runtime/masking/mask.js';
 import { auditRows } from '../../support/audit-rows.js';
 import { startIntegrations, TOKEN } from '../../support/integrations.js';
 import { assertProblemOf } from '../../support/problems.js';
@@ -80,6 +81,22 @@ test('a name is taken once, an adapter has to be known, and a credential crosses
     const { detail: why } = await assertProblemOf(await post(ask), 400, 'invalid_request');
     assert.ok(!why.includes(token));
   }
+});
+
+test('the credential of an integration that was refused is not masked from then on', async (t) => {
+  const secrets = createSecrets();
+  const sentry = await startStandIn(t, () => ({ json: {} }));
+  const { add, call, people } = await startIntegrations(t, { secrets });
+  await add('sentry', sentry.url);
+  const credential = { provider: 'stored', token: 'token-of-another' };
+
+  const refused = await call('POST', '/api/v1/integrations', {
+    token: people.admin,
+    body: { adapter: 'sentry', credential },
+  });
+
+  await assertProblemOf(refused, 409, 'conflict');
+  assert.equal(secrets.mask.typed(`${TOKEN} token-of-another`), '[redacted] token-of-another');
 });
 
 test('C-37, A-114: two integrations of one adapter stand beside each other, each with its own credential', async (t) => {
