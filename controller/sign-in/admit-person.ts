@@ -17,7 +17,7 @@ const REFUSALS = {
 } as const;
 
 /** A value, since a failure inside the transaction would undo the audit row that tells of it. */
-export type NotAdmitted = Readonly<{ refused: string }>;
+export type NotAdmitted = Readonly<{ refused: string; user: string }>;
 
 /** How somebody came: in a browser, or with a code that they confirmed elsewhere. */
 export type Way = 'browser' | 'device';
@@ -90,7 +90,7 @@ async function refuse(
   { id, reason }: { id: string; reason: keyof typeof REFUSALS },
 ): Promise<NotAdmitted> {
   await audit(tx, sign, { id, event: 'sign_in_refused', details: { reason, way: sign.way } });
-  return { refused: REFUSALS[reason] };
+  return { refused: REFUSALS[reason], user: id };
 }
 
 type Entry = Readonly<{ id: string; event: string; details: Readonly<Record<string, string | boolean | null>> }>;

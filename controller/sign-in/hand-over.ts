@@ -10,6 +10,8 @@ import { createCookie } from './cookies.js';
 export type HandOver = Readonly<{
   /** Gives the `Set-Cookie`. */
   offer: (user: string) => string;
+  /** Takes back what was offered to a user who is not let in any more. */
+  withdraw: (user: string) => void;
   /** The user, and the `Set-Cookie` that ends it. @throws {MusterError} sign_in_failed */
   take: (cookies: string | undefined) => Readonly<{ user: string; cookie: string }>;
 }>;
@@ -31,6 +33,9 @@ export function createHandOver({ origin, clock }: { origin: string; clock: Clock
       const id = randomSecret();
       offers.set(id, { user, endsMs: nowMs + LIFE_SECONDS * 1000 });
       return cookie.set(id, LIFE_SECONDS);
+    },
+    withdraw(user) {
+      for (const [id, offered] of offers) if (offered.user === user) offers.delete(id);
     },
     take(cookies) {
       const id = cookie.read(cookies) ?? '';

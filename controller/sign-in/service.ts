@@ -45,8 +45,9 @@ export function createSignIn(deps: Deps): SignInService {
       const user = await admitPerson(tx, { org, person, role, way, nowMs: clock.nowMs() });
       return 'refused' in user ? user : { made: await then(tx, user) };
     });
-    if ('refused' in outcome) throw new MusterError('forbidden', outcome.refused);
-    return outcome.made;
+    if ('made' in outcome) return outcome.made;
+    handOver.withdraw(outcome.user);
+    throw new MusterError('forbidden', outcome.refused);
   }
 
   async function issue(tx: Tx, user: UserRow): Promise<ApiTokenCreated> {

@@ -65,6 +65,18 @@ test('whom no group gives a role is refused and loses every token, with a row of
   assert.equal((await services.people.listUsers('default', { limit: 9 })).items.length, 2, 'no user is made for them');
 });
 
+test('who has lost every group gets no token for a sign-in that was finished before', async (t) => {
+  const site = await startSignInSite(t);
+  const browser = openBrowser(site);
+  await browser.get(await browser.begin());
+  site.provider.script.person = { sub: 'ann-at-work', groups: ['canteen'] };
+
+  await assertProblem(await refusedSignIn(site), 403, 'forbidden');
+
+  await assertProblem(await browser.collect(), 401, 'sign_in_failed');
+  assert.deepEqual(await auditRows(site.core.store, 'token_created'), []);
+});
+
 test('a usual role is for those whom no group gives one', async (t) => {
   const site = await startSignInSite(t, { oidc: { default_role: 'operator' } });
   const roles = [];
