@@ -10,6 +10,8 @@ import { MIN_SPELLING_BYTES } from './spellings.js';
 const MAX_FILE_BYTES = 1024 * 1024;
 const MAX_VALUE_BYTES = 64 * 1024;
 const MAX_VALUES = 1_000;
+/** Of all values together: what searches for them takes up to a thousand times as much memory. */
+const MAX_ALL_BYTES = 128 * 1024;
 
 /** What only its owner may do. */
 const OF_OTHERS = 0o077;
@@ -35,6 +37,8 @@ export function readSecretsFile(place: string): string[] {
     faults.push(`it cannot be read (${errnoOf(error) ?? 'no text'})`);
   }
   if (named.length > MAX_VALUES) faults.push(`it has ${named.length} values; at most ${MAX_VALUES} are taken`);
+  const allBytes = named.reduce((sum, { value }) => sum + Buffer.byteLength(value), 0);
+  if (allBytes > MAX_ALL_BYTES) faults.push(`its values have ${allBytes} bytes; at most ${MAX_ALL_BYTES} are taken`);
   for (const { name, value } of named) {
     const length = Buffer.byteLength(value);
     if (length < MIN_SPELLING_BYTES) {

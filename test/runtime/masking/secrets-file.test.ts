@@ -49,6 +49,14 @@ test('promise 22: a file that cannot be used is refused with every reason, and w
   assert.throws(() => readSecretsFile(join(file, 'nothing')), { code: 'config_invalid' });
 });
 
+test('values that would take more memory than a device has are refused', (t) => {
+  const directory = temporaryDirectory(t);
+  chmodSync(directory, 0o700);
+  for (const name of ['a', 'b', 'c']) writeFileSync(join(directory, name), name.repeat(60_000));
+
+  assert.throws(() => readSecretsFile(directory), /its values have 180000 bytes; at most 131072 are taken/);
+});
+
 test('a change is taken within seconds, and a faulty one leaves what was', async (t) => {
   const lines: string[] = [];
   const secrets = createSecrets();
