@@ -22,7 +22,10 @@ export type TestPostgres = Readonly<{
 }>;
 
 const DEBIAN_HOME = '/usr/lib/postgresql';
-const SETTINGS = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200'];
+const SETTINGS = [
+  ...['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200'],
+  'dynamic_shared_memory_type=mmap', // a file beside its others: what is in /dev/shm outlives a kill
+];
 
 /** Why there can be no PostgreSQL here; undefined when there can. */
 export function lacksPostgres(): string | undefined {
