@@ -14,6 +14,9 @@ export type Automaton = Readonly<{
 /** The beginning of a pattern tells it when it is half of it, and at least and at most so many octets. */
 const [LEAST_TELLING, MOST_TELLING] = [8, 32];
 
+/** How many octets there are. */
+const OCTETS = 256;
+
 /** The states, by number: about 20 octets each. Children of one state are a list from `child` along `sibling`. */
 type States = Readonly<{
   octet: Uint8Array;
@@ -25,8 +28,9 @@ type States = Readonly<{
   /** Length of the longest pattern that ends here, 0 when none does. */
   match: Int32Array;
   isTelling: Uint8Array;
-  /** The states after one octet. */
+  /** The states after one octet, and after two, which most text leads to: there the lists are long. */
   first: Int32Array;
+  second: Int32Array;
 }>;
 
 export function createAutomaton(patterns: readonly Uint8Array[]): Automaton {
@@ -58,11 +62,17 @@ export function createAutomaton(patterns: readonly Uint8Array[]): Automaton {
 }
 
 /** The state after one more octet; 0 when no pattern goes on so. */
-function follow({ first, child, sibling, octet: octets }: States, state: number, octet: number): number {
+function follow(states: States, state: number, octet: number): number {
+  const { first, second, child, sibling, depth, octet: octets } = states;
   if (state === 0) return first[octet] ?? 0;
+  if (depth[state] === 1) return second[pairOf(octets[state], octet)] ?? 0;
   let next = child[state] ?? 0;
   while (next !== 0 && octets[next] !== octet) next = sibling[next] ?? 0;
   return next;
+}
+
+function pairOf(one = 0, other = 0): number {
+  return one * OCTETS + other;
 }
 
 function plant(patterns: readonly Uint8Array[]): States {
@@ -75,13 +85,15 @@ function plant(patterns: readonly Uint8Array[]): States {
     depth: new Int32Array(size),
     match: new Int32Array(size),
     isTelling: new Uint8Array(size),
-    first: new Int32Array(256),
+    first: new Int32Array(OCTETS),
+    second: new Int32Array(OCTETS * OCTETS),
   };
   let count = 1;
   for (const pattern of patterns) {
     const telling = Math.min(MOST_TELLING, Math.max(LEAST_TELLING, Math.ceil(pattern.length / 2)));
     let state = 0;
-    for (const [index, octet] of pattern.entries()) {
+    for (let index = 0; index < pattern.length; index += 1) {
+      const octet = pattern[index] ?? 0;
       let next = follow(states, state, octet);
       if (next === 0) {
         next = count;
@@ -98,12 +110,13 @@ function plant(patterns: readonly Uint8Array[]): States {
 }
 
 function addChild(
-  { octet: octets, child, sibling, depth, first }: States,
+  { octet: octets, child, sibling, depth, first, second }: States,
   { parent, state, octet }: { parent: number; state: number; octet: number },
 ): void {
   octets[state] = octet;
   depth[state] = (depth[parent] ?? 0) + 1;
   if (parent === 0) first[octet] = state;
+  else if (depth[parent] === 1) second[pairOf(octets[parent], octet)] = state;
   sibling[state] = child[parent] ?? 0;
   child[parent] = state;
 }
