@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -45,6 +45,28 @@ test('to stop an engine is to end all that it has started, before anything else 
   await enclosed.stop();
 
   assert.deepEqual([enclosed.hasEnded(), isSleeping(seconds)], [true, false]);
+});
+
+test('an engine sees nothing of those of the machine, and leaves nothing where they are', async (t) => {
+  const lacking = lacksEnclosure();
+  if (lacking !== undefined) return t.skip(lacking);
+  const name = `muster-test-${process.pid}`;
+  const places = ['/run/containerd', '/run/docker', '/run/runc', '/dev/shm'];
+  const files = places.map((place) => join(place, name));
+  t.after(() => {
+    for (const file of files) rmSync(file, { force: true });
+  });
+  const script = `ls -A ${places.join(' ')} | grep -v -e : -e '^$' && exit 1; touch ${files.join(' ')} && echo ready; sleep 3600`;
+  const enclosed = startEnclosed({
+    ...{ init: 'env', command: ['sh', '-c', script] },
+    ...{ cwd: temporaryDirectory(t), env: { PATH: process.env.PATH ?? '' } },
+  });
+  t.after(() => enclosed.stop());
+
+  await until(() => enclosed.said() !== '' || enclosed.hasEnded(), { what: 'it has looked' });
+
+  assert.equal(enclosed.said(), 'ready\n');
+  assert.deepEqual(files.filter(existsSync), []);
 });
 
 function isSleeping(seconds: string): boolean {

@@ -9,6 +9,8 @@ import { findCommand } from '../commands.js';
 const PREFIX = 'muster-test-engine-';
 const CGROUPS = '/sys/fs/cgroup';
 const STOP_MS = 30_000;
+/** Where engines speak to each other or keep what is theirs whatever they are told: a machine may have an engine of its own. */
+const SHARED_PLACES = ['/run/containerd', '/run/docker', '/run/runc', '/dev/shm'];
 
 /** The cgroup of all containers that the engines of this process make. */
 export const ENGINE_CGROUP = `${PREFIX}${process.pid}`;
@@ -43,11 +45,13 @@ export function engineDirectory(name: string, parent = tmpdir()): string {
 
 /**
  * Starts a program as the first process below `init` of namespaces of its own, for processes and mounts: however this
- * process ends, the kernel ends all that the program has started, and takes away what it has mounted.
+ * process ends, the kernel ends all that the program has started, and takes away what it has mounted. Where engines would
+ * meet those of the machine, and of other tests, it sees empty directories.
  */
 export function startEnclosed({ init, command, env, cwd }: EnclosedProgram): Enclosed {
   const alone = ['--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const child = spawn('setpriv', [...alone, init, '--', ...command], {
+  const hide = `${hideShared(cwd)} exec "$@"`;
+  const child = spawn('setpriv', [...alone, 'sh', '-c', hide, 'sh', init, '--', ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...env },
     cwd,
@@ -66,6 +70,12 @@ export function startEnclosed({ init, command, env, cwd }: EnclosedProgram): Enc
     hasEnded: () => hasEnded(child),
     stop: () => stop(child),
   };
+}
+
+/** A script; what the program itself works in stays to be seen. */
+function hideShared(cwd: string): string {
+  const places = SHARED_PLACES.filter((place) => !cwd.startsWith(`${place}/`));
+  return places.map((place) => `mkdir -p ${place} && mount -t tmpfs none ${place} || exit 1;`).join(' ');
 }
 
 /** A program and what it is started with; `init` collects the orphans of the namespace. */
