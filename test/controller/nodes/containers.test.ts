@@ -164,20 +164,36 @@ test('S-D-3, S-D-15: when the node is not connected the caller is told at once, 
 test('S-D-15: an attempt at a container that no node announces, or that is not one alone, is audited as it was named', async (t) => {
   const installation = await startPollingInstallation(t);
   const { call, people, muster } = installation;
-  await startDocker(t, installation);
+  const first = await startDocker(t, installation);
+  const other = { ...WEB, id: `77${'0'.repeat(62)}` };
+  const second = await startDocker(t, installation, { node: 'docker-2', containers: [other] });
+  const ask = async (container: string) => {
+    const body = { action: 'STOP', reason: `ticket for ${container}` };
+    const answer = await call('POST', `/api/containers/${container}/actions`, { token: people.operator, body });
+    return [answer.status, z.object({ code: z.string() }).parse(answer.body).code];
+  };
 
-  const { status } = await call('POST', '/api/containers/absent/actions', {
-    ...{ token: people.operator, body: { action: 'STOP', reason: 'ticket 4711' } },
-  });
+  assert.deepEqual(await ask('absent'), [404, 'not_found']);
+  assert.deepEqual(await ask('web'), [409, 'conflict']);
 
-  assert.equal(status, 404);
-  const row = await muster.store.read
+  const rows = await muster.store.read
     .selectFrom('audit')
     .selectAll()
     .where('event', '=', 'container_action')
-    .executeTakeFirst();
-  assert.deepEqual([row?.actor, row?.subject], ['the-operator', 'container:absent']);
-  assert.deepEqual(JSON.parse(row?.details ?? '{}'), { action: 'STOP', reason: 'ticket 4711', code: 'not_found' });
+    .orderBy('seq')
+    .execute();
+  assert.deepEqual(
+    rows.map(({ actor, subject, details }) => [actor, subject, JSON.parse(details)]),
+    [
+      ['absent', 'not_found'],
+      ['web', 'conflict'],
+    ].map(([name, code]) => [
+      'the-operator',
+      `container:${name}`,
+      { action: 'STOP', reason: `ticket for ${name}`, code },
+    ]),
+  );
+  assert.deepEqual([first.offers, second.offers], [[], []]);
 });
 
 test('an Idempotency-Key is of one container: the same ask of another one is refused, and of the same one is answered as before', async (t) => {
