@@ -161,5 +161,9 @@ test('what is no directory, or may not be entered, is unusable', (t) => {
   assertThrowsCode(() => makeDataDir('/proc/muster'), 'data_dir_unusable');
   if (process.getuid?.() === 0) return; // root may write everywhere
   chmodSync(parent, 0o500);
-  assertThrowsCode(() => makeDataDir(join(parent, 'new')), 'data_dir_unusable');
+  try {
+    assertThrowsCode(() => makeDataDir(join(parent, 'new')), 'data_dir_unusable');
+  } finally {
+    chmodSync(parent, 0o700); // else it cannot be removed
+  }
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
@@ -11,6 +12,7 @@ import { endOf } from '../../support/muster.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { until } from '../../support/until.js';
 
+const ME = userInfo().username;
 const NOBODY = 65534;
 
 test('without any network, and before any welcome, a person on the node runs actions and sees how the agent is', async (t) => {
@@ -23,13 +25,13 @@ test('without any network, and before any welcome, a person on the node runs act
   assert.equal(run.exitCode, 0, run.stderr);
   const result = Result.parse(JSON.parse(run.stdout));
   assert.deepEqual([result.origin, result.action, result.status], ['local', 'gather_info', 'success']);
-  assert.deepEqual(result.triggered_by, { type: 'local', id: 'root', reason: 'ticket 4711' });
+  assert.deepEqual(result.triggered_by, { type: 'local', id: ME, reason: 'ticket 4711' });
   assert.equal(status.broker.connected_since, null);
   assert.equal(status.last_welcome, null);
   assert.deepEqual([status.journal.starts, status.journal.unreceipted, status.journal.epoch], [1, 1, null]);
   assert.deepEqual(
     status.local.map(({ execution_id, action, by, receipted }) => [execution_id, action, by, receipted]),
-    [[result.execution_id, 'gather_info', 'root', false]],
+    [[result.execution_id, 'gather_info', ME, false]],
   );
   assert.match(human.stdout, /connected: +no\n/);
   const password = /"password": "([^"]+)"/.exec(readFileSync(join(agent.dataDir, 'agent', 'identity.json'), 'utf8'));
@@ -148,7 +150,7 @@ test('who loses the terminal loses nothing: the action goes on, and status shows
   const execution = await running();
   writeHook(join(go, '..'), 'go', '');
 
-  assert.deepEqual([execution?.action, execution?.by, execution?.origin], ['slow', 'root', 'local']);
+  assert.deepEqual([execution?.action, execution?.by, execution?.origin], ['slow', ME, 'local']);
   const done = await until(async () => (await statusOf(agent)).local[0], { what: 'the end' });
   assert.deepEqual([done.execution_id, done.status], [execution?.execution_id, 'success']);
 });
