@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -9,8 +9,10 @@ import { createOutputCapture } from '../../../../agent/actions/output-capture.js
 import type { ParameterValue } from '../../../../protocol/messages/parameters.js';
 import type { TestScope } from '../../../support/broker.js';
 import { EXITED_0, EXITED_1, TOOLS } from '../../../support/builtins.js';
+import { answering, createTestExecutor, idOf, receive } from '../../../support/executor.js';
 import { EXECUTION_ID, writeHook } from '../../../support/hooks.js';
 import { temporaryDirectory } from '../../../support/temporary-directory.js';
+import { until } from '../../../support/until.js';
 
 const LINUX = { platform: 'linux', name: 'Linux', uid: 1000, isRoot: false } as const;
 const SESSION = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere' };
@@ -117,6 +119,25 @@ test('F-58: when notify-send fails zenity shows it, without markup', async (t) =
 
   assert.equal(Message.parse(JSON.parse(stdout)).message, 'Dialog shown (zenity)');
   assert.equal(asked.split('[zenity]\n')[1], '[--info]\n[--no-markup]\n[--timeout=4]\n[--title=--t]\n[--text=<b>-x]\n');
+});
+
+test('S-F-21: while a dialog waits for somebody the agent does what else it is asked for', async (t) => {
+  const directory = temporaryDirectory(t);
+  const wait = `until [ -e "$0.closed" ]; do /bin/sleep 0.05; done`;
+  const { file } = writeHook(directory, 'zenity', noting(wait));
+  const source = { system: LINUX, program: undefined, env: SESSION };
+  const blocking = message({ source, limitMs: 60_000, tools: { ...TOOLS, path: directory } });
+  const { executor, results, resultOf } = await createTestExecutor(t, { actions: [blocking, answering('echo')] });
+  const [first, second] = [receive({ action: 'message' }), receive({ action: 'echo' })];
+
+  assert.equal(await executor.execute(first), '');
+  await until(() => existsSync(join(directory, 'asked')), { what: 'the dialog' });
+  assert.equal(await executor.execute(second), '');
+
+  assert.equal((await resultOf(idOf(second))).status, 'success');
+  assert.deepEqual([executor.running(), results(idOf(first))], [[idOf(first)], []]);
+  writeFileSync(`${file}.closed`, '');
+  assert.equal((await resultOf(idOf(first))).status, 'success');
 });
 
 test('S-F-21: a dialog that nobody closes goes by itself when its time is over, and was shown', async (t) => {
