@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { type CommandEnd, runCommand } from '../commands.js';
@@ -97,9 +97,16 @@ function runOptions(links: string): string[] {
   return [
     ...['--hostname', NAME, '--network', 'none', '--restart', 'always', '--cgroup-parent', `/${ENGINE_CGROUP}`],
     ...['--security-opt', 'seccomp=unconfined', '-e', 'container=docker', ...RIGHTS, ...MOUNTS],
-    ...['-v', '/sys/fs/cgroup:/sys/fs/cgroup:ro', '-v', `${process.execPath}:/usr/local/bin/node:ro`],
-    ...['-v', `${links}:/links`],
+    ...[...cgroupOptions(), '-v', `${process.execPath}:/usr/local/bin/node:ro`, '-v', `${links}:/links`],
   ];
+}
+
+/** A systemd makes cgroups below its own. Those of v1 are mounts of their own there, which `ro` leaves as they are. */
+function cgroupOptions(): string[] {
+  const isV2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
+  return isV2
+    ? ['--cgroupns', 'host', '-v', '/sys/fs/cgroup:/sys/fs/cgroup']
+    : ['-v', '/sys/fs/cgroup:/sys/fs/cgroup:ro'];
 }
 
 /** systemd's own proxy, from a port of the machine to the socket that stands for the same port outside. */
