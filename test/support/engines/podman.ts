@@ -45,11 +45,12 @@ export async function startPodman(): Promise<EngineTarget | string> {
   });
 }
 
-/** Limits that a container inside of a container may have, and cgroups without systemd. */
+/** Limits that a container inside of a container may have (of processes none: there cgroups may lack that), without systemd. */
 function containersConf(root: string, directory: string): string {
   return `[containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 netns = "none"
+pids_limit = 0
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
