@@ -9,8 +9,6 @@ import { fileURLToPath } from 'node:url';
 import { installDebianPackages } from '../test/support/install-debian-packages.js';
 import { buildTests } from './build-tests.js';
 
-/** What takes longest begins first: the end of a run then waits for no single file. */
-const LONG = ['test/controller/postgres/', 'test/faults/', 'test/controller/leading/', 'test/system/', 'test/cli/'];
 /** A test file that ignores its time-out must not hold up the run for ever. */
 const RUN_TIMEOUT_MS = 18 * 60_000;
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -34,12 +32,7 @@ function findTestFiles(words) {
     .map((file) => `test/${file}`)
     .filter((file) => file.endsWith('.test.ts') && !file.includes('/node_modules/'))
     .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-    .sort((one, other) => rankOf(one) - rankOf(other) || (one < other ? -1 : 1));
-}
-
-function rankOf(file) {
-  const rank = LONG.findIndex((folder) => file.startsWith(folder));
-  return rank === -1 ? LONG.length : rank;
+    .sort();
 }
 
 /** The exit code of the run; the tally file then holds what the reporter counted. */
