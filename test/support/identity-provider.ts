@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { TestScope } from './broker.js';
+import { listening } from './listening.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -121,15 +121,7 @@ export async function startTestProvider(t: TestScope): Promise<TestProvider> {
       response.writeHead(status, { 'content-type': 'application/json' }).end(text);
     })();
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  issuer = `http://127.0.0.1:${address.port}`;
+  issuer = await listening(t, server);
   return { issuer, script, asked, grants };
 }
 

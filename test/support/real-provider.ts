@@ -1,11 +1,10 @@
-import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
 import { Provider } from 'oidc-provider';
 import type { TestScope } from './broker.js';
 import { CLIENT } from './identity-provider.js';
+import { listening } from './listening.js';
 
 type Account = Readonly<Record<string, unknown>>;
 
@@ -19,15 +18,7 @@ export type RealProvider = Readonly<{
 /** Starts one on a free port of 127.0.0.1, with one client that comes back to `redirectUri`; it ends with the test. */
 export async function startRealProvider(t: TestScope, redirectUri: string): Promise<RealProvider> {
   const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  assert.ok(address !== null && typeof address !== 'string');
-  const issuer = `http://127.0.0.1:${address.port}`;
+  const issuer = await listening(t, server);
   const groupsOf = new Map<string, readonly string[]>();
   const { privateKey } = await generateKeyPair('RS256', { extractable: true });
   const provider = new Provider(issuer, {

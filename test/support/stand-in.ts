@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { TestScope } from './broker.js';
+import { listening } from './listening.js';
 
 /** A request as it arrived; `path` without its query, `body` as JSON, undefined when there was none. */
 export type Seen = Readonly<{
@@ -39,14 +38,9 @@ export async function startStandIn(
       send(response, await reply(seen, requests.length));
     })();
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  const url = await listening(t, server);
   return {
-    url: `http://127.0.0.1:${portOf(server.address())}`,
+    url,
     requests,
     last() {
       const seen = requests.at(-1);
@@ -54,11 +48,6 @@ export async function startStandIn(
       return seen;
     },
   };
-}
-
-function portOf(address: string | AddressInfo | null): number {
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 async function readRequest(request: IncomingMessage): Promise<Seen> {
