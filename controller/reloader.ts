@@ -1,3 +1,5 @@
+import { followFile } from '../runtime/followed-file.js';
+
 /** Takes over a file of a running controller. */
 export type Reloader = Readonly<{
   /** Takes it now; what is taken already is taken once more afterwards. */
@@ -8,8 +10,15 @@ export type Reloader = Readonly<{
 /** What could not be taken is tried again after this long. */
 const RETRY_MS = 5_000;
 
-/** Calls `take`, never twice at once, and again some seconds after it has failed, which `onFailure` hears of. */
-export function createReloader(take: () => Promise<void>, onFailure: (error: unknown) => void): Reloader {
+/**
+ * Calls `take` now, since the file may have changed after it was read at the start, and whenever it has changed: never
+ * twice at once, and again some seconds after it has failed, which `onFailure` hears of.
+ */
+export function followByReloader(
+  file: string,
+  take: () => Promise<void>,
+  onFailure: (error: unknown) => void,
+): Reloader {
   let isDue = false;
   let running: Promise<void> | undefined;
   let retry: NodeJS.Timeout | undefined;
@@ -35,9 +44,12 @@ export function createReloader(take: () => Promise<void>, onFailure: (error: unk
       });
   }
 
+  const stopFollowing = followFile(file, reload, { isSettled: true });
+  reload();
   return {
     reload,
     async stop() {
+      stopFollowing();
       stopped = true;
       clearTimeout(retry);
       await running;

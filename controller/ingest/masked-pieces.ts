@@ -4,22 +4,11 @@ import { isMusterError } from '../../protocol/errors.js';
 import type { Encoding, Output } from '../../protocol/messages/output.js';
 import type { Held } from '../../runtime/masking/stream.js';
 import type { Tx } from '../store/database.js';
-import { findOutput, lastOutputBefore } from '../store/outputs.js';
+import { findOutput, lastOutputBefore, type OutputRow } from '../store/outputs.js';
 import { outputContext, type Shield } from './shield.js';
 
 /** A piece as it is stored. */
-export type PieceRow = Readonly<{
-  execution_id: string;
-  node: string;
-  seq: number;
-  stream: string;
-  offset: number;
-  data: string;
-  encoding: Encoding;
-  last: number;
-  sealed: string | null;
-  octets: number | null;
-}>;
+type PieceRow = Readonly<Omit<OutputRow, 'encoding'> & { encoding: Encoding }>;
 
 /** What is sealed of a piece: its octets as they came, and what its stream held back at its end; all in Base64. */
 const Sealed = z.object({ octets: z.string(), held: z.string(), hidden: z.int().min(0) });

@@ -1,7 +1,6 @@
 import type { Clock } from '../../runtime/clock.js';
-import { followFile } from '../../runtime/followed-file.js';
 import type { Logger } from '../../runtime/logger.js';
-import { createReloader, type Reloader } from '../reloader.js';
+import { followByReloader, type Reloader } from '../reloader.js';
 import { appendAudit } from '../store/audit.js';
 import type { Store } from '../store/store.js';
 import { parsePolicyFile } from './parse-policy.js';
@@ -44,14 +43,5 @@ export function followPolicyFile({
     if (installed.version !== version) log.info({ version: installed.version }, 'policy replaced');
   }
 
-  const { reload, stop } = createReloader(take, (err) => log.warn({ err }, 'policy file not taken, tried again'));
-  const stopFollowing = followFile(file, reload, { isSettled: true });
-  reload(); // it may have changed since it was read at the start
-  return {
-    reload,
-    async stop() {
-      stopFollowing();
-      await stop();
-    },
-  };
+  return followByReloader(file, take, (err) => log.warn({ err }, 'policy file not taken, tried again'));
 }

@@ -1,8 +1,7 @@
 import { isMusterError } from '../../../protocol/errors.js';
 import type { Clock } from '../../../runtime/clock.js';
-import { followFile } from '../../../runtime/followed-file.js';
 import type { Logger } from '../../../runtime/logger.js';
-import { createReloader, type Reloader } from '../../reloader.js';
+import { followByReloader, type Reloader } from '../../reloader.js';
 import { appendAudit } from '../../store/audit.js';
 import type { Store } from '../../store/store.js';
 import type { LiveAdapters } from '../adapters/list.js';
@@ -58,14 +57,5 @@ export function followDeclaredAdapters({
     log.info({ adapters: read.adapters.map(({ integration }) => integration) }, 'integrations file taken');
   }
 
-  const { reload, stop } = createReloader(take, (err) => log.warn({ err }, 'integrations file not taken, tried again'));
-  const stopFollowing = followFile(file, reload, { isSettled: true });
-  reload(); // it may have changed since it was read at the start
-  return {
-    reload,
-    async stop() {
-      stopFollowing();
-      await stop();
-    },
-  };
+  return followByReloader(file, take, (err) => log.warn({ err }, 'integrations file not taken, tried again'));
 }
