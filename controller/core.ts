@@ -20,6 +20,8 @@ import { createEventFeed } from './events/feed.js';
 import { createInvocationEvents } from './events/invocation-events.js';
 import { createPresenceEvents } from './events/presence-events.js';
 import { createEventRetention } from './events/retention.js';
+import { deleteEndedGrants } from './grants/remove-ended.js';
+import { createGrants } from './grants/service.js';
 import { createTokens, deleteExpiredTokens, principalOf } from './identity/api-tokens.js';
 import { createAttempts } from './identity/attempts.js';
 import { createBrokerCredentials } from './identity/broker-credentials.js';
@@ -245,6 +247,7 @@ export async function createCore({
       replay: createReplay(shared),
     }),
     sandboxes: createSandboxes(shared),
+    grants: createGrants(shared),
     mcp: config.mcp ? { hosts: config.mcp_hosts } : undefined,
     seenBy: createSeenBy({
       ...{ registry, nodes, invocations, integrations: integrationService },
@@ -290,6 +293,7 @@ export async function createCore({
         await deleteOldIdempotentUses(tx, clock.nowMs());
         await deleteExpiredTokens(tx, clock.nowMs());
         await deleteOrphanedActionIds(tx);
+        await deleteEndedGrants(tx, clock.nowMs() - (parseDuration(config.retention_age) ?? 0));
       });
       await revocations.write();
       await runRetention({

@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import type { Mask } from '../runtime/masking/mask.js';
+import type { GrantService } from './grants/contract.js';
 import type { AuditQuery, AuditView } from './http/audit-schemas.js';
+import type { GrantWithApproval } from './http/grant-schemas.js';
 import type { ExecutionGroupView, ExecutionsQuery, GroupBy, InvocationsQuery } from './http/list-schemas.js';
 import type { Me } from './http/people-schemas.js';
 import type { PolicyVersionView, PolicyView } from './http/policy-schemas.js';
@@ -135,11 +137,16 @@ export type InvocationService = Readonly<{
   /** What an integration answered, redacted and at most 10 KB; undefined while there is nothing, and for nodes. */
   resultOf: (org: string, id: string) => Promise<ActionResult | undefined>;
   /**
-   * Runs what waits, as it was shown: `digest` is the one that the caller has seen. Undefined when there is none such.
+   * Runs what waits, as it was shown: `digest` is the one that the caller has seen. With `grant` the next ones like it
+   * need no approval; when the approval fails there is no grant. Undefined when there is none such.
    * @throws {MusterError} conflict (decided already, another digest, changed nodes, asker gone), expired, forbidden,
    *   denied_by_policy, suspended, and what `create` throws of its targets
    */
-  approve: (principal: Principal, id: string, ask: Readonly<{ digest: string }>) => Promise<InvocationView | undefined>;
+  approve: (
+    principal: Principal,
+    id: string,
+    ask: Readonly<{ digest: string; grant?: GrantWithApproval | undefined }>,
+  ) => Promise<InvocationView | undefined>;
   /** Undefined when there is none such. @throws {MusterError} conflict (decided already), expired */
   deny: (
     principal: Principal,
@@ -317,6 +324,7 @@ export type Services = Readonly<{
   polling: PollingService;
   containers: ContainerService;
   sandboxes: SandboxService;
+  grants: GrantService;
   /** The fleet and the invocations as this caller sees them: what lies beyond is not there. */
   seenBy: (principal: Principal) => Seen;
   /** How AI agents may ask over HTTP; undefined when they may not. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ActionName, Sha256Hex, Time } from '../../protocol/ids.js';
 import { Risk } from '../../protocol/messages/capabilities.js';
 import { ParameterSpec } from '../../protocol/messages/parameters.js';
+import { Budget, GrantScope, GrantWithApproval } from './grant-schemas.js';
 import { ActionParam } from './integration-schemas.js';
 import { SandboxId } from './sandbox-schemas.js';
 import { InvocationStatus, PageQuery } from './schemas.js';
@@ -20,8 +21,23 @@ export const InvokeAction = z.strictObject({
 });
 export type InvokeAction = Readonly<z.infer<typeof InvokeAction>>;
 
-/** What a caller may say of what it approves; without a digest it is what the invocation is at that moment. */
-export const ApproveAction = z.strictObject({ digest: Sha256Hex.optional() }).nullish();
+/**
+ * What a caller may say of what it approves; without a digest it is what the invocation is at that moment. With the mode
+ * `grant` the next ones like it need no approval (S-A-39).
+ */
+export const ApproveAction = z
+  .strictObject({
+    digest: Sha256Hex.optional(),
+    mode: z
+      .enum(['once', 'grant'], 'Unknown approval mode: must be once or grant')
+      .default('once')
+      .describe('`once`: this one alone; `grant`: and the next ones for the same action and target'),
+    scope: GrantScope.default('session'),
+    maxCalls: Budget.describe('How many more; null: as many as come'),
+    expiresIn: GrantWithApproval.shape.expires_in,
+  })
+  .nullish();
+export type ApproveAction = Readonly<z.infer<typeof ApproveAction>>;
 
 export const DenyAction = z.strictObject({ reason: z.string().max(1024).optional() }).nullish();
 
@@ -75,12 +91,23 @@ export type ActionInvocation = Readonly<z.infer<typeof ActionInvocation>>;
 
 export const ActionInvocationsQuery = PageQuery;
 
+/** A grant as these routes show it. */
+export const ActionGrant = z.object({
+  id: z.string(),
+  scope: GrantScope,
+  sessionId: SandboxId.nullable().describe('Null: it is org-wide'),
+  maxCalls: z.int().nullable(),
+  expiresAt: Time,
+});
+export type ActionGrant = Readonly<z.infer<typeof ActionGrant>>;
+
 /** What came of an ask: `message` while it waits or is under way, `result` when it is there. */
 export const InvokeAnswer = z.object({
   invocation: ActionInvocation,
   result: z.unknown().optional(),
   message: z.string().optional(),
   error: z.string().optional(),
+  grant: ActionGrant.optional().describe('What was granted with the approval'),
 });
 export type InvokeAnswer = Readonly<z.infer<typeof InvokeAnswer>>;
 

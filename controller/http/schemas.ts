@@ -10,6 +10,7 @@ import { OUTCOMES, Violation } from '../../protocol/messages/result.js';
 import { Labels, Selector } from '../../protocol/selectors.js';
 import { Batch, BatchView } from './batch-schemas.js';
 import { ContainerView } from './container-schemas.js';
+import { GrantWithApproval } from './grant-schemas.js';
 import { AnyParameters, InvocationTarget, ShownParameters } from './target-schemas.js';
 
 /** Invocation states (A-33 and `cancelled`). */
@@ -331,6 +332,9 @@ export type InvocationAnswer = Readonly<z.infer<typeof InvocationAnswer>>;
 
 export const ApproveInvocation = z.strictObject({
   digest: Sha256Hex.describe('Of the invocation as it was shown'),
+  grant: GrantWithApproval.optional().describe(
+    'And the next ones too: asks for the same action and target need no approval. When this approval fails nothing is granted',
+  ),
 });
 
 export const DenyInvocation = z.strictObject({

@@ -15,7 +15,7 @@ import { planAction, questionOf } from './plan.js';
  */
 export function createApproveAction(deps: InvokeDeps): ApprovalDeps['approveAction'] {
   const { policies, clock, runner, timeoutMs } = deps;
-  return async (principal, row) => {
+  return async (principal, { row, beside }) => {
     const nowMs = clock.nowMs();
     const policy = await policies.current(row.org);
     const question = await judgeAgain(deps, row, policy);
@@ -26,7 +26,7 @@ export function createApproveAction(deps: InvokeDeps): ApprovalDeps['approveActi
         ...{ status: 'approved', risk: question.risk, approved_by: principal.id, approved_at: nowMs, ask: null },
         expires_at: nowMs + timeoutMs,
       };
-      const approval = { principal, policy, question, draft: toDraft(approved, policy) };
+      const approval = { principal, policy, question, draft: toDraft(approved, policy), beside };
       const other = await commitApproval(deps, approval, (tx) => beginInvocations(tx, [row.id], nowMs));
       if (other !== undefined) return other;
       const begun = { ...approved, status: 'executing' };

@@ -1,13 +1,13 @@
 import { formatDuration } from '../../protocol/durations.js';
 import { MusterError } from '../../protocol/errors.js';
 import type { AskIntegration } from '../http/integration-schemas.js';
-import { pastLimit, refuseEarly, repeat, stillAdmitted, useOf } from '../invocations/create.js';
+import { judgeAsk, pastLimit, refuseEarly, repeat, stillAdmitted, useOf } from '../invocations/create.js';
 import type { Verdict } from '../invocations/draft.js';
-import { toDecision } from '../invocations/preview.js';
+import { previewDecision } from '../invocations/preview.js';
 import { findEarlier, storeDraft } from '../invocations/store-draft.js';
 import { toInvocationView } from '../invocations/views.js';
 import type { ControllerMetrics } from '../metrics.js';
-import { decide } from '../policy/decide.js';
+import type { Question } from '../policy/decide.js';
 import { LimitReached } from '../policy/limits.js';
 import type { Policies, PolicyInForce } from '../policy/policies.js';
 import { reachOf } from '../sandboxes/reach.js';
@@ -34,7 +34,13 @@ type Asked = Readonly<{
 }>;
 
 /** What an ask comes to, and by which policy. */
-type Judged = Readonly<{ policy: PolicyInForce; plan: ActionPlan; verdict: Verdict; place: Place | undefined }>;
+type Judged = Readonly<{
+  policy: PolicyInForce;
+  plan: ActionPlan;
+  question: Question;
+  verdict: Verdict;
+  place: Place | undefined;
+}>;
 
 type Answer = Awaited<ReturnType<IntegrationService['invoke']>>;
 
@@ -53,7 +59,7 @@ export function createInvoke(deps: InvokeDeps): Pick<IntegrationService, 'invoke
       const plan = await planIn(deps, { principal, ask }, policy);
       return {
         ...{ action: ask.action, target: ask.target, risk: plan.risk, digest: plan.digest },
-        decision: toDecision(decide(policy.document, principal, plan.question)),
+        decision: await previewDecision(deps, { principal, policy: policy.document, question: plan.question }),
         timeout: formatDuration(deps.timeoutMs),
         expires_in: formatDuration(deps.timeoutMs),
         batches: 1,
@@ -72,7 +78,7 @@ async function answer(deps: InvokeDeps, asked: Asked): Promise<Answer> {
   for (;;) {
     const judged = await policies.judge(principal.org, (policy) => admit(deps, asked, policy));
     const made = await make(deps, asked, judged).finally(judged.place?.release);
-    if (made !== 'policy_changed') return made;
+    if (made !== 'judge_again') return made;
     await policies.current(principal.org);
   }
 }
@@ -88,26 +94,24 @@ async function planIn(
 
 /** What an ask comes to under this policy; a place is taken when it is to run. */
 async function admit(deps: InvokeDeps, asked: Asked, policy: PolicyInForce): Promise<Judged> {
-  const { principal, ask } = asked;
+  const { ask } = asked;
   await refuseEarly(deps, asked, policy);
   const plan = await planIn(deps, asked, policy);
   if (ask.digest !== undefined && ask.digest !== plan.digest) {
     throw new MusterError('plan_changed', 'The integration or its action is another one than was looked at');
   }
-  const verdict = decide(policy.document, principal, plan.question);
-  if (verdict.kind === 'refused') throw new MusterError(verdict.code, verdict.detail);
+  const { question } = plan;
+  const verdict = await judgeAsk(deps.store.read, asked, { policy, question });
   const early = await pastLimit(deps.store.read, asked, { policy, verdict });
   if (early !== undefined) throw new LimitReached(early.excess);
   return {
-    policy,
-    plan,
-    verdict,
+    ...{ policy, plan, question, verdict },
     place: verdict.kind === 'approved' ? deps.runner.take(plan.integration.id) : undefined,
   };
 }
 
-/** Stores the ask and begins it; stores nothing when the policy is another than the one that judged it. */
-async function make(deps: InvokeDeps, asked: Asked, judged: Judged): Promise<Answer | 'policy_changed'> {
+/** Stores the ask and begins it; stores nothing when the policy is another than the one that judged it, or a grant is used up. */
+async function make(deps: InvokeDeps, asked: Asked, judged: Judged): Promise<Answer | 'judge_again'> {
   const { store, policies, metrics, timeoutMs } = deps;
   const { principal, ask, use, also, nowMs } = asked;
   const { policy, plan, verdict, place } = judged;
@@ -120,7 +124,7 @@ async function make(deps: InvokeDeps, asked: Asked, judged: Judged): Promise<Ans
     await also?.(tx, { id, createdAtMs: nowMs });
     return undefined;
   });
-  if (other?.kind === 'policy_changed') return other.kind;
+  if (other?.kind === 'judge_again') return other.kind;
   if (other !== undefined) return repeat(other);
   metrics.invocationMade({ action: policyNameOf(ask), risk: plan.risk, status: verdict.kind });
   const row: InvocationRow = place === undefined ? draft.row : { ...draft.row, status: 'executing' };

@@ -1,5 +1,6 @@
 import { MusterError } from '../../protocol/errors.js';
 import { UUID_PATTERN } from '../../protocol/ids.js';
+import { grantBeside } from '../grants/make.js';
 import type { InvocationView } from '../http/schemas.js';
 import { reaches } from '../identity/roles.js';
 import { readCursor, toPage } from '../paging.js';
@@ -21,7 +22,7 @@ import { toInvocationView } from './views.js';
 export function createApprovals(deps: ApprovalDeps): Pick<InvocationService, 'approve' | 'deny' | 'pending'> {
   const { store, clock, events } = deps;
   return {
-    async approve(principal, id, { digest }) {
+    async approve(principal, id, { digest, grant }) {
       if (!reaches(principal.role, 'admin')) throw new MusterError('forbidden', 'Admins and owners approve');
       for (;;) {
         const row = await findWaiting(deps, principal.org, id);
@@ -29,8 +30,12 @@ export function createApprovals(deps: ApprovalDeps): Pick<InvocationService, 'ap
         if (digest !== row.digest) {
           throw new MusterError('conflict', 'The digest is not that of this invocation: look at it again');
         }
+        const beside = grant === undefined ? undefined : grantBeside(principal, row, { grant, nowMs: clock.nowMs() });
+        const asked = { row, beside };
         const done =
-          row.integration === null ? await approveNow(deps, principal, row) : await deps.approveAction(principal, row);
+          row.integration === null
+            ? await approveNow(deps, principal, asked)
+            : await deps.approveAction(principal, asked);
         if (done !== 'policy_changed') return read(store, done);
       }
     },

@@ -1,4 +1,7 @@
 import { MusterError } from '../../protocol/errors.js';
+import { hasRoom, insertGrant, NO_ROOM } from '../grants/make.js';
+import { isGrantable } from '../grants/match.js';
+import type { GrantRow } from '../grants/rows.js';
 import { CreateInvocation } from '../http/schemas.js';
 import { peopleBehind, readHolders } from '../identity/holders.js';
 import { decideApproval, type Question, revalidate } from '../policy/decide.js';
@@ -14,11 +17,14 @@ import type { ExpiryDeps } from './expire-pending.js';
 import { type Plan, planInvocation, questionOf } from './plan.js';
 import { insertDraft } from './store-draft.js';
 
+/** What is to be approved, and the grant that is to be made with it. */
+export type ToApprove = Readonly<{ row: InvocationRow; beside: GrantRow | undefined }>;
+
 export type ApprovalDeps = CreateDeps &
   ExpiryDeps &
   Readonly<{
     /** As `approveNow`, for what is asked of an integration. */
-    approveAction: (principal: Principal, row: InvocationRow) => Promise<InvocationRow | 'policy_changed'>;
+    approveAction: (principal: Principal, asked: ToApprove) => Promise<InvocationRow | 'policy_changed'>;
   }>;
 
 /** What came of an approval, when it was not done. */
@@ -30,7 +36,14 @@ type NotApproved =
   | Readonly<{ kind: 'policy_changed' }>;
 
 /** An approval as it is about to be made. */
-export type Approval = Readonly<{ principal: Principal; policy: PolicyInForce; question: Question; draft: Draft }>;
+export type Approval = Readonly<{
+  principal: Principal;
+  policy: PolicyInForce;
+  question: Question;
+  draft: Draft;
+  /** The grant that is made with it, or not at all when it fails. */
+  beside: GrantRow | undefined;
+}>;
 
 /** What the error of an invocation begins with that a policy ended which came after the ask (S-A-22). */
 const REVALIDATED_DENY = 'policy_revalidated_deny';
@@ -42,7 +55,7 @@ const REVALIDATED_DENY = 'policy_revalidated_deny';
 export async function approveNow(
   deps: ApprovalDeps,
   principal: Principal,
-  row: InvocationRow,
+  { row, beside }: ToApprove,
 ): Promise<InvocationRow | 'policy_changed'> {
   const { policies, presence, suspension, clock } = deps;
   suspension.refuse();
@@ -54,7 +67,8 @@ export async function approveNow(
   try {
     const by = principal.id;
     const draft = draftApproved({ row, ask, plan, policy, by, isConnected: presence.isConnected, nowMs });
-    const other = await commitApproval(deps, { principal, policy, question: questionOf(plan, ask), draft });
+    const question = questionOf(plan, ask);
+    const other = await commitApproval(deps, { principal, policy, question, draft, beside });
     if (other !== undefined) return other;
     dispatchDraft(deps, draft, plan);
     return draft.row;
@@ -72,6 +86,7 @@ export async function commitApproval(
   approval: Approval,
   also?: (tx: Tx) => Promise<void>,
 ): Promise<'policy_changed' | undefined> {
+  refuseUngrantable(approval);
   const other = await store.write(async (tx) => {
     const objection = await storeApproval(tx, policies, approval);
     if (objection === undefined) await also?.(tx);
@@ -82,6 +97,13 @@ export async function commitApproval(
   if (other?.kind !== 'denied') return undefined;
   events.ended([approval.draft.row.id]);
   throw new MusterError('conflict', `The policy has changed since it was asked, and denies it: ${other.why}`);
+}
+
+/** @throws {MusterError} forbidden: what is like it is looked at each time, and the ask itself goes on waiting */
+function refuseUngrantable({ policy, question, beside }: Approval): void {
+  if (beside === undefined || isGrantable(policy.document, question)) return;
+  const why = question.risk === 'danger' ? 'is of risk danger' : 'touches a protected target';
+  throw new MusterError('forbidden', `It ${why}, and is approved one at a time: approve it without a grant`);
 }
 
 /** @throws {MusterError} conflict: it would be something else by now */
@@ -99,9 +121,12 @@ async function storeApproval(
   policies: ApprovalDeps['policies'],
   approval: Approval,
 ): Promise<NotApproved | undefined> {
-  const { principal, policy, question, draft } = approval;
+  const { principal, policy, question, draft, beside } = approval;
   const { row } = draft;
   if (!(await policies.isCurrent(tx, row.org, policy))) return { kind: 'policy_changed' };
+  if (beside !== undefined && !(await hasRoom(tx, row.org, beside.created_at))) {
+    return { kind: 'refused', refusal: { code: 'conflict', detail: NO_ROOM } };
+  }
   const asker = await findAsker(tx, row);
   if (asker === undefined) return { kind: 'refused', refusal: { code: 'conflict', detail: askerGone(row) } };
   // With the token that came, or for a sandbox one that was made since.
@@ -122,6 +147,7 @@ async function storeApproval(
     }));
   if (refusal !== undefined) return { kind: 'refused', refusal };
   await insertDraft(tx, draft);
+  if (beside !== undefined) await insertGrant(tx, beside);
   return undefined;
 }
 

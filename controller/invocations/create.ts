@@ -2,11 +2,12 @@ import { MusterError } from '../../protocol/errors.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
 import type { OpenExecutions } from '../dispatch/open-executions.js';
+import { applyGrant, spendGrant } from '../grants/match.js';
 import type { CreateInvocation } from '../http/schemas.js';
 import type { ControllerMetrics } from '../metrics.js';
 import type { Presence } from '../nodes/presence.js';
 import { compareText, type Registry } from '../nodes/registry.js';
-import { decide } from '../policy/decide.js';
+import { decide, type Question } from '../policy/decide.js';
 import { excessOf, LimitReached } from '../policy/limits.js';
 import type { Policies, PolicyInForce } from '../policy/policies.js';
 import type { InvocationService, Principal } from '../services.js';
@@ -47,7 +48,7 @@ export type CreateDeps = Readonly<{
 }>;
 
 /** What an ask comes to, and by which policy. */
-type Judged = Readonly<{ policy: PolicyInForce; plan: Plan; verdict: Verdict }>;
+type Judged = Readonly<{ policy: PolicyInForce; plan: Plan; question: Question; verdict: Verdict }>;
 
 type Asked = Readonly<{
   principal: Principal;
@@ -82,7 +83,7 @@ async function answer(deps: CreateDeps, asked: Asked): Promise<Answer> {
   for (;;) {
     const admitted = await policies.judge(principal.org, (policy) => admit(deps, asked, policy));
     const made = await make(deps, asked, admitted).finally(admitted.release);
-    if (made !== 'policy_changed') return made;
+    if (made !== 'judge_again') return made;
     await policies.current(principal.org);
   }
 }
@@ -120,12 +121,26 @@ async function admit(deps: CreateDeps, asked: Asked, policy: PolicyInForce): Pro
   await refuseEarly(deps, asked, policy);
   const plan = planFor(registry, { principal, ask, policy: policy.document, defaultExpiresInMs });
   refuseUnlessAsSeen(ask, plan);
-  const verdict = decide(policy.document, principal, questionOf(plan, ask));
-  if (verdict.kind === 'refused') throw new MusterError(verdict.code, verdict.detail);
-  const judged = { policy, plan, verdict };
+  const question = questionOf(plan, ask);
+  const verdict = await judgeAsk(store.read, asked, { policy, question });
+  const judged = { policy, plan, question, verdict };
   const early = await pastLimit(store.read, asked, judged); // whoever is past a limit does not keep the writer busy
   if (early !== undefined) throw new LimitReached(early.excess);
   return { ...judged, release: takePlaces(deps, judged) };
+}
+
+/**
+ * What the policy says of an ask, and a grant where it would wait for a person.
+ * @throws {MusterError} forbidden, outside_sandbox, confirmation_required, reason_required
+ */
+export async function judgeAsk(
+  queries: Queries,
+  { principal, nowMs }: Pick<Asked, 'principal' | 'nowMs'>,
+  { policy: { document: policy }, question }: Pick<Judged, 'policy' | 'question'>,
+): Promise<Verdict> {
+  const decision = decide(policy, principal, question);
+  if (decision.kind === 'refused') throw new MusterError(decision.code, decision.detail);
+  return applyGrant(queries, { principal, policy, question, nowMs }, decision);
 }
 
 /** Of a sandbox the limit comes before anything is looked up. @throws {MusterError} rate_limited */
@@ -159,17 +174,22 @@ export async function stillAdmitted(
   }: {
     policies: Policies;
     asked: Pick<Asked, 'principal' | 'nowMs'>;
-    judged: Pick<Judged, 'policy' | 'verdict'>;
+    judged: Pick<Judged, 'policy' | 'question' | 'verdict'>;
   },
 ): Promise<NotAdmitted | undefined> {
-  const { principal } = asked;
-  if (!(await policies.isCurrent(tx, principal.org, judged.policy))) return { kind: 'policy_changed' };
+  const { principal, nowMs } = asked;
+  const { policy, question, verdict } = judged;
+  if (!(await policies.isCurrent(tx, principal.org, policy))) return { kind: 'judge_again' };
   if (!(await mayStillAsk(tx, principal))) return { kind: 'asker_gone' };
-  return pastLimit(tx, asked, judged);
+  const excess = await pastLimit(tx, asked, judged);
+  if (excess !== undefined || verdict.kind !== 'approved' || verdict.grant === undefined) return excess;
+  // Last, since nothing gives back what was taken from the budget but an end of the transaction.
+  const isSpent = await spendGrant(tx, verdict.grant, { principal, policy: policy.document, question, nowMs });
+  return isSpent ? undefined : { kind: 'judge_again' };
 }
 
-/** Stores the ask and offers it; stores nothing when the policy is another than the one that judged it. */
-async function make(deps: CreateDeps, asked: Asked, judged: Judged): Promise<Answer | 'policy_changed'> {
+/** Stores the ask and offers it; stores nothing when the policy is another than the one that judged it, or a grant is used up. */
+async function make(deps: CreateDeps, asked: Asked, judged: Judged): Promise<Answer | 'judge_again'> {
   const { store, policies, presence, metrics } = deps;
   const { principal, ask, use, also, nowMs } = asked;
   const { plan, verdict } = judged;
@@ -179,7 +199,7 @@ async function make(deps: CreateDeps, asked: Asked, judged: Judged): Promise<Ans
     if (objection === undefined) await also?.(tx, { id: draft.row.id, createdAtMs: nowMs });
     return objection;
   });
-  if (other?.kind === 'policy_changed') return other.kind;
+  if (other?.kind === 'judge_again') return other.kind;
   if (other !== undefined) return repeat(other);
   metrics.invocationMade({ action: ask.action, risk: plan.risk, status: verdict.kind });
   if (verdict.kind === 'denied') {
@@ -217,7 +237,7 @@ function refuseUnlessAsSeen({ digest }: CreateInvocation, plan: Plan): void {
  * The answer to an ask that came before.
  * @throws {MusterError} idempotency_conflict, denied_by_policy, rate_limited, too_many_pending, forbidden (asker gone)
  */
-export function repeat(other: Earlier | Exclude<NotAdmitted, { kind: 'policy_changed' }>): Answer {
+export function repeat(other: Earlier | Exclude<NotAdmitted, { kind: 'judge_again' }>): Answer {
   if (other.kind === 'asker_gone') throw new MusterError('forbidden', 'The sandbox was paused or deleted meanwhile');
   if (other.kind === 'past_limit') throw new LimitReached(other.excess);
   if (other.kind === 'refused') throw new MusterError(other.code, other.detail);

@@ -9,8 +9,10 @@ import { type Batches, batchExpiry } from './batches.js';
 import type { Plan, PlannedTarget } from './plan.js';
 import { type FixedRequest, fixRequest, type RequestSource } from './request.js';
 
-/** What the policy said, when it said yes or no. */
-export type Verdict = Exclude<Decision, { kind: 'refused' }>;
+/** What the policy said, when it said yes or no; or a grant, its id, where it would have let it wait. */
+export type Verdict =
+  | Exclude<Decision, { kind: 'refused' | 'approved' }>
+  | Readonly<{ kind: 'approved'; by: string; grant?: string | undefined }>;
 
 /** One execution to be made; its request when the octets are fixed at once, because the node is there. */
 export type DraftExecution = Readonly<{

@@ -1,4 +1,5 @@
 import { formatDuration } from '../../protocol/durations.js';
+import { type AskToGrant, applyGrant } from '../grants/match.js';
 import type { InvocationPreview } from '../http/schemas.js';
 import { stateOf } from '../nodes/presence.js';
 import { type Decision, decide } from '../policy/decide.js';
@@ -17,7 +18,7 @@ export function createPreview(deps: CreateDeps): InvocationService['preview'] {
     const { action, target } = ask;
     const { document: policy } = await policies.current(principal.org);
     const plan = planFor(registry, { principal, ask, policy, defaultExpiresInMs });
-    const decision = toDecision(decide(policy, principal, questionOf(plan, ask)));
+    const decision = await previewDecision(deps, { principal, policy, question: questionOf(plan, ask) });
     capacity.check(nodesOf(plan), policy.limits.open_per_node);
     const nodes = previewNodes(deps, plan, action);
     const count = (passes: (node: (typeof nodes)[number]) => boolean): number => nodes.filter(passes).length;
@@ -47,8 +48,17 @@ function previewNodes({ presence, clock }: CreateDeps, { targets }: Plan, action
   return [...nodes.filter(({ state }) => state !== 'online'), ...nodes.filter(({ state }) => state === 'online')];
 }
 
-/** What the policy would say, as a preview shows it. */
-export function toDecision(decision: Decision): InvocationPreview['decision'] {
+/** What the policy would say, and a grant where it would let it wait; nothing is used up. */
+export async function previewDecision(
+  { store, clock }: Pick<CreateDeps, 'store' | 'clock'>,
+  ask: Omit<AskToGrant, 'nowMs'>,
+): Promise<InvocationPreview['decision']> {
+  const decision = decide(ask.policy, ask.principal, ask.question);
+  if (decision.kind === 'refused') return toDecision(decision);
+  return toDecision(await applyGrant(store.read, { ...ask, nowMs: clock.nowMs() }, decision));
+}
+
+function toDecision(decision: Decision): InvocationPreview['decision'] {
   const { kind } = decision;
   if (kind === 'refused') return { kind, code: decision.code, detail: decision.detail };
   if (kind === 'denied') return { kind, code: 'denied_by_policy', detail: decision.error };

@@ -1,8 +1,9 @@
+import { grantOf } from '../grants/rows.js';
 import type { InvocationView } from '../http/schemas.js';
 import { describeTarget, InvocationTarget } from '../http/target-schemas.js';
 import { readHolders } from '../identity/holders.js';
 import type { Excess } from '../policy/limits.js';
-import { appendAudit } from '../store/audit.js';
+import { type AuditEntry, appendAudit } from '../store/audit.js';
 import type { Queries, Tx } from '../store/database.js';
 import { type ExecutionRow, insertExecutions, insertRequests } from '../store/executions.js';
 import { findIdempotentUse, type IdempotencyUse, insertIdempotentUse } from '../store/idempotency.js';
@@ -17,7 +18,9 @@ export type Earlier =
   | Readonly<{ kind: 'refused'; code: 'idempotency_conflict'; detail: string }>;
 
 /** Why an ask that is new is not stored; a value, as well. */
-export type NotAdmitted = Readonly<{ kind: 'policy_changed' }> | Readonly<{ kind: 'asker_gone' }> | PastLimit;
+export type NotAdmitted =
+  /** The policy or a grant is not what it was when it was judged. */
+  Readonly<{ kind: 'judge_again' }> | Readonly<{ kind: 'asker_gone' }> | PastLimit;
 export type PastLimit = Readonly<{ kind: 'past_limit'; excess: Excess }>;
 
 /** Characters of a target in an audit row. */
@@ -75,8 +78,16 @@ export async function storeDraft(
         ...(row.askers === null ? {} : { askers: readHolders(row.askers).join(' ') }),
       },
     },
+    ...useOfGrant(row),
   ]);
   return undefined;
+}
+
+/** What the trail says of the grant that approved, when one did. */
+function useOfGrant({ id, org, created_at: atMs, created_by: actor, approved_by }: InvocationRow): AuditEntry[] {
+  const grant = grantOf(approved_by);
+  if (grant === undefined) return [];
+  return [{ atMs, org, actor, event: 'grant_used', subject: `grant:${grant}`, details: { invocation: id } }];
 }
 
 /** In words: the trail outlives the invocation. */

@@ -37,7 +37,7 @@ export type SandboxService = Readonly<{
   replaceToken: (principal: Principal, id: string, ask: ReplaceSandboxToken) => Promise<SandboxCreated | undefined>;
   /** The one who asks when this sandbox does; undefined when there is no such sandbox. */
   asPrincipal: (org: string, id: string) => Promise<Principal | undefined>;
-  /** With its token and connections; what it asked for stays. False when there is no such sandbox. */
+  /** With its token and connections, and its grants are revoked; what it asked for stays. False when there is no such sandbox. */
   delete: (principal: Principal, id: string) => Promise<boolean>;
 }>;
 

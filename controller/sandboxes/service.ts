@@ -3,6 +3,7 @@ import { parseDuration } from '../../protocol/durations.js';
 import { MusterError } from '../../protocol/errors.js';
 import { UUID_PATTERN } from '../../protocol/ids.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
+import { revokeGrants } from '../grants/revoke.js';
 import { groupBy } from '../grouping.js';
 import { type CreateSandbox, SandboxStatus, type SandboxView } from '../http/sandbox-schemas.js';
 import { peopleBehind, readHolders, writeHolders } from '../identity/holders.js';
@@ -122,9 +123,11 @@ export function createSandboxes({ store, clock }: { store: Store; clock: Clock }
     delete: (principal, id) =>
       store.write(async (tx) => {
         if ((await findSandbox(tx, principal.org, id)) === undefined) return false;
+        const nowMs = clock.nowMs();
+        await revokeGrants(tx, { sandbox: id }, { by: principal, nowMs });
         await tx.deleteFrom('sandbox_connections').where('sandbox', '=', id).execute();
         await tx.deleteFrom('sandboxes').where('id', '=', id).execute();
-        await audit(tx, principal, { event: 'sandbox_deleted', id, nowMs: clock.nowMs() });
+        await audit(tx, principal, { event: 'sandbox_deleted', id, nowMs });
         return true;
       }),
   };

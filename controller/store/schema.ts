@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { GrantTable } from './grant-table.js';
 
 /**
  * The tables as the queries see them. Portable on purpose: ids and JSON are text, times are milliseconds since 1970,
@@ -27,6 +28,7 @@ export type Tables = Readonly<{
   action_ids: ActionIdTable;
   sandboxes: SandboxTable;
   sandbox_connections: SandboxConnectionTable;
+  grants: GrantTable;
   audit: AuditTable;
   event_head: EventHeadTable;
   events: EventsTable;

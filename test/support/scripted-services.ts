@@ -151,6 +151,13 @@ export function createScriptedServices({
       asPrincipal: async () => undefined,
       delete: async () => false,
     },
+    grants: {
+      create: async () => Promise.reject(new MusterError('unknown_integration', 'There is no integration sentry')),
+      list: async () => EMPTY_PAGE,
+      get: async () => undefined,
+      ofInvocation: async () => undefined,
+      revoke: async () => undefined,
+    },
     seenBy: () => services,
     mcp: { hosts: [] },
     containers: {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { GrantView } from '../grant-schemas.js';
 import { DEFAULT_WAIT_SECONDS } from '../prefer.js';
 import {
   ApproveInvocation,
@@ -16,9 +17,10 @@ import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } fr
 
 const Params = z.strictObject({ id: InvocationId });
 const Answer = z.object({ invocation: InvocationView });
+const Approved = InvocationAnswer.extend({ grant: GrantView.optional().describe('What was granted with it') });
 
 /** What waits for a person, and what they say to it. */
-export function approvalRoutes(app: App, { services: { invocations }, stopping }: RouteDeps): void {
+export function approvalRoutes(app: App, { services: { invocations, grants }, stopping }: RouteDeps): void {
   app.route({
     method: 'GET',
     url: `${API}/approvals`,
@@ -44,14 +46,17 @@ export function approvalRoutes(app: App, { services: { invocations }, stopping }
       headers: WaitHeaders,
       params: Params,
       body: ApproveInvocation,
-      response: { 200: InvocationAnswer, 202: InvocationAnswer, ...FAILURE },
+      response: { 200: Approved, 202: Approved, ...FAILURE },
     },
     handler: async (request, reply) => {
-      const approved = await invocations.approve(principalOf(request), request.params.id, request.body);
+      const principal = principalOf(request);
+      const approved = await invocations.approve(principal, request.params.id, request.body);
+      const { grant: wish } = request.body;
+      const grant = wish === undefined ? undefined : await grants.ofInvocation(principal.org, request.params.id);
       const wait = { request, reply, stopping, defaultSeconds: DEFAULT_WAIT_SECONDS };
       const answer = await answerWhenDone(invocations, wait, found(approved, 'such invocation'));
       reply.header('location', `${API}/invocations/${answer.invocation.id}`);
-      return reply.code(ENDED_STATUSES.has(answer.invocation.status) ? 200 : 202).send(answer);
+      return reply.code(ENDED_STATUSES.has(answer.invocation.status) ? 200 : 202).send({ ...answer, grant });
     },
   });
 

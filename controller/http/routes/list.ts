@@ -7,6 +7,7 @@ import { enrollmentRoutes } from './enrollment.js';
 import { eventRoutes } from './events.js';
 import { executionRoutes } from './executions.js';
 import { fleetQueueRoutes } from './fleet-queue.js';
+import { grantRoutes } from './grants.js';
 import { hookRoutes } from './hooks.js';
 import { integrationRoutes } from './integrations.js';
 import { invocationRoutes } from './invocations.js';
@@ -31,6 +32,7 @@ export const ROUTES: readonly AddRoutes[] = [
   hookRoutes,
   invocationRoutes,
   approvalRoutes,
+  grantRoutes,
   executionRoutes,
   integrationRoutes,
   policyRoutes,

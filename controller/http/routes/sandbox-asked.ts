@@ -3,6 +3,7 @@ import { toActionInvocation } from '../../sandboxes/action-views.js';
 import type { Seen } from '../../sandboxes/contract.js';
 import type { Principal } from '../../services.js';
 import { DEFAULT_WAIT_SECONDS } from '../prefer.js';
+import type { InvokeAnswer } from '../sandbox-action-schemas.js';
 import { ENDED_STATUSES, type InvocationView } from '../schemas.js';
 import { failureOf } from './container-actions.js';
 import { answerWhenDone } from './invocations.js';
@@ -34,11 +35,14 @@ export async function sendOutcome(
     reply,
     sandbox,
     executions,
+    more = {},
   }: {
     request: Pick<FastifyRequest, 'principal'> & { headers: { prefer?: string | undefined } };
     reply: FastifyReply;
     sandbox: Asked;
     executions?: Parameters<typeof answerWhenDone>[1]['executions'];
+    /** What each of the answers holds, too. */
+    more?: Pick<InvokeAnswer, 'grant'>;
   },
   before: InvocationView,
 ): Promise<FastifyReply> {
@@ -49,8 +53,8 @@ export async function sendOutcome(
   const invocation = toActionInvocation(latest.invocation, { ...sandbox, executions: answered, result: answer });
   const { status, result } = invocation;
   if (status === 'pending') return reply.code(202).send({ invocation, message: 'Action requires approval' });
-  if (!ENDED_STATUSES.has(status)) return reply.code(202).send({ invocation, message: 'Action is under way' });
-  if (status === 'completed') return reply.code(200).send({ invocation, result });
+  if (!ENDED_STATUSES.has(status)) return reply.code(202).send({ invocation, message: 'Action is under way', ...more });
+  if (status === 'completed') return reply.code(200).send({ invocation, result, ...more });
   const { error: why } = failureOf(latest.invocation, answered?.[0]);
-  return reply.code(502).send({ invocation, error: `Action failed: ${why}` });
+  return reply.code(502).send({ invocation, error: `Action failed: ${why}`, ...more });
 }

@@ -2,7 +2,15 @@ import { z } from 'zod';
 import { MusterError } from '../../../protocol/errors.js';
 import { toActionInvocation } from '../../sandboxes/action-views.js';
 import { actionFailure, ofDecision, type Verb } from '../action-failures.js';
-import { ActionFailure, ActionInvocation, ApproveAction, DenyAction, InvokeAnswer } from '../sandbox-action-schemas.js';
+import type { GrantView, GrantWithApproval } from '../grant-schemas.js';
+import {
+  ActionFailure,
+  type ActionGrant,
+  ActionInvocation,
+  ApproveAction,
+  DenyAction,
+  InvokeAnswer,
+} from '../sandbox-action-schemas.js';
 import { SandboxId } from '../sandbox-schemas.js';
 import { InvocationId, type InvocationView, WaitHeaders } from '../schemas.js';
 import { type App, found, principalOf, type RouteDeps } from './route.js';
@@ -28,7 +36,7 @@ function approveRoute(app: App, deps: RouteDeps): void {
     schema: {
       summary: 'Approve what a sandbox asked for',
       description:
-        'With a `digest` only if it is still what you saw. 200 with the result, 202 when that takes longer than 15 s or `Prefer: wait=N`, 502 when it failed, 409 when it does not wait any more, 410 when its time is over.',
+        'With a `digest` only if it is still what you saw. With the mode `grant` the next ones for the same action and target need no approval: of this sandbox, or of everybody with the scope `org`; when the approval fails nothing is granted. 200 with the result, 202 when that takes longer than 15 s or `Prefer: wait=N`, 502 when it failed, 409 when it does not wait any more, 410 when its time is over.',
       tags: ['sandboxes'],
       headers: WaitHeaders,
       params: Params,
@@ -40,8 +48,11 @@ function approveRoute(app: App, deps: RouteDeps): void {
       const { id } = request.params;
       const shown = await waitingOf(sandbox, { id, verb: 'approve' });
       const digest = request.body?.digest ?? shown.digest;
-      const approved = await deps.services.invocations.approve(principalOf(request), id, { digest });
-      return sendOutcome(deps, { request, reply, sandbox }, found(approved, 'such invocation'));
+      const wish = wishOf(request.body);
+      const approved = await deps.services.invocations.approve(principalOf(request), id, { digest, grant: wish });
+      const grant = wish === undefined ? undefined : await deps.services.grants.ofInvocation(sandbox.org, id);
+      const more = grant === undefined ? {} : { grant: toActionGrant(grant) };
+      return sendOutcome(deps, { request, reply, sandbox, more }, found(approved, 'such invocation'));
     },
   });
 }
@@ -67,6 +78,17 @@ function denyRoute(app: App, deps: RouteDeps): void {
       return { invocation: toActionInvocation(found(denied, 'such invocation'), sandbox) };
     },
   });
+}
+
+/** What the approval is to grant beside it; undefined when it is for this one alone. */
+function wishOf(body: ApproveAction): GrantWithApproval | undefined {
+  if (body?.mode !== 'grant') return undefined;
+  const { scope, maxCalls: max_calls, expiresIn: expires_in } = body;
+  return { scope, max_calls, expires_in };
+}
+
+function toActionGrant({ id, scope, sandbox, max_calls, expires_at }: GrantView): ActionGrant {
+  return { id, scope, sessionId: sandbox, maxCalls: max_calls, expiresAt: expires_at };
 }
 
 /**

@@ -24,6 +24,7 @@ import { HOLDERS } from './0036-holders.js';
 import { WEBHOOKS_SET_ASIDE } from './0037-webhooks-set-aside.js';
 import { IDENTITIES } from './0038-identities.js';
 import { MASKED_EVIDENCE } from './0038-masked-evidence.js';
+import { GRANTS } from './0039-grants.js';
 
 /** Every migration by its name, forward only; the names sort in the order in which they run. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -50,6 +51,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0037-webhooks-set-aside': WEBHOOKS_SET_ASIDE,
   '0038-identities': IDENTITIES,
   '0038-masked-evidence': MASKED_EVIDENCE,
+  '0039-grants': GRANTS,
 };
 
 /**

@@ -35,6 +35,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
   'POST /api/v1/tokens': { user: 'canary-ann', name: 'mine now' },
   'POST /api/v1/sandboxes': { name: 'another', connections: [{ target: { fleet: true } }] },
   'PATCH /api/v1/sandboxes/:id': { status: 'paused' },
+  'POST /api/v1/grants': { scope: 'org', target: { fleet: true }, actions: ['unheard-of'] },
   'POST /:sandbox_id/actions/invoke': { integration: 'node:canary-1', action: 'ping' },
 };
 
@@ -44,6 +45,7 @@ const FOREIGN: Readonly<Record<string, readonly number[]>> = {
   'POST /api/v1/invocations/preview': [422],
   'POST /api/v1/tokens': [403, 404], // for others only an admin makes any
   'POST /api/v1/sandboxes': [201, 409], // one of its own
+  'POST /api/v1/grants': [201], // for its own
   'GET /api/v1/verify': [404],
   'GET /api/v1/suspension': [404],
   'POST /api/v1/resume': [404],
@@ -229,6 +231,13 @@ async function startSite(t: TestScope): Promise<Site> {
   const polling = await services.polling.createToken(OWNER, { node: 'canary-2', groups: ['canary-group'], labels: {} });
   const { execution_id } = (await services.invocations.execution('default', invocation, 'canary-1')) ?? {};
   const canary = await makeSandbox(muster, 'canary-box');
+  const grant = await services.grants.create(OWNER, {
+    scope: 'org',
+    target: { fleet: true },
+    actions: ['canary-none'],
+    max_calls: null,
+    expires_in: '1h',
+  });
   const elsewhere = await makeSandbox(muster, 'elsewhere', [{ target: { group: 'nobody' }, actions: ['*'] }]);
   const foreign = await services.sandboxes.create(
     { id: 'other-owner', org: 'other', role: 'owner' },
@@ -248,7 +257,9 @@ async function startSite(t: TestScope): Promise<Site> {
               ? (execution_id ?? '')
               : pattern.includes('/sandboxes')
                 ? canary.id
-                : invocation;
+                : pattern.includes('/grants')
+                  ? grant.id
+                  : invocation;
       return pattern
         .replace(':node', 'canary-1')
         .replace(':user', 'canary-ann')
@@ -285,6 +296,7 @@ async function stateOf({ muster, invocation }: Site, org: string): Promise<unkno
     users: await read.selectFrom('users').selectAll().where('org', '=', org).execute(),
     invocation: await read.selectFrom('invocations').selectAll().where('id', '=', invocation).execute(),
     sandboxes: await read.selectFrom('sandboxes').selectAll().where('org', '=', org).execute(),
+    grants: await read.selectFrom('grants').selectAll().where('org', '=', org).execute(),
     enrollmentTokens: await read.selectFrom('enrollment_tokens').selectAll().where('org', '=', org).execute(),
     nodeTokens: await read.selectFrom('node_tokens').selectAll().where('org', '=', org).execute(),
     nodes: await read.selectFrom('nodes').select(['node', 'labels', 'revoked_at']).where('org', '=', org).execute(),

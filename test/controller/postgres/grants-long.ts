@@ -1,0 +1,3 @@
+import { testOnPostgres } from '../../support/on-postgres.js';
+
+testOnPostgres('grants');
