@@ -1,5 +1,7 @@
 import { Risk } from '../../protocol/messages/capabilities.js';
 import { Parameters } from '../../protocol/messages/parameters.js';
+import { isGrantable } from '../grants/match.js';
+import { grantOf } from '../grants/rows.js';
 import { askerGone, findAsker } from '../invocations/asker.js';
 import { namedContainers } from '../nodes/announced-containers.js';
 import type { Registry } from '../nodes/registry.js';
@@ -29,12 +31,16 @@ export async function objectionTo(
   const objection = (why: string): Objection => ({ why, policy: version });
   const asker = await findAsker(tx, row);
   if (asker === undefined) return objection(askerGone(row));
-  const decision = decide(document, asker, questionOf(document, registry, { row, nodes }));
+  const question = questionOf(document, registry, { row, nodes });
+  const decision = decide(document, asker, question);
   if (decision.kind === 'denied') return objection(decision.error);
   if (decision.kind === 'refused') return objection(decision.detail);
+  if (decision.kind === 'approved') return undefined;
+  if (grantOf(row.approved_by) !== undefined && !isGrantable(document, question)) {
+    return objection('It is by now what no grant approves: dangerous, or on a protected target');
+  }
   const isApprovedByAnother = row.approved_by !== 'policy' && row.approved_by !== row.created_by;
-  if (decision.kind === 'approved' || isApprovedByAnother) return undefined;
-  return objection('It needs an approval that nobody has given');
+  return isApprovedByAnother ? undefined : objection('It needs an approval that nobody has given');
 }
 
 /** What nodes that offer it no more would have made of it nobody knows: there the rules of every kind count. */
