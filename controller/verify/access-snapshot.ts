@@ -33,9 +33,10 @@ export function readAccess(read: Queries) {
       const policies = await tx.selectFrom('policies').selectAll().execute();
       const keys = [...(await readBelieved(tx)), ...(await readFormer(tx))];
       const integrations = await tx.selectFrom('integrations').selectAll().execute();
-      const all = [users, identities, tokens, nodeTokens, enrollmentTokens, sandboxes, policies, keys, integrations];
-      const size = all.reduce((sum, { length }) => sum + length, 0);
-      const held = { users, identities, tokens, nodeTokens, enrollmentTokens, sandboxes, policies, keys, integrations };
+      const grants = await tx.selectFrom('grants').selectAll().execute();
+      const people = { users, identities, tokens, nodeTokens, enrollmentTokens };
+      const held = { ...people, sandboxes, grants, policies, keys, integrations };
+      const size = Object.values(held).reduce((sum, { length }) => sum + length, 0);
       return { through: last?.seq ?? 0, ...held, size };
     });
 }

@@ -5,6 +5,7 @@ import { fingerprintOf } from '../identity/secrets.js';
 import type { AuditRow } from '../store/audit.js';
 import { type AccessSnapshot, type KeyRow, readAccess } from './access-snapshot.js';
 import { CUT_MARGIN_MS, readDetails } from './details.js';
+import { GRANT_EVENTS, grantFaults, type ToldGrant } from './grants.js';
 import type { VerifyDeps } from './run.js';
 
 /** Whoever may do something, or is believed, was made so by somebody of whom the trail tells. */
@@ -46,6 +47,7 @@ type Claims = Readonly<{
   nodeTokens: Map<string, z.infer<typeof NodeToken>>;
   enrollmentTokens: Map<string, z.infer<typeof EnrollmentToken>>;
   sandboxes: Map<string, z.infer<typeof Sandbox>>;
+  grants: Map<string, ToldGrant>;
   policies: Map<string, z.infer<typeof Policy>>;
   integrations: Map<string, z.infer<typeof Integration>>;
   /** Node → the key that it has now; empty for one that polls. */
@@ -67,6 +69,7 @@ export async function createAccessCheck({ read, notes }: Pick<VerifyDeps, 'read'
     nodeTokens: new Map(),
     enrollmentTokens: new Map(),
     sandboxes: new Map(),
+    grants: new Map(),
     policies: new Map(),
     integrations: new Map(),
     enrolled: new Map(),
@@ -121,7 +124,9 @@ const TAKES: ReadonlyMap<string, (claims: Claims, id: string, row: AuditRow) => 
 ]);
 
 function take(claims: Claims, row: AuditRow): void {
-  TAKES.get(row.event)?.(claims, row.subject.slice(row.subject.indexOf(':') + 1), row);
+  const id = row.subject.slice(row.subject.indexOf(':') + 1);
+  TAKES.get(row.event)?.(claims, id, row);
+  GRANT_EVENTS.get(row.event)?.(claims.grants, id, row);
 }
 
 function takeUser({ users }: Claims, id: string, { details }: AuditRow): void {
@@ -175,6 +180,12 @@ function* faultsOf(snapshot: AccessSnapshot, claims: Claims): Generator<Fault> {
   for (const row of snapshot.nodeTokens) yield* nodeTokenFaults(row, claims.nodeTokens.get(row.id));
   for (const row of snapshot.enrollmentTokens) yield* enrollmentFaults(row, claims.enrollmentTokens.get(row.id));
   for (const row of snapshot.sandboxes) yield* sandboxFaults(row, claims.sandboxes.get(row.id));
+  for (const row of snapshot.grants) {
+    const subject = `grant:${row.id}`;
+    const told = claims.grants.get(row.id);
+    if (told === undefined) yield [subject, UNTOLD, row.created_at];
+    else for (const fault of grantFaults(row, told)) yield [subject, fault];
+  }
   for (const row of snapshot.keys) yield* keyFaults(row, claims);
   for (const row of snapshot.integrations) yield* integrationFaults(row, claims.integrations.get(row.id));
   yield* policyFaults(snapshot, claims);
