@@ -53,6 +53,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./approve.js')).denyCommand,
   },
   {
+    name: 'grant',
+    summary: 'list and revoke approvals that are given beforehand',
+    load: async () => (await import('./grant.js')).grantCommand,
+  },
+  {
     name: 'cancel',
     summary: 'end an invocation that is under way',
     load: async () => (await import('./cancel.js')).cancelCommand,

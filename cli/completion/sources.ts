@@ -1,4 +1,5 @@
 import { EVENT_ROLES } from '../../controller/http/event-schemas.js';
+import { GrantView } from '../../controller/http/grant-schemas.js';
 import { IntegrationView } from '../../controller/http/integration-schemas.js';
 import { ApiTokenView, UserView } from '../../controller/http/people-schemas.js';
 import { PolicyVersionView } from '../../controller/http/policy-schemas.js';
@@ -101,6 +102,11 @@ const versions = async ({ client, signal }: Asking) =>
     ({ version, created_at, created_by }) => toCandidate(String(version), `${created_at} by ${created_by}`),
   );
 
+const grants = async ({ client, signal }: Asking) =>
+  (await client.list(GrantView, { path: '/grants', limit: MAX_LISTED, signal }))
+    .filter(({ state }) => state === 'active')
+    .map(({ id, actions: patterns, created_by }) => toCandidate(id, `${patterns.join(' ')} by ${created_by}`));
+
 /**
  * By the name of an option or argument, with the command before it where the name alone does not tell. What is not here
  * is free text.
@@ -128,6 +134,7 @@ export const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
   ['deny <id>', waiting],
   ['enroll-token delete <id>', enrollmentTokens],
   ['events --invocation', invocations()],
+  ['grant revoke <id>', grants],
   ['hooks --name', hooks],
   ['integration disable <name>', integrations],
   ['integration enable <name>', integrations],
