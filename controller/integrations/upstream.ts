@@ -16,7 +16,12 @@ export type UpstreamAsk = Readonly<{
   body?: unknown;
   /** True when it changes nothing: then it may be sent a second time. What GET sends does. */
   isSafe?: boolean;
+  /** What a success has to answer: without it any JSON, or nothing. */
+  answer?: Promised;
 }>;
+
+/** `json` is any; nothing only when the status says that there is nothing (204). */
+export type Promised = 'object' | 'list' | 'json';
 
 /** Asks another system, with the token in place, and gives the JSON that it answers; null when that is empty. @throws {UpstreamFailure} */
 export type Upstream = (ask: UpstreamAsk) => Promise<unknown>;
@@ -123,12 +128,26 @@ function read({ name, scrub }: UpstreamTarget, ask: UpstreamAsk, { status, text,
     const said = excerptOf(text, scrub);
     throw fail(`${said === '' ? '' : `: ${said}`}${again}`);
   }
-  if (text.trim() === '') return null;
+  const isEmpty = text.trim() === '';
+  const value = isEmpty ? null : parseJson(text);
+  if (value === undefined) throw fail(' with what is not JSON');
+  const { answer } = ask;
+  const isKept = answer === undefined || (answer === 'json' ? !isEmpty || status === 204 : isOf(answer, value));
+  if (isKept) return value;
+  throw fail(isEmpty ? ' with nothing' : ` with what is no ${answer}`);
+}
+
+/** Undefined for what is not JSON. */
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw fail(' with what is not JSON');
+    return undefined;
   }
+}
+
+function isOf(kind: 'object' | 'list', value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Array.isArray(value) === (kind === 'list');
 }
 
 function transportFailure({ name, signal }: UpstreamTarget, ask: UpstreamAsk, error: unknown): UpstreamFailure {

@@ -245,7 +245,9 @@ async function startSite(t: TestContext, { integration_timeout = '30s' } = {}) {
       asked.push({ line: line.trim(), head: rest.join('\n') });
       const kind = /^GET \/issues\/(\w+)\/ /.exec(line)?.[1] ?? '';
       const answer = Object.hasOwn(HOSTILE, kind) ? HOSTILE[kind] : undefined;
-      void (answer === undefined ? socket.end(`${head()}{}`) : answer(socket));
+      void (answer === undefined
+        ? socket.end(`${head()}${line.startsWith('GET /projects/') ? '[]' : '{}'}`)
+        : answer(socket));
     };
     socket.on('data', take);
   });

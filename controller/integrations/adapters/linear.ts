@@ -2,20 +2,39 @@ import { z } from 'zod';
 import { defineAction } from '../action.js';
 import { defineAdapter } from '../adapter.js';
 import { failure, type Upstream } from '../upstream.js';
-import { excerptOf, UpstreamFailure } from '../upstream-failure.js';
+import { excerptOf } from '../upstream-failure.js';
 
 const ISSUE =
   'id identifier title description priority url createdAt updatedAt state { id name } assignee { id name } team { id key }';
 
-const LIST = `query($filter: IssueFilter, $first: Int!, $after: String) {
-  issues(filter: $filter, first: $first, after: $after) { nodes { ${ISSUE} } pageInfo { hasNextPage endCursor } } }`;
-const GET = `query($id: String!) {
-  issue(id: $id) { ${ISSUE} comments(first: 50) { nodes { id body createdAt user { id name } } } } }`;
-const CREATE = `mutation($input: IssueCreateInput!) { issueCreate(input: $input) { success issue { ${ISSUE} } } }`;
-const UPDATE = `mutation($id: String!, $input: IssueUpdateInput!) {
-  issueUpdate(id: $id, input: $input) { success issue { ${ISSUE} } } }`;
-const COMMENT = `mutation($input: CommentCreateInput!) {
-  commentCreate(input: $input) { success comment { id body createdAt url } } }`;
+/** `field` is what is asked for; a mutation gives an object in it, under `gives`, and says of itself whether it was done. */
+type Operation = Readonly<{ query: string; field: string; gives?: 'issue' | 'comment' }>;
+
+const VIEWER: Operation = { field: 'viewer', query: 'query { viewer { id } }' };
+const LIST: Operation = {
+  field: 'issues',
+  query: `query($filter: IssueFilter, $first: Int!, $after: String) {
+  issues(filter: $filter, first: $first, after: $after) { nodes { ${ISSUE} } pageInfo { hasNextPage endCursor } } }`,
+};
+const GET: Operation = {
+  field: 'issue',
+  query: `query($id: String!) {
+  issue(id: $id) { ${ISSUE} comments(first: 50) { nodes { id body createdAt user { id name } } } } }`,
+};
+const CREATE: Operation = {
+  ...{ field: 'issueCreate', gives: 'issue' },
+  query: `mutation($input: IssueCreateInput!) { issueCreate(input: $input) { success issue { ${ISSUE} } } }`,
+};
+const UPDATE: Operation = {
+  ...{ field: 'issueUpdate', gives: 'issue' },
+  query: `mutation($id: String!, $input: IssueUpdateInput!) {
+  issueUpdate(id: $id, input: $input) { success issue { ${ISSUE} } } }`,
+};
+const COMMENT: Operation = {
+  ...{ field: 'commentCreate', gives: 'comment' },
+  query: `mutation($input: CommentCreateInput!) {
+  commentCreate(input: $input) { success comment { id body createdAt url } } }`,
+};
 
 /** Of the errors beside what was done so many are told. */
 const MAX_ERRORS = 5;
@@ -36,11 +55,10 @@ const Answer = z
   })
   .refine(({ data, errors }) => data !== undefined || errors !== undefined);
 
-/** What a mutation answers that was done. */
-const Done = z.record(z.string(), z.object({ success: z.literal(true) }));
+const Members = z.record(z.string(), z.unknown());
 
-/** What a mutation answers that did nothing. */
-const Refused = z.record(z.string(), z.object({ success: z.literal(false) }));
+/** What a mutation says of itself. */
+const Said = z.object({ success: z.boolean() });
 
 /** Linear's GraphQL API (A-65). */
 export const LINEAR = defineAdapter({
@@ -48,7 +66,7 @@ export const LINEAR = defineAdapter({
   baseUrl: 'https://api.linear.app/graphql',
   // A personal key stands by itself, the token of an application behind Bearer.
   headersFor: (token) => ({ authorization: token.startsWith('lin_api_') ? token : `Bearer ${token}` }),
-  check: (via) => ask(via, { query: 'query { viewer { id } }', isSafe: true }),
+  check: (via) => ask(via, VIEWER),
   actions: [
     defineAction({
       name: 'list_issues',
@@ -62,7 +80,7 @@ export const LINEAR = defineAdapter({
       },
       run: ({ team, project, limit, after }, via) => {
         const filter = { ...(team && { team: isThis(team) }), ...(project && { project: isThis(project) }) };
-        return ask(via, { query: LIST, variables: { filter, first: limit, after }, isSafe: true });
+        return ask(via, LIST, { filter, first: limit, after });
       },
     }),
     defineAction({
@@ -70,7 +88,7 @@ export const LINEAR = defineAdapter({
       description: 'Read an issue with its comments',
       risk: 'read',
       params: { issue: Issue },
-      run: ({ issue }, via) => ask(via, { query: GET, variables: { id: issue }, isSafe: true }),
+      run: ({ issue }, via) => ask(via, GET, { id: issue }),
     }),
     defineAction({
       name: 'create_issue',
@@ -84,7 +102,7 @@ export const LINEAR = defineAdapter({
         assignee: User.optional(),
       },
       run: ({ team: teamId, assignee: assigneeId, ...rest }, via) =>
-        ask(via, { query: CREATE, variables: { input: { teamId, assigneeId, ...rest } } }),
+        ask(via, CREATE, { input: { teamId, assigneeId, ...rest } }),
     }),
     defineAction({
       name: 'update_issue',
@@ -99,14 +117,14 @@ export const LINEAR = defineAdapter({
         assignee: User.optional(),
       },
       run: ({ issue: id, state: stateId, assignee: assigneeId, ...rest }, via) =>
-        ask(via, { query: UPDATE, variables: { id, input: { stateId, assigneeId, ...rest } } }),
+        ask(via, UPDATE, { id, input: { stateId, assigneeId, ...rest } }),
     }),
     defineAction({
       name: 'add_comment',
       description: 'Comment on an issue',
       risk: 'write',
       params: { issue: Issue, body: Text },
-      run: ({ issue: issueId, body }, via) => ask(via, { query: COMMENT, variables: { input: { issueId, body } } }),
+      run: ({ issue: issueId, body }, via) => ask(via, COMMENT, { input: { issueId, body } }),
     }),
   ],
 });
@@ -117,27 +135,46 @@ function isThis(id: string) {
 
 /**
  * Gives what the service found or did; of what was done in spite of errors, these, too. @throws {UpstreamFailure} its
- * first error (S-A-29)
+ * first error (S-A-29), and when it does not answer with what it was asked for
  */
-async function ask(
-  via: Upstream,
-  { query, variables, isSafe = false }: { query: string; variables?: unknown; isSafe?: boolean },
-): Promise<unknown> {
+async function ask(via: Upstream, operation: Operation, variables?: unknown): Promise<unknown> {
+  const { query, field, gives } = operation;
+  const isSafe = gives === undefined;
   const answer = Answer.safeParse(await via({ method: 'POST', path: '', body: { query, variables }, isSafe }));
   if (!answer.success) throw failure('linear answered with what is not GraphQL', isSafe);
   const { data, errors = [] } = answer.data;
+  const given = memberOf(data, field);
+  const isDone = isSafe ? undefined : Said.safeParse(given).data?.success;
   const [error] = errors;
   if (error !== undefined) {
-    const isDone = !isSafe && Done.safeParse(data).success;
-    if (isDone)
+    if (isDone === true) {
       return { ...Object(data), errors: errors.slice(0, MAX_ERRORS).map(({ message }) => excerptOf(message)) };
-    const isKnown = isSafe || Refused.safeParse(data).success || !errors.some(isBelowMutation);
+    }
+    const isKnown = isSafe || isDone === false || !errors.some(isBelowMutation);
     throw failure(`linear: ${excerptOf(error.message)}`, isKnown);
   }
-  if (Refused.safeParse(data).success) {
-    throw new UpstreamFailure('integration_failed', 'linear did not do it, and does not say why');
-  }
+  refuseHollow(isSafe ? given : memberOf(given, gives), { isDone, gives });
   return data;
+}
+
+/**
+ * An answer without errors holds what it was asked for. `value` is what should be an object.
+ * @throws {UpstreamFailure} when it does not
+ */
+function refuseHollow(
+  value: unknown,
+  { isDone, gives }: Readonly<{ isDone: boolean | undefined; gives: Operation['gives'] }>,
+): void {
+  const isSafe = gives === undefined;
+  if (isDone === false) throw failure('linear did not do it, and does not say why', true);
+  if (!isSafe && isDone === undefined) throw failure('linear does not say that it did it', false);
+  if (Members.safeParse(value).success) return;
+  throw failure(isSafe ? 'linear answered without what it was asked for' : `linear gives no ${gives}`, isSafe);
+}
+
+/** Undefined for what has no such member, or none at all. */
+function memberOf(value: unknown, name: string): unknown {
+  return Members.safeParse(value).data?.[name];
 }
 
 /**

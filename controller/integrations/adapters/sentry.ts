@@ -10,7 +10,7 @@ const Issue = z.string().max(64).describe('Id of the issue');
 export const SENTRY = defineAdapter({
   integration: 'sentry',
   baseUrl: 'https://sentry.io/api/0',
-  check: (via) => via({ path: '/' }),
+  check: (via) => via({ path: '/', answer: 'json' }),
   actions: [
     defineAction({
       name: 'list_issues',
@@ -23,28 +23,28 @@ export const SENTRY = defineAdapter({
         cursor: z.string().max(256).optional().describe('Where the page begins, as Sentry gave it'),
       },
       run: ({ organization, project, query, cursor }, via) =>
-        via({ path: path`/projects/${organization}/${project}/issues/`, query: { query, cursor } }),
+        via({ path: path`/projects/${organization}/${project}/issues/`, query: { query, cursor }, answer: 'list' }),
     }),
     defineAction({
       name: 'get_issue',
       description: 'Read an issue',
       risk: 'read',
       params: { issue: Issue },
-      run: ({ issue }, via) => via({ path: path`/issues/${issue}/` }),
+      run: ({ issue }, via) => via({ path: path`/issues/${issue}/`, answer: 'object' }),
     }),
     defineAction({
       name: 'list_issue_events',
       description: 'List the events of an issue',
       risk: 'read',
       params: { issue: Issue },
-      run: ({ issue }, via) => via({ path: path`/issues/${issue}/events/` }),
+      run: ({ issue }, via) => via({ path: path`/issues/${issue}/events/`, answer: 'list' }),
     }),
     defineAction({
       name: 'get_event',
       description: 'Read an event of an issue',
       risk: 'read',
       params: { issue: Issue, event: z.string().max(64).describe('Id of the event, or latest or oldest') },
-      run: ({ issue, event }, via) => via({ path: path`/issues/${issue}/events/${event}/` }),
+      run: ({ issue, event }, via) => via({ path: path`/issues/${issue}/events/${event}/`, answer: 'object' }),
     }),
     defineAction({
       name: 'update_issue',
@@ -58,7 +58,8 @@ export const SENTRY = defineAdapter({
           .describe('resolved, resolvedInNextRelease, unresolved or ignored'),
         assignedTo: z.string().max(256).optional().describe('A user name, or team:SLUG; empty for nobody'),
       },
-      run: ({ issue, ...change }, via) => via({ method: 'PUT', path: path`/issues/${issue}/`, body: change }),
+      run: ({ issue, ...change }, via) =>
+        via({ method: 'PUT', path: path`/issues/${issue}/`, body: change, answer: 'object' }),
     }),
   ],
 });

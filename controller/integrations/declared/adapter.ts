@@ -27,7 +27,8 @@ export function toAdapter(declared: DeclaredAdapter): Adapter {
 }
 
 function toAction(action: DeclaredAction, headers: DeclaredAdapter['headers']): ActionDefinition {
-  const { name, description, risk, method, path, query, body, parameters } = action;
+  const { name, description, risk, method, path, query, body, parameters, answer } = action;
+  const promised = answer ?? (method === 'GET' ? 'json' : undefined);
   return defineAction({
     ...{ name, description, risk },
     params: Object.fromEntries(parameters.map((each) => [each.name, schemaOf(each)])),
@@ -39,6 +40,7 @@ function toAction(action: DeclaredAction, headers: DeclaredAdapter['headers']): 
         query: fillQuery(query, params),
         isSafe: method === 'GET' || risk === 'read',
         ...(body === undefined ? {} : { body: fill(body, params) }),
+        ...(promised === undefined ? {} : { answer: promised }),
       }),
   });
 }

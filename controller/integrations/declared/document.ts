@@ -48,6 +48,7 @@ const DeclaredAction = z
     path: PathTemplate,
     query: z.record(z.string().min(1).max(128), Template).default({}),
     body: z.unknown().optional().describe('Sent as JSON'),
+    answer: z.enum(['object', 'list']).optional().describe('What a success answers; anything else has failed then'),
     parameters: z.array(DeclaredParameter).max(MAX_PARAMETERS).default([]),
   })
   .superRefine((action, context) => {

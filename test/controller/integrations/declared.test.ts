@@ -7,6 +7,7 @@ import { readDeclaredFile } from '../../../controller/integrations/declared/read
 import { assertThrowsCode } from '../../support/assert-code.js';
 import type { TestScope } from '../../support/broker.js';
 import { connectAdapter } from '../../support/connect-adapter.js';
+import type { Reply } from '../../support/stand-in.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 
 const TICKETS = `
@@ -65,6 +66,36 @@ test('A-39: an adapter that a file declares asks what its templates say, with it
 
   await check();
   assert.deepEqual([standIn.last().method, standIn.last().path], ['GET', '/api/v2/me']);
+});
+
+test('a declared action fails when its success does not hold what it promises; a change that promises nothing may answer so', async (t) => {
+  let reply: Reply = { text: '' };
+  const promising = TICKETS.replace('name: find', 'name: find\n        answer: list').replaceAll(
+    'method: POST',
+    'method: POST\n        answer: object',
+  );
+  const plain = await connectAdapter(t, oneOf(t, TICKETS), () => reply);
+  const strict = await connectAdapter(t, oneOf(t, promising), () => reply);
+  const find = ['find', { queue: 'pumps' }] as const;
+  const create = ['create', { queue: 'pumps', title: 'x' }] as const;
+
+  assert.equal(await plain.execute(...create), null);
+  await assert.rejects(plain.execute(...find), {
+    code: 'integration_failed',
+    message: 'tickets answered 200 with nothing',
+  });
+  await assert.rejects(strict.execute(...create), {
+    code: 'outcome_unknown',
+    message: /^tickets answered 200 with nothing/,
+  });
+  reply = { text: 'ok' };
+  await assert.rejects(plain.execute(...create), { code: 'outcome_unknown', message: /^tickets .* what is not JSON/ });
+  reply = { status: 204, text: '' };
+  assert.equal(await plain.execute(...find), null);
+  await assert.rejects(strict.execute(...find), { code: 'integration_failed' });
+  reply = { json: { id: 7 } };
+  assert.deepEqual(await strict.execute(...create), { id: 7 });
+  await assert.rejects(strict.execute(...find), { message: 'tickets answered 200 with what is no list' });
 });
 
 test('what is filled into a declared path stays in its place', async (t) => {

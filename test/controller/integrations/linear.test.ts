@@ -4,6 +4,17 @@ import type { Params } from '../../../controller/integrations/action.js';
 import { LINEAR } from '../../../controller/integrations/adapters/linear.js';
 import { connectAdapter } from '../../support/connect-adapter.js';
 
+const ISSUE = { id: 'i1', identifier: 'ENG-12' };
+
+/** What Linear answers to each action when all is well. */
+const ANSWERS: Readonly<Record<string, unknown>> = {
+  list_issues: { issues: { nodes: [] } },
+  get_issue: { issue: ISSUE },
+  create_issue: { issueCreate: { success: true, issue: ISSUE } },
+  update_issue: { issueUpdate: { success: true, issue: ISSUE } },
+  add_comment: { commentCreate: { success: true, comment: { id: 'c1' } } },
+};
+
 /** For each action: the field that is asked for, and the variables. */
 const CALLS: readonly (readonly [row: string, action: string, params: Params, field: RegExp, variables: unknown])[] = [
   [
@@ -39,7 +50,7 @@ const CALLS: readonly (readonly [row: string, action: string, params: Params, fi
 
 for (const [row, action, params, field, variables] of CALLS) {
   test(`${row} sends its own query, what the caller gave in the variables alone`, async (t) => {
-    const data = { issues: { nodes: [] } };
+    const data = ANSWERS[action];
     const { execute, standIn } = await connectAdapter(t, LINEAR, () => ({ json: { data } }), '/graphql');
 
     assert.deepEqual(await execute(action, params), data);
@@ -106,6 +117,41 @@ test('a mutation that was done in spite of errors counts as done, with them, and
   await assert.rejects(create(), { code: 'integration_failed', message: 'linear: Syntax error' });
   await assert.rejects(create(), { code: 'integration_failed', message: 'linear: Cannot read assignee' });
   await assert.rejects(execute('list_issues', {}), { code: 'integration_failed' });
+});
+
+test('an answer without errors that lacks what was asked for is a failure, of each action', async (t) => {
+  let data: unknown;
+  const { execute, check } = await connectAdapter(t, LINEAR, () => ({ json: { data } }), '/graphql');
+
+  for (const [, action, params] of CALLS) {
+    const [field = ''] = Object.keys(Object(ANSWERS[action]));
+    const isRead = action === 'list_issues' || action === 'get_issue';
+    const said = isRead
+      ? { code: 'integration_failed', message: 'linear answered without what it was asked for' }
+      : { code: 'outcome_unknown', message: 'linear does not say that it did it: whether it was done is not known' };
+    for (data of [{ [field]: null }, {}, null, [], { [field]: 'done' }, { other: { success: true, issue: ISSUE } }]) {
+      await assert.rejects(execute(action, params), said, `${action}: ${JSON.stringify(data)}`);
+    }
+    if (isRead) continue;
+    data = { [field]: { success: false } };
+    await assert.rejects(execute(action, params), { code: 'integration_failed', message: /^linear did not do it/ });
+    for (data of [{ [field]: { success: true } }, { [field]: { success: true, issue: null, comment: null } }]) {
+      await assert.rejects(execute(action, params), {
+        code: 'outcome_unknown',
+        message: /^linear gives no (issue|comm)/,
+      });
+    }
+  }
+  data = { viewer: null };
+  await assert.rejects(check(), { code: 'integration_failed' });
+});
+
+test('an empty answer with errors does not count as done', async (t) => {
+  const json = { data: {}, errors: [{ message: 'Team not found', path: ['issueCreate'] }] };
+  const { execute } = await connectAdapter(t, LINEAR, () => ({ json }), '/graphql');
+
+  const refused = { code: 'integration_failed', message: 'linear: Team not found' };
+  await assert.rejects(execute('create_issue', { team: 't1', title: 'x' }), refused);
 });
 
 test('a personal key of Linear stands in the header by itself', () => {

@@ -50,7 +50,7 @@ test('parameters that are longer once secrets are taken out of them are shown al
 
 /** A sandbox that is connected to linear, and its way to ask. */
 async function startSandboxed(t: TestScope) {
-  const linear = await startStandIn(t, () => ({ json: { data: { issueCreate: { success: true } } } }));
+  const linear = await startStandIn(t, () => ({ json: { data: { issueCreate: { success: true, issue: {} } } } }));
   const stage = await startIntegrations(t);
   await stage.add('linear', linear.url);
   const { id, token } = await makeSandbox(stage.muster, 'ai', [{ integration: 'linear', actions: ['*'] }]);

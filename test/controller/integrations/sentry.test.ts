@@ -4,6 +4,7 @@ import type { Params } from '../../../controller/integrations/action.js';
 import { SENTRY } from '../../../controller/integrations/adapters/sentry.js';
 import { assertThrowsCode } from '../../support/assert-code.js';
 import { connectAdapter } from '../../support/connect-adapter.js';
+import type { Reply } from '../../support/stand-in.js';
 
 const PROJECT = { organization: 'acme', project: 'pump-ui' };
 
@@ -38,9 +39,10 @@ const CALLS: readonly (readonly [row: string, action: string, params: Params, ar
 
 for (const [row, action, params, arrives] of CALLS) {
   test(`${row} asks what Sentry documents, with the token in the header`, async (t) => {
-    const { execute, standIn } = await connectAdapter(t, SENTRY, () => ({ json: [{ id: '4711' }] }), '/api/0');
+    const json = action.startsWith('list_') ? [{ id: '4711' }] : { id: '4711' };
+    const { execute, standIn } = await connectAdapter(t, SENTRY, () => ({ json }), '/api/0');
 
-    assert.deepEqual(await execute(action, params), [{ id: '4711' }]);
+    assert.deepEqual(await execute(action, params), json);
 
     const { method, path, query, body, headers } = standIn.last();
     assert.deepEqual([method, path, query, body], arrives);
@@ -92,4 +94,28 @@ test('a test of the connection asks for the root of the API', async (t) => {
   const { check, standIn } = await connectAdapter(t, SENTRY, () => ({ json: { version: '0' } }), '/api/0');
   await check();
   assert.deepEqual([standIn.last().method, standIn.last().path], ['GET', '/api/0/']);
+});
+
+test('a success of Sentry that holds nothing, or something else, is a failure, and of a change one of unknown outcome', async (t) => {
+  let reply: Reply = {};
+  const { execute, check } = await connectAdapter(t, SENTRY, () => reply);
+
+  for (const [, action, params] of CALLS) {
+    const isList = action.startsWith('list_');
+    const code = action === 'update_issue' ? 'outcome_unknown' : 'integration_failed';
+    const kind = isList ? 'list' : 'object';
+    const replies: [Reply, RegExp][] = [
+      [{ text: '' }, /^sentry answered 200 with nothing/],
+      [{ status: 204, text: '' }, /^sentry answered 204 with nothing/],
+      [{ text: '<html>' }, /^sentry answered 200 with what is not JSON/],
+      [{ text: 'null' }, new RegExp(`^sentry answered 200 with what is no ${kind}`)],
+      [{ json: isList ? {} : [] }, new RegExp(`^sentry answered 200 with what is no ${kind}`)],
+    ];
+    for (const [given, message] of replies) {
+      reply = given;
+      await assert.rejects(execute(action, params), { code, message }, action);
+    }
+  }
+  reply = { text: '' };
+  await assert.rejects(check(), { code: 'integration_failed' });
 });
