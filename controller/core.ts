@@ -247,7 +247,7 @@ export async function createCore({
       replay: createReplay(shared),
     }),
     sandboxes: createSandboxes(shared),
-    grants: createGrants(shared),
+    grants: createGrants({ ...shared, adapters }),
     mcp: config.mcp ? { hosts: config.mcp_hosts } : undefined,
     seenBy: createSeenBy({
       ...{ registry, nodes, invocations, integrations: integrationService },

@@ -5,19 +5,27 @@ import { type GrantWithApproval, MAX_GRANT_NODES } from '../http/grant-schemas.j
 import { InvocationTarget } from '../http/target-schemas.js';
 import { peopleBehind, writeHolders } from '../identity/holders.js';
 import { reaches } from '../identity/roles.js';
+import { findToken } from '../identity/token-rows.js';
+import type { Question } from '../policy/decide.js';
 import { sandboxOf } from '../sandboxes/rows.js';
 import type { Principal } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
 import type { InvocationRow } from '../store/invocations.js';
+import type { Refusal } from '../store/made-once.js';
+import { readActions, TOO_DIFFERENT, writeDefinitions } from './definitions.js';
 import { type GrantRow, grantDigest, selectActive } from './rows.js';
 
-const MAX_LIFE_MS = 30 * 24 * 3_600_000;
+/** No grant is good for longer. */
+export const MAX_LIFE_MS = 30 * 24 * 3_600_000;
 /** Each ask that would wait is held against all of them. */
 const MAX_ACTIVE = 500;
 
 /** What a grant is for. */
-export type Coverage = Pick<GrantRow, 'sandbox' | 'target' | 'integration' | 'actions'>;
+export type Coverage = Pick<GrantRow, 'sandbox' | 'target' | 'integration' | 'actions' | 'definitions'>;
+
+/** A grant of which it is not known yet what stands behind the name of its action. */
+export type GrantBeside = Omit<GrantRow, 'definitions'>;
 
 /**
  * All of a new grant but what it is for. `holders` are the people behind whoever makes it.
@@ -35,6 +43,7 @@ export function newGrant(
   return {
     ...{ id: uuidv7(), org, max_calls, used: 0, expires_at: nowMs + lifeMs, invocation_id },
     ...{ created_at: nowMs, created_by, role, holders: writeHolders(peopleBehind(principal)) },
+    token: principal.token?.id ?? null,
     ...{ last_used_at: null, revoked_at: null, revoked_by: null },
   };
 }
@@ -48,7 +57,7 @@ export function grantBeside(
   principal: Principal,
   row: InvocationRow,
   { grant: { scope, max_calls, expires_in }, nowMs }: Readonly<{ grant: GrantWithApproval; nowMs: number }>,
-): GrantRow {
+): GrantBeside {
   const sandbox = scope === 'org' ? null : (sandboxOf(row.created_by) ?? null);
   if (scope === 'session' && sandbox === null) {
     throw new MusterError('invalid_request', 'No sandbox asked for it: a grant for what people ask is org-wide');
@@ -70,16 +79,31 @@ export function grantBeside(
   };
 }
 
-/** Whether one more may be active. */
-export async function hasRoom(tx: Queries, org: string, nowMs: number): Promise<boolean> {
+/**
+ * The grant that is made with the approval of this ask: for what would run now, and nothing in its place.
+ * @throws {MusterError} conflict: its integration is not there; invalid_request: its nodes differ too much
+ */
+export function grantAsReviewed(beside: GrantBeside, { definitions }: Question): GrantRow {
+  if (definitions === undefined) throw new MusterError('conflict', 'There is nothing more to grant: it would not run');
+  const written = writeDefinitions(new Map(readActions(beside).map((action) => [action, definitions()])));
+  if (written === undefined) throw new MusterError('invalid_request', TOO_DIFFERENT);
+  return { ...beside, definitions: written };
+}
+
+/** Why a new grant is not made; undefined when it may be. */
+export async function refusalOfGrant(
+  tx: Queries,
+  { org, token, created_at: nowMs }: Pick<GrantRow, 'org' | 'token' | 'created_at'>,
+): Promise<(Refusal & { refused: 'conflict' | 'unauthenticated' }) | undefined> {
+  if (token !== null && (await findToken(tx, org, token)) === undefined) {
+    return { refused: 'unauthenticated', detail: 'The token that came with the request has ended' };
+  }
   const { n } = await selectActive(tx, { org, nowMs })
     .select(({ fn }) => fn.countAll<number>().as('n'))
     .executeTakeFirstOrThrow();
-  return Number(n) < MAX_ACTIVE;
+  if (Number(n) < MAX_ACTIVE) return undefined;
+  return { refused: 'conflict', detail: `${MAX_ACTIVE} grants are active already: revoke some` };
 }
-
-/** What is said when there is no room. */
-export const NO_ROOM = `${MAX_ACTIVE} grants are active already: revoke some`;
 
 /** Adds a grant with its audit row. */
 export async function insertGrant(tx: Queries, row: GrantRow): Promise<void> {

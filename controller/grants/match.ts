@@ -1,24 +1,17 @@
-import { matches } from '../../protocol/selectors.js';
+import type { Selector } from '../../protocol/selectors.js';
 import { Role } from '../http/people-schemas.js';
 import { peopleBehind, readHolders } from '../identity/holders.js';
 import { lesser } from '../identity/roles.js';
-import { findUser } from '../identity/users.js';
+import { findUser, type UserRow } from '../identity/users.js';
 import type { Verdict } from '../invocations/draft.js';
 import { protectionOf } from '../policy/access.js';
 import { decideApproval, type Question } from '../policy/decide.js';
 import type { PolicyDocument } from '../policy/document.js';
-import { fitsAny } from '../policy/glob.js';
+import type { ReachedNode } from '../sandboxes/reach.js';
 import type { Principal } from '../services.js';
 import type { Queries } from '../store/database.js';
-import {
-  ANY_INTEGRATION,
-  approverIdOf,
-  findGrant,
-  type GrantRow,
-  readActions,
-  readTarget,
-  selectActive,
-} from './rows.js';
+import { isForAction } from './definitions.js';
+import { ANY_INTEGRATION, approverIdOf, findGrant, type GrantRow, readTarget, selectActive } from './rows.js';
 
 /** An ask as grants are held against it. */
 export type AskToGrant = Readonly<{
@@ -52,10 +45,12 @@ export async function applyGrant(queries: Queries, ask: AskToGrant, verdict: Ver
  * more: its budget, its time, or the word of whoever made it was over before. Then nothing has changed.
  */
 export async function spendGrant(tx: Queries, id: string, ask: AskToGrant): Promise<boolean> {
-  const { principal, nowMs } = ask;
-  const grant = await findGrant(tx, principal.org, id);
-  if (grant === undefined || !(await isApprovedBy(tx, grant, ask))) return false;
-  const active = selectActive(tx, { org: principal.org, nowMs }).select('id').where('id', '=', id);
+  const { principal, policy, question, nowMs } = ask;
+  const { org } = principal;
+  const grant = await findGrant(tx, org, id);
+  if (grant === undefined || !isGrantable(policy, question)) return false;
+  if (!isApprovedBy(await findUser(tx, org, grant.created_by), grant, ask)) return false;
+  const active = selectActive(tx, { org, nowMs }).select('id').where('id', '=', id);
   const { numUpdatedRows } = await tx
     .updateTable('grants')
     .set(({ eb }) => ({ used: eb('used', '+', 1), last_used_at: nowMs }))
@@ -64,65 +59,91 @@ export async function spendGrant(tx: Queries, id: string, ask: AskToGrant): Prom
   return Number(numUpdatedRows) === 1;
 }
 
-/** The first of the active grants, in their order, that covers the ask. */
+/** The first of the active grants, in their order, that covers the ask. What takes longest is looked at last. */
 async function findCovering(queries: Queries, ask: AskToGrant): Promise<GrantRow | undefined> {
-  const { principal, policy, question, nowMs } = ask;
+  const { policy, question } = ask;
   if (!isGrantable(policy, question)) return undefined;
-  const sandbox = principal.sandbox?.id;
-  const rows = await selectActive(queries, { org: principal.org, nowMs })
-    .selectAll()
-    .where(({ eb, or }) =>
-      or([eb('sandbox', 'is', null), ...(sandbox === undefined ? [] : [eb('sandbox', '=', sandbox)])]),
-    )
-    .execute();
-  for (const grant of rows.filter((row) => covers(row, question)).sort(compareGrants)) {
-    if (await isApprovedBy(queries, grant, ask)) return grant;
+  const findMaker = rememberMakers(queries, ask.principal.org);
+  for (const grant of (await selectCandidates(queries, ask)).sort(compareGrants)) {
+    if (!isForAction(grant, nameOf(question), question)) continue;
+    if (!isApprovedBy(await findMaker(grant.created_by), grant, ask)) continue;
+    if (namesTargets(grant, question)) return grant;
   }
   return undefined;
 }
 
+/** Those for this sandbox or everybody, and for nodes or this integration, as the ask is. */
+function selectCandidates(queries: Queries, { principal, question: { integration }, nowMs }: AskToGrant) {
+  const { org, sandbox } = principal;
+  return selectActive(queries, { org, nowMs })
+    .selectAll()
+    .where(({ eb, or }) =>
+      or([eb('sandbox', 'is', null), ...(sandbox === undefined ? [] : [eb('sandbox', '=', sandbox.id)])]),
+    )
+    .where(({ eb }) =>
+      integration === undefined
+        ? eb('integration', 'is', null)
+        : eb('integration', 'in', [ANY_INTEGRATION, integration ?? '']),
+    )
+    .execute();
+}
+
 /** The narrower one first: of the sandbox before of the org, then the one that ends first, then the older one. */
-export function compareGrants(a: GrantRow, b: GrantRow): number {
+function compareGrants(a: GrantRow, b: GrantRow): number {
   if ((a.sandbox === null) !== (b.sandbox === null)) return a.sandbox === null ? 1 : -1;
   if (a.expires_at !== b.expires_at) return a.expires_at - b.expires_at;
   return a.id < b.id ? -1 : 1;
 }
 
-/** Whether the action, and every node or the integration, is what the grant names. */
-export function covers(
-  grant: Pick<GrantRow, 'target' | 'integration' | 'actions'>,
-  { action, nodes, integration }: Pick<Question, 'action' | 'nodes' | 'integration'>,
-): boolean {
+/** The action as a grant names it: of an integration without the integration's name. */
+function nameOf({ action, integration }: Question): string {
+  return integration === undefined ? action : action.slice(action.indexOf('/') + 1);
+}
+
+/** Whether every node, or the integration, is what the grant names. */
+function namesTargets(grant: GrantRow, { nodes, integration }: Question): boolean {
+  if (integration === null) return false; // it is gone: nothing will be asked of it
+  if (integration !== undefined) return grant.integration === ANY_INTEGRATION || grant.integration === integration;
   const target = readTarget(grant);
-  if (target === undefined) {
-    if (integration === undefined || integration === null) return false;
-    const isNamed = grant.integration === ANY_INTEGRATION || grant.integration === integration;
-    return isNamed && fitsAny(readActions(grant), action.slice(action.indexOf('/') + 1));
-  }
-  if (integration !== undefined || nodes.length === 0 || !fitsAny(readActions(grant), action)) return false;
+  return target !== undefined && nodes.length > 0 && nodes.every(nameTest(target));
+}
+
+/** The nodes may be as many as a fleet, and the names too: none is looked for in a list. */
+function nameTest(target: Selector): (node: ReachedNode) => boolean {
+  if ('fleet' in target) return () => true;
+  if ('group' in target) return ({ groups }) => groups.has(target.group);
   if ('nodes' in target) {
-    const named = new Set(target.nodes); // as long as a fleet, perhaps
-    return nodes.every(({ node }) => named.has(node));
+    const named = new Set(target.nodes);
+    return ({ node }) => named.has(node);
   }
-  return nodes.every(({ node, groups, labels }) => matches(target, { node, groups: [...groups.keys()], labels }));
+  const wanted = Object.entries(target.labels);
+  return ({ labels }) => wanted.every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value);
+}
+
+/** Looks for each user once: one may have made all grants. */
+function rememberMakers(queries: Queries, org: string): (id: string) => Promise<UserRow | undefined> {
+  const known = new Map<string, UserRow | undefined>();
+  return async (id) => {
+    if (!known.has(id)) known.set(id, await findUser(queries, org, id));
+    return known.get(id);
+  };
 }
 
 /**
  * Whether whoever made the grant could approve this ask now: they are still there, may still approve it by the policy of
  * now, and did not ask for it themselves where the policy wants somebody else.
  */
-async function isApprovedBy(queries: Queries, grant: GrantRow, { principal, policy, question }: AskToGrant) {
-  const approver = await findApprover(queries, grant);
-  if (approver === undefined || !isGrantable(policy, question)) return false;
+function isApprovedBy(maker: UserRow | undefined, grant: GrantRow, { principal, policy, question }: AskToGrant) {
+  const approver = asApprover(maker, grant);
+  if (approver === undefined) return false;
   const askedBy = [principal.id, ...peopleBehind(principal)];
   return decideApproval(policy, approver, { matter: question, askedBy }) === undefined;
 }
 
 /** Who made a grant, as they are now, but never more than they were. One who has the name since is somebody else. */
-async function findApprover(queries: Queries, grant: GrantRow): Promise<Principal | undefined> {
-  const { org, created_by: id } = grant;
-  const user = await findUser(queries, org, id);
-  if (user === undefined || user.disabled_at !== null || user.created_at > grant.created_at) return undefined;
-  const role = lesser(Role.parse(user.role), Role.parse(grant.role));
+function asApprover(maker: UserRow | undefined, grant: GrantRow): Principal | undefined {
+  if (maker === undefined || maker.disabled_at !== null || maker.created_at > grant.created_at) return undefined;
+  const { id, org } = maker;
+  const role = lesser(Role.parse(maker.role), Role.parse(grant.role));
   return { id, org, role, token: { id: grant.id, expiresMs: grant.expires_at, holders: readHolders(grant.holders) } };
 }

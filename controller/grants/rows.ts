@@ -1,5 +1,4 @@
 import type { Selectable } from 'kysely';
-import { z } from 'zod';
 import { sha256Hex } from '../../protocol/envelope.js';
 import { type Selector, Selector as SelectorSchema } from '../../protocol/selectors.js';
 import { toTime } from '../../runtime/clock.js';
@@ -7,6 +6,7 @@ import type { GRANT_STATES, GrantView } from '../http/grant-schemas.js';
 import { newestMs } from '../invocations/overdue.js';
 import type { Queries } from '../store/database.js';
 import type { Tables } from '../store/schema.js';
+import { readActions } from './definitions.js';
 
 export type GrantRow = Selectable<Tables['grants']>;
 
@@ -26,13 +26,6 @@ export function grantOf(approver: string | null): string | undefined {
   return approver?.startsWith(APPROVER_PREFIX) ? approver.slice(APPROVER_PREFIX.length) : undefined;
 }
 
-const Patterns = z.array(z.string());
-
-/** The patterns of action names of a grant. */
-export function readActions({ actions }: Pick<GrantRow, 'actions'>): readonly string[] {
-  return Patterns.parse(JSON.parse(actions));
-}
-
 /** The nodes of a grant; undefined when it is for an integration. */
 export function readTarget({ target }: Pick<GrantRow, 'target'>): Selector | undefined {
   return target === null ? undefined : SelectorSchema.parse(JSON.parse(target));
@@ -41,8 +34,11 @@ export function readTarget({ target }: Pick<GrantRow, 'target'>): Selector | und
 /** What the audit trail knows a grant by: everything that says what it approves, and with whose word. */
 export function grantDigest(row: GrantRow): string {
   const { sandbox, target, integration, actions, max_calls, expires_at, created_at, created_by, role, holders } = row;
+  const { definitions, token } = row;
   const coverage = [sandbox, target, integration, actions, max_calls, expires_at];
-  return sha256Hex(JSON.stringify([...coverage, created_at, created_by, role, holders]));
+  // The first grants knew neither, and their rows of the trail do not either.
+  const origins = definitions === null && token === null ? [] : [definitions, token];
+  return sha256Hex(JSON.stringify([...coverage, created_at, created_by, role, holders, ...origins]));
 }
 
 /** One grant of an org; undefined when there is none such. */

@@ -1,20 +1,19 @@
 import { MusterError } from '../../protocol/errors.js';
 import { UUID_PATTERN } from '../../protocol/ids.js';
 import type { Clock } from '../../runtime/clock.js';
-import type { CreateGrant } from '../http/grant-schemas.js';
 import { readCursor, toPage } from '../paging.js';
-import { findSandbox } from '../sandboxes/rows.js';
 import type { Queries } from '../store/database.js';
-import { findIntegration } from '../store/integrations.js';
-import { madeOf, makeOnce, type Refusal } from '../store/made-once.js';
+import { madeOf, makeOnce } from '../store/made-once.js';
 import type { Store } from '../store/store.js';
 import type { GrantService } from './contract.js';
-import { type Coverage, hasRoom, insertGrant, NO_ROOM, newGrant } from './make.js';
+import { type CoverageDeps, coverageOf } from './coverage.js';
+import { insertGrant, newGrant, refusalOfGrant } from './make.js';
 import { revokeGrants } from './revoke.js';
-import { ANY_INTEGRATION, findGrant, type GrantRow, type NamedGrant, toGrantView } from './rows.js';
+import { findGrant, type GrantRow, type NamedGrant, toGrantView } from './rows.js';
 
 /** Grants: made alone, listed and revoked. How they are used is in match.ts. */
-export function createGrants({ store, clock }: { store: Store; clock: Clock }): GrantService {
+export function createGrants(deps: CoverageDeps & Readonly<{ store: Store; clock: Clock }>): GrantService {
+  const { store, clock } = deps;
   const get: GrantService['get'] = async (org, id) => {
     const row = await selectNamed(store.read, org).where('grants.id', '=', id).executeTakeFirst();
     return row === undefined ? undefined : toGrantView(row, clock.nowMs());
@@ -33,10 +32,11 @@ export function createGrants({ store, clock }: { store: Store; clock: Clock }): 
           {
             find: (id) => findGrant(tx, org, id),
             async make() {
-              const coverage = await coverageOf(tx, org, ask);
+              const coverage = await coverageOf(deps, tx, { org, ask });
               if ('refused' in coverage) return coverage;
-              if (!(await hasRoom(tx, org, nowMs))) return { refused: 'conflict', detail: NO_ROOM };
               const row: GrantRow = { ...terms, ...coverage };
+              const refusal = await refusalOfGrant(tx, row);
+              if (refusal !== undefined) return refusal;
               await insertGrant(tx, row);
               return { id: row.id, made: row };
             },
@@ -77,22 +77,4 @@ function selectNamed(queries: Queries, org: string) {
     .select('integrations.name as integration_name')
     .where('grants.org', '=', org)
     .$castTo<NamedGrant>();
-}
-
-/** What an ask for a grant names, by the ids that nothing else gets after it. */
-async function coverageOf(
-  queries: Queries,
-  org: string,
-  { sandbox, target, actions }: CreateGrant,
-): Promise<Coverage | Refusal> {
-  if (sandbox !== undefined && (await findSandbox(queries, org, sandbox)) === undefined) {
-    return { refused: 'not_found', detail: `There is no sandbox ${sandbox}` };
-  }
-  const named = { sandbox: sandbox ?? null, actions: JSON.stringify(actions) };
-  if (!('integration' in target)) return { ...named, target: JSON.stringify(target), integration: null };
-  const { integration: name } = target;
-  if (name === ANY_INTEGRATION) return { ...named, target: null, integration: ANY_INTEGRATION };
-  const integration = await findIntegration(queries, org, name);
-  if (integration === undefined) return { refused: 'unknown_integration', detail: `There is no integration ${name}` };
-  return { ...named, target: null, integration: integration.id };
 }

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import { revokeGrants } from '../grants/revoke.js';
 import type { Principal, Role } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
@@ -57,7 +58,7 @@ export function findToken(queries: Queries, org: string, id: string): Promise<To
   return queries.selectFrom('api_tokens').selectAll().where('org', '=', org).where('id', '=', id).executeTakeFirst();
 }
 
-/** Deletes a token, or those of a user (all, or of a name), with every token that was made through them. */
+/** Deletes a token, or those of a user (all, or of a name), with every token and grant that was made through them. */
 export async function deleteTokens(
   tx: Queries,
   which: Readonly<{ id: string } | { user: string; name?: string }>,
@@ -81,4 +82,5 @@ export async function deleteTokens(
     tx,
     deleted.map(({ id }) => ({ atMs: nowMs, org, actor, event: 'token_deleted', subject: `token:${id}` })),
   );
+  await revokeGrants(tx, { tokens: deleted.map(({ id }) => id) }, { by: { org, id: actor }, nowMs });
 }

@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely';
 import { MusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
+import { revokeGrants } from '../grants/revoke.js';
 import { Role, USER_PATTERN, type UserView } from '../http/people-schemas.js';
 import { readCursor, toPage } from '../paging.js';
 import type { Principal, Role as RoleName } from '../services.js';
@@ -104,6 +105,7 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
         const refusal = await refusalOf(tx, principal, { row, next: undefined });
         if (refusal !== undefined) return refusal;
         await deleteTokens(tx, { user: id }, { by: principal, nowMs });
+        await revokeGrants(tx, { maker: id }, { by: principal, nowMs }); // somebody else may get the name
         await tx.deleteFrom('users').where('org', '=', row.org).where('id', '=', id).execute();
         await audit(tx, principal, { event: 'user_deleted', id, nowMs });
         return true;

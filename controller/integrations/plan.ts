@@ -48,7 +48,7 @@ export function planAction(
     integration,
     risk,
     digest: digestOf(integration, action, ask),
-    question: questionOf(ask, risk, integration.id),
+    question: { ...questionOf(ask, risk, integration.id), definitions: () => [definitionOf(integration, action)] },
   };
 }
 
@@ -69,6 +69,14 @@ export function policyNameOf({ target, action }: Pick<AskIntegration, 'target' |
 export function questionOf(ask: AskIntegration, risk: Risk, integration: string | null): Question {
   const { reason, confirm: confirmed } = ask;
   return { action: policyNameOf(ask), kinds: ['integration'], risk, nodes: [], integration, reason, confirmed };
+}
+
+/** SHA-256 of what stands behind the name of an action: all that decides what would be done but the parameters. */
+export function definitionOf(
+  { id, name, adapter, base_url, provider, settings }: IntegrationRow,
+  action: Pick<ActionDefinition, 'name' | 'fingerprint'>,
+): string {
+  return sha256Hex(JSON.stringify([id, name, adapter, base_url, provider, settings, action.name, action.fingerprint]));
 }
 
 /** SHA-256 of all that decides what would be done. */

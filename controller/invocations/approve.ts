@@ -1,5 +1,5 @@
 import { MusterError } from '../../protocol/errors.js';
-import { hasRoom, insertGrant, NO_ROOM } from '../grants/make.js';
+import { type GrantBeside, grantAsReviewed, insertGrant, refusalOfGrant } from '../grants/make.js';
 import { isGrantable } from '../grants/match.js';
 import type { GrantRow } from '../grants/rows.js';
 import { CreateInvocation } from '../http/schemas.js';
@@ -18,7 +18,7 @@ import { type Plan, planInvocation, questionOf } from './plan.js';
 import { insertDraft } from './store-draft.js';
 
 /** What is to be approved, and the grant that is to be made with it. */
-export type ToApprove = Readonly<{ row: InvocationRow; beside: GrantRow | undefined }>;
+export type ToApprove = Readonly<{ row: InvocationRow; beside: GrantBeside | undefined }>;
 
 export type ApprovalDeps = CreateDeps &
   ExpiryDeps &
@@ -29,7 +29,7 @@ export type ApprovalDeps = CreateDeps &
 
 /** What came of an approval, when it was not done. */
 type NotApproved =
-  | Readonly<{ kind: 'refused'; refusal: Refusal }>
+  | Readonly<{ kind: 'refused'; refusal: Refusal | Readonly<{ code: 'unauthenticated'; detail: string }> }>
   /** The policy of now would not have let it wait: it is denied. */
   | Readonly<{ kind: 'denied'; why: string }>
   /** The policy is another than the one that was looked at: it is to be looked at anew. */
@@ -42,7 +42,7 @@ export type Approval = Readonly<{
   question: Question;
   draft: Draft;
   /** The grant that is made with it, or not at all when it fails. */
-  beside: GrantRow | undefined;
+  beside: GrantBeside | undefined;
 }>;
 
 /** What the error of an invocation begins with that a policy ended which came after the ask (S-A-22). */
@@ -79,16 +79,16 @@ export async function approveNow(
 
 /**
  * Stores an approval if it still may be made; `also` is done in its transaction.
- * @throws {MusterError} conflict, expired, forbidden
+ * @throws {MusterError} conflict, expired, forbidden, unauthenticated (the token of whoever grants has ended)
  */
 export async function commitApproval(
   { store, policies, events }: Pick<ApprovalDeps, 'store' | 'policies' | 'events'>,
   approval: Approval,
   also?: (tx: Tx) => Promise<void>,
 ): Promise<'policy_changed' | undefined> {
-  refuseUngrantable(approval);
+  const granted = approval.beside === undefined ? undefined : grantWith(approval, approval.beside);
   const other = await store.write(async (tx) => {
-    const objection = await storeApproval(tx, policies, approval);
+    const objection = await storeApproval(tx, policies, { ...approval, granted });
     if (objection === undefined) await also?.(tx);
     return objection;
   });
@@ -99,9 +99,12 @@ export async function commitApproval(
   throw new MusterError('conflict', `The policy has changed since it was asked, and denies it: ${other.why}`);
 }
 
-/** @throws {MusterError} forbidden: what is like it is looked at each time, and the ask itself goes on waiting */
-function refuseUngrantable({ policy, question, beside }: Approval): void {
-  if (beside === undefined || isGrantable(policy.document, question)) return;
+/**
+ * @throws {MusterError} forbidden: what is like it is looked at each time, and the ask itself goes on waiting; and what
+ *   {@link grantAsReviewed} throws
+ */
+function grantWith({ policy, question }: Approval, beside: GrantBeside): GrantRow {
+  if (isGrantable(policy.document, question)) return grantAsReviewed(beside, question);
   const why = question.risk === 'danger' ? 'is of risk danger' : 'touches a protected target';
   throw new MusterError('forbidden', `It ${why}, and is approved one at a time: approve it without a grant`);
 }
@@ -119,13 +122,14 @@ function planAgain(
 async function storeApproval(
   tx: Tx,
   policies: ApprovalDeps['policies'],
-  approval: Approval,
+  approval: Approval & Readonly<{ granted: GrantRow | undefined }>,
 ): Promise<NotApproved | undefined> {
-  const { principal, policy, question, draft, beside } = approval;
+  const { principal, policy, question, draft, granted } = approval;
   const { row } = draft;
   if (!(await policies.isCurrent(tx, row.org, policy))) return { kind: 'policy_changed' };
-  if (beside !== undefined && !(await hasRoom(tx, row.org, beside.created_at))) {
-    return { kind: 'refused', refusal: { code: 'conflict', detail: NO_ROOM } };
+  const unmade = granted === undefined ? undefined : await refusalOfGrant(tx, granted);
+  if (unmade !== undefined) {
+    return { kind: 'refused', refusal: { code: unmade.refused, detail: unmade.detail } };
   }
   const asker = await findAsker(tx, row);
   if (asker === undefined) return { kind: 'refused', refusal: { code: 'conflict', detail: askerGone(row) } };
@@ -147,7 +151,7 @@ async function storeApproval(
     }));
   if (refusal !== undefined) return { kind: 'refused', refusal };
   await insertDraft(tx, draft);
-  if (beside !== undefined) await insertGrant(tx, beside);
+  if (granted !== undefined) await insertGrant(tx, granted);
   return undefined;
 }
 

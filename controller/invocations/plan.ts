@@ -6,7 +6,7 @@ import { MAX_REQUEST_WINDOW_MS, type Target } from '../../protocol/messages/requ
 import type { Batch } from '../http/batch-schemas.js';
 import type { CreateInvocation } from '../http/schemas.js';
 import { namedContainers } from '../nodes/announced-containers.js';
-import { checkParameters, type Offer } from '../nodes/catalogue.js';
+import { checkParameters, definitionOf, type Offer } from '../nodes/catalogue.js';
 import type { NodeRecord } from '../nodes/registry.js';
 import type { Question } from '../policy/decide.js';
 import type { PolicyDocument } from '../policy/document.js';
@@ -28,6 +28,8 @@ export type Plan = Readonly<{
   timeoutMs: number;
   expiresInMs: number;
   digest: string;
+  /** Every different thing that runs under the name on some target. */
+  definitions: () => readonly string[];
   /** Set when one request may serve all targets that have a journal. */
   broadcast: Exclude<Target, { node: string }> | undefined;
   batches: Batches | undefined;
@@ -92,6 +94,7 @@ export function planInvocation(
       timeout,
       targets.map((target) => shownOf(target, ask.action)),
     ),
+    definitions: () => [...new Set(offers.map(definitionOf))],
     broadcast,
   };
 }
@@ -103,11 +106,12 @@ export function nodesOf({ targets }: Plan): string[] {
 
 /** What the policy has to say yes or no to. */
 export function questionOf(
-  { targets, kinds, risk }: Plan,
+  { targets, kinds, risk, definitions }: Plan,
   { action, parameters, reason, confirm }: Pick<CreateInvocation, 'action' | 'parameters' | 'reason' | 'confirm'>,
 ): Question {
   const nodes = targets.map(({ record }) => record);
-  return { action, kinds, risk, nodes, containers: namedContainers(nodes, parameters), reason, confirmed: confirm };
+  const containers = namedContainers(nodes, parameters);
+  return { action, kinds, risk, nodes, containers, definitions, reason, confirmed: confirm };
 }
 
 /** Each different offer once; nodes that announce the same share the object. */

@@ -44,6 +44,16 @@ function toCatalogue({ builtin_actions, hooks }: Capabilities): Catalogue {
 }
 
 /**
+ * SHA-256 of what runs under a name: a built-in, or a hook with its checksum and what its sandbox lets it reach. Whoever
+ * approves beforehand has looked at this, and at nothing that comes in its place (S-A-42).
+ */
+export function definitionOf(offer: Offer): string {
+  if (offer.kind === 'builtin') return sha256Hex(JSON.stringify([offer.kind]));
+  const { sandbox, network = false, writable = [] } = offer.spec;
+  return sha256Hex(JSON.stringify([offer.kind, offer.checksum, sandbox, network, writable]));
+}
+
+/**
  * Holds parameters against the announced specification. A built-in takes no name that it does not announce; a hook
  * does, since its sidecar need not list what it reads from the environment.
  * @throws {MusterError} missing_required_parameter, invalid_parameter

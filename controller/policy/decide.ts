@@ -24,6 +24,8 @@ export type Question = Matter &
     containers?: readonly Readonly<{ labels: Labels }>[];
     /** Id of the integration whose action it is; null when that is gone, and nothing will be asked of it. */
     integration?: string | null;
+    /** SHA-256 of every different thing that would run, for grants: they are for what stood behind the name (S-A-42). */
+    definitions?: () => readonly string[];
     reason: string | undefined;
     /** True when an admin or owner said that they mean it. */
     confirmed: boolean;

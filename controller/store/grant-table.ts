@@ -10,6 +10,8 @@ export type GrantTable = {
   integration: string | null;
   /** Patterns of action names, as JSON. */
   actions: string;
+  /** Of each action that is named without `*` and `?`: what stood behind it when the grant was made, as JSON. */
+  definitions: string | null;
   /** How many asks it is for; null: as many as come. */
   max_calls: number | null;
   used: number;
@@ -22,6 +24,8 @@ export type GrantTable = {
   role: string;
   /** Everybody who may have been behind its making, as JSON. */
   holders: string;
+  /** Id of the token that it was made with; it ends when that is deleted. */
+  token: string | null;
   last_used_at: number | null;
   revoked_at: number | null;
   revoked_by: string | null;

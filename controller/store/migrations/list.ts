@@ -25,6 +25,7 @@ import { WEBHOOKS_SET_ASIDE } from './0037-webhooks-set-aside.js';
 import { IDENTITIES } from './0038-identities.js';
 import { MASKED_EVIDENCE } from './0038-masked-evidence.js';
 import { GRANTS } from './0039-grants.js';
+import { GRANT_ORIGINS } from './0040-grant-origins.js';
 
 /** Every migration by its name, forward only; the names sort in the order in which they run. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -52,6 +53,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0038-identities': IDENTITIES,
   '0038-masked-evidence': MASKED_EVIDENCE,
   '0039-grants': GRANTS,
+  '0040-grant-origins': GRANT_ORIGINS,
 };
 
 /**

@@ -35,7 +35,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
   'POST /api/v1/tokens': { user: 'canary-ann', name: 'mine now' },
   'POST /api/v1/sandboxes': { name: 'another', connections: [{ target: { fleet: true } }] },
   'PATCH /api/v1/sandboxes/:id': { status: 'paused' },
-  'POST /api/v1/grants': { scope: 'org', target: { fleet: true }, actions: ['unheard-of'] },
+  'POST /api/v1/grants': { scope: 'org', target: { fleet: true }, actions: ['unheard-*'] },
   'POST /:sandbox_id/actions/invoke': { integration: 'node:canary-1', action: 'ping' },
 };
 
@@ -234,7 +234,7 @@ async function startSite(t: TestScope): Promise<Site> {
   const grant = await services.grants.create(OWNER, {
     scope: 'org',
     target: { fleet: true },
-    actions: ['canary-none'],
+    actions: ['canary-none*'],
     max_calls: null,
     expires_in: '1h',
   });
