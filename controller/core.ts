@@ -253,7 +253,7 @@ export async function createCore({
       ...{ registry, nodes, invocations, integrations: integrationService },
       nodesOf: (seen) => createNodeService({ ...inventory, registry: seen }),
     }),
-    polling: createPolling({ ...shared, evidence, create: invocations.create }),
+    polling: createPolling({ ...shared, mask: secrets.mask, evidence, create: invocations.create }),
     brokerCredentials: createBrokerCredentials({ ...shared, brokerUrl, prefix }),
     brokerLists: { keys: () => keyring.keys.list.jws, revocations: revocations.current },
     events: feed,

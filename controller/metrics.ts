@@ -14,6 +14,8 @@ export type ControllerMetrics = Readonly<{
   executionLatency: (seconds: number) => void;
   /** So many hooks are announced with another checksum than the pinned one. */
   hooksChanged: (count: number) => void;
+  /** So many announced actions are left out, since registered values name them. */
+  offersHidden: (count: number) => void;
   /** A result told of a hook that was not the one asked for. */
   hookViolation: () => void;
   loginRefused: () => void;
@@ -72,6 +74,11 @@ export function createControllerMetrics(sources: MetricsSources): ControllerMetr
     help: 'Hooks that were announced with another checksum than the pinned one',
     registers,
   });
+  const offersHidden = new Counter({
+    name: 'muster_controller_offers_hidden_total',
+    help: 'Announced hooks and built-ins that are left out, since a registered secret is their name or the name of a parameter',
+    registers,
+  });
   const violations = new Counter({
     name: 'muster_controller_hook_violations_total',
     help: 'Results that tell of a hook which was not the one asked for',
@@ -102,6 +109,7 @@ export function createControllerMetrics(sources: MetricsSources): ControllerMetr
     ackLatency: (seconds) => ackLatency.observe(seconds),
     executionLatency: (seconds) => latency.observe(seconds),
     hooksChanged: (count) => hooksChanged.inc(count),
+    offersHidden: (count) => offersHidden.inc(count),
     hookViolation: () => violations.inc(),
     loginRefused: () => loginsRefused.inc(),
     webhook: (result) => webhooks.inc({ result }),

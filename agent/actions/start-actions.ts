@@ -3,6 +3,7 @@ import { formatDuration } from '../../protocol/durations.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { Mask } from '../../runtime/masking/mask.js';
+import { maskOffers } from '../../runtime/masking/offers.js';
 import type { ActionsConfig, IsolationLimit } from '../actions-config.js';
 import type { BuiltinSettings } from '../builtins-config.js';
 import type { OwnProcess } from '../machine.js';
@@ -115,28 +116,30 @@ export async function startActions(options: ActionsOptions): Promise<Actions> {
       }),
   });
   const binary = await describeBinary(program);
-  const describe = (): Buffer =>
-    Buffer.from(
-      JSON.stringify(
-        options.mask.json(
-          buildCapabilities({
-            node,
-            org,
-            registry,
-            binary,
-            containers: containers.announced(),
-            hasUnlisted: containers.isUnlisted(),
-            limits: {
-              max_concurrent: limits.maxConcurrent,
-              max_action_timeout: formatDuration(limits.maxActionTimeoutMs),
-              max_output_bytes: limits.maxOutputBytes,
-              process_isolation: isolation.limit,
-            },
-            maxBytes: Math.floor(maxPacketBytes * PAYLOAD_SHARE),
-          }),
-        ),
-      ),
+  let hidden = 0;
+  const describe = (): Buffer => {
+    const { value, leftOut } = maskOffers(
+      options.mask,
+      buildCapabilities({
+        node,
+        org,
+        registry,
+        binary,
+        containers: containers.announced(),
+        hasUnlisted: containers.isUnlisted(),
+        limits: {
+          max_concurrent: limits.maxConcurrent,
+          max_action_timeout: formatDuration(limits.maxActionTimeoutMs),
+          max_output_bytes: limits.maxOutputBytes,
+          process_isolation: isolation.limit,
+        },
+        maxBytes: Math.floor(maxPacketBytes * PAYLOAD_SHARE),
+      }),
     );
+    if (leftOut > 0 && leftOut !== hidden) log.warn({ leftOut }, 'actions not announced, registered values name them');
+    hidden = leftOut;
+    return Buffer.from(JSON.stringify(value));
+  };
   let isStarted = false;
   let described: Buffer = Buffer.alloc(0);
   const changed = (): void => {

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { parsePayload, sha256Hex } from '../../protocol/envelope.js';
+import { sha256Hex } from '../../protocol/envelope.js';
 import { Capabilities } from '../../protocol/messages/capabilities.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { Mask } from '../../runtime/masking/mask.js';
+import { maskOffers } from '../../runtime/masking/offers.js';
 import type { IncomingMessage } from '../../runtime/mqtt-session.js';
 import type { Controls } from '../dispatch/controls.js';
 import type { ControllerMetrics } from '../metrics.js';
@@ -44,17 +45,23 @@ export async function takeCapabilities(deps: CapabilityDeps, message: IncomingMe
   const { node } = record;
   const sha256 = sha256Hex(payload);
   if (record.capabilitiesSha256 === sha256) return;
-  deps.candidates.set(node, { sha256, ...shownOf(deps.mask, payload, value) });
+  deps.candidates.set(node, { sha256, ...shownOf(deps, payload, value) });
   if (deps.named.get(node) === sha256) return adoptCandidate(deps, node, sha256);
   deps.controls.post(node, { kind: 'announce', capabilities: false });
 }
 
-/** What is kept of an announcement. @throws {MusterError} payload_invalid: a registered value is the name of something */
-function shownOf(mask: Mask, payload: Buffer, value: Capabilities): Pick<Candidate, 'payload' | 'value'> {
-  const shown = mask.json(value);
-  if (shown === value) return { payload: payload.toString('utf8'), value };
-  const text = JSON.stringify(shown);
-  return { payload: text, value: parsePayload(Capabilities, Buffer.from(text)) };
+/** What is kept of an announcement: all but registered values and the hooks that are called by one. */
+export function shownOf(
+  { mask, metrics, log }: Pick<CapabilityDeps, 'mask' | 'metrics' | 'log'>,
+  payload: Buffer,
+  value: Capabilities,
+): Pick<Candidate, 'payload' | 'value'> {
+  const { value: shown, leftOut } = maskOffers(mask, value);
+  if (leftOut > 0) {
+    metrics.offersHidden(leftOut);
+    log.warn({ node: value.node, leftOut }, 'announced actions left out, registered values name them');
+  }
+  return { payload: shown === value ? payload.toString('utf8') : JSON.stringify(shown), value: shown };
 }
 
 /** Uses the announcement that a hello names, if it is here already. */

@@ -1,11 +1,11 @@
 import { sha256Hex } from '../../protocol/envelope.js';
 import type { Capabilities } from '../../protocol/messages/capabilities.js';
-import { adopt } from '../ingest/capabilities.js';
+import { adopt, shownOf } from '../ingest/capabilities.js';
 import type { NodeCaller, PollingService } from './contract.js';
 
 /** Takes what a node says that it offers, from now on instead of what it offered before (P-93). */
 export async function takeAnnouncement(
-  deps: Parameters<typeof adopt>[0],
+  deps: Parameters<typeof adopt>[0] & Parameters<typeof shownOf>[0],
   { node, org }: NodeCaller,
   announced: Parameters<PollingService['announce']>[1],
 ): Promise<void> {
@@ -14,5 +14,5 @@ export async function takeAnnouncement(
   const sha256 = sha256Hex(payload);
   const record = deps.registry.get(node);
   if (record === undefined || record.capabilitiesSha256 === sha256) return;
-  await adopt(deps, record, { sha256, payload, value });
+  await adopt(deps, record, { sha256, ...shownOf(deps, Buffer.from(payload), value) });
 }

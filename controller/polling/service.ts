@@ -1,6 +1,7 @@
 import { MusterError } from '../../protocol/errors.js';
 import { Parameters } from '../../protocol/messages/parameters.js';
 import type { Logger } from '../../runtime/logger.js';
+import type { Mask } from '../../runtime/masking/mask.js';
 import { type ConcludeDeps, conclude } from '../dispatch/conclude.js';
 import type { OpenExecution } from '../dispatch/open-executions.js';
 import type { FetchedAction } from '../http/polling-schemas.js';
@@ -25,6 +26,7 @@ export type PollingDeps = ConcludeDeps &
     presence: Presence;
     evidence: EvidenceStore;
     suspension: Pick<Suspension, 'isSuspended'>;
+    mask: Mask;
     create: InvocationService['create'];
     log: Logger;
   }>;

@@ -13,6 +13,7 @@ import { createSecrets, type Secrets } from '../../../runtime/masking/mask.js';
 import type { TestScope } from '../../support/broker.js';
 import { type CoreWithNode, startCoreWithNode } from '../../support/core-with-node.js';
 import type { Offered } from '../../support/scripted-agent.js';
+import { until } from '../../support/until.js';
 
 const VALUE = 's3cr3t-of-the-controller';
 /** Shorter than the mark. */
@@ -167,6 +168,25 @@ test('what was held back and does not open any more keeps nothing else out of th
 
   const output = await services.invocations.outputOf('default', id, { node: agent.node, stream: 'stdout' });
   assert.equal(output?.bytes.toString(), '<>');
+});
+
+test('promise 22: an announcement in which a registered value names a hook counts without that hook, and it is said', async (t) => {
+  const stage = await startStage(t);
+  const { agent, services } = stage;
+  const hook = { description: '', parameters: [], source: 'local', checksum: 'a'.repeat(64), sandbox: 'none' };
+
+  await agent.announceAs({ hooks: [VALUE, 'deploy'].map((name) => ({ ...hook, name })) });
+  const seen = await until(
+    async () => {
+      const text = JSON.stringify(await services.nodes.get('default', agent.node));
+      return text.includes('"deploy"') ? text : undefined;
+    },
+    { what: 'the other hook' },
+  );
+
+  assert.match(seen, /"hooks_left_out":1/);
+  assert.match((await services.metrics()).body, /^muster_controller_offers_hidden_total 1$/m);
+  assertClean(await everything(stage));
 });
 
 async function startStage(t: TestScope, secrets = secretsOf(VALUE, SHORT)): Promise<CoreWithNode> {

@@ -22,3 +22,24 @@ test('promise 19: a node that polls is given what was approved, and people see i
   assert.match(JSON.stringify(shown.body), /the code is \[redacted\]/);
   assert.doesNotMatch(JSON.stringify(shown.body), new RegExp(VALUE));
 });
+
+test('promise 22: what a node announces over HTTP is kept without registered values, and without hooks that one names', async (t) => {
+  const secrets = createSecrets();
+  secrets.register('test', [VALUE]);
+  const { addNode, call, people, muster } = await startPollingInstallation(t, { secrets });
+  const token = await addNode('test-pc');
+  const hook = { parameters: [], source: 'local', checksum: 'a'.repeat(64), sandbox: 'none' };
+  const hooks = [
+    { ...hook, name: VALUE, description: '' },
+    { ...hook, name: 'deploy', description: `with ${VALUE}` },
+  ];
+
+  const told = await call('PUT', '/v1/nodes/test-pc/capabilities', { token, body: { builtin_actions: [], hooks } });
+
+  assert.equal(told.status, 204);
+  const shown = await call('GET', '/api/v1/nodes/test-pc', { token: people.viewer });
+  assert.match(JSON.stringify(shown.body), /"hooks":\["deploy"\].*"hooks_left_out":1/);
+  const [row] = await muster.store.read.selectFrom('nodes').select('capabilities').execute();
+  assert.match(row?.capabilities ?? '', /with \[redacted\]/);
+  assert.doesNotMatch(row?.capabilities ?? '', new RegExp(VALUE));
+});
