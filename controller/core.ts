@@ -21,6 +21,7 @@ import { createInvocationEvents } from './events/invocation-events.js';
 import { createPresenceEvents } from './events/presence-events.js';
 import { createEventRetention } from './events/retention.js';
 import { deleteEndedGrants } from './grants/remove-ended.js';
+import { revokeFutureGrants } from './grants/revoke.js';
 import { createGrants } from './grants/service.js';
 import { createTokens, deleteExpiredTokens, principalOf } from './identity/api-tokens.js';
 import { createAttempts } from './identity/attempts.js';
@@ -285,6 +286,7 @@ export async function createCore({
       if (!(await takesChanges())) return; // what is past its time ends when it does
       await sweep(shared);
       await expirePending(shared, { org, nowMs: clock.nowMs() });
+      await revokeFutureGrants(store, { org, nowMs: clock.nowMs() });
       await runner.settle();
       await keepEvents();
     },

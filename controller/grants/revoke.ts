@@ -1,10 +1,14 @@
 import { padded } from '../grouping.js';
+import { newestMs } from '../invocations/overdue.js';
 import type { Principal } from '../services.js';
 import { appendAudit } from '../store/audit.js';
 import type { Queries } from '../store/database.js';
+import type { Store } from '../store/store.js';
 
-/** A grant, those for a sandbox, those made with one of these tokens, or those that somebody made. */
-type Which = Readonly<{ id: string } | { sandbox: string } | { tokens: readonly string[] } | { maker: string }>;
+/** A grant, those for a sandbox, those made with one of these tokens, those that somebody made, or those made too late. */
+type Which = Readonly<
+  { id: string } | { sandbox: string } | { tokens: readonly string[] } | { maker: string } | { madeAfterMs: number }
+>;
 
 /** Revokes grants, each with its audit row; what was revoked before stays as it is. */
 export async function revokeGrants(
@@ -22,7 +26,9 @@ export async function revokeGrants(
     .where(({ eb }) => {
       if ('id' in which) return eb('id', '=', which.id);
       if ('sandbox' in which) return eb('sandbox', '=', which.sandbox);
-      return 'maker' in which ? eb('created_by', '=', which.maker) : eb('token', 'in', padded(which.tokens));
+      if ('maker' in which) return eb('created_by', '=', which.maker);
+      if ('tokens' in which) return eb('token', 'in', padded(which.tokens));
+      return eb('created_at', '>', which.madeAfterMs);
     })
     .returning('id')
     .execute();
@@ -30,4 +36,19 @@ export async function revokeGrants(
     tx,
     revoked.map(({ id }) => ({ atMs: nowMs, org, actor, event: 'grant_revoked', subject: `grant:${id}` })),
   );
+}
+
+/**
+ * Revokes what was made later than now, before the clock was set back: how old it is nobody knows, and it would be good
+ * again when the clock comes there.
+ */
+export async function revokeFutureGrants(
+  { read, write }: Pick<Store, 'read' | 'write'>,
+  { org, nowMs }: Readonly<{ org: string; nowMs: number }>,
+): Promise<void> {
+  const madeAfterMs = newestMs(nowMs);
+  const future = read.selectFrom('grants').select('id').where('org', '=', org).where('created_at', '>', madeAfterMs);
+  const found = await future.where('revoked_at', 'is', null).limit(1).executeTakeFirst();
+  if (found === undefined) return; // a sweep for nothing costs no write
+  await write((tx) => revokeGrants(tx, { madeAfterMs }, { by: { org, id: 'controller' }, nowMs }));
 }

@@ -184,7 +184,7 @@ function* faultsOf(snapshot: AccessSnapshot, claims: Claims): Generator<Fault> {
     const subject = `grant:${row.id}`;
     const told = claims.grants.get(row.id);
     if (told === undefined) yield [subject, UNTOLD, row.created_at];
-    else for (const fault of grantFaults(row, told)) yield [subject, fault];
+    for (const fault of grantFaults(row, told)) yield [subject, fault];
   }
   for (const row of snapshot.keys) yield* keyFaults(row, claims);
   for (const row of snapshot.integrations) yield* integrationFaults(row, claims.integrations.get(row.id));

@@ -142,13 +142,18 @@ test('the grants of a sandbox that is deleted are revoked with it, and no others
 
 test('a grant that was made later than now, before the clock was set back, approves nothing', async (t) => {
   const clock = createTestClock();
-  const { ci, ask, grant, grants } = await startSite(t, { clock });
+  const { muster, ci, ask, grant, grants } = await startSite(t, { clock });
   clock.advance(HOUR_MS);
   const { id } = await grant({ scope: 'org' });
   clock.advance(-HOUR_MS + 1_000);
 
   assert.equal((await ask(ci)).status, 'pending');
   assert.equal((await grants.read(id)).state, 'expired');
+
+  await muster.core.sweep();
+  clock.advance(HOUR_MS);
+  assert.equal((await ask(ci)).status, 'pending', 'also when the clock comes there');
+  assert.deepEqual((await grants.read(id)).revoked_by, 'controller');
 });
 
 test('a grant is for what it names: another action, node or sandbox waits', async (t) => {
