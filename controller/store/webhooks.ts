@@ -1,3 +1,4 @@
+import { appendAudit } from './audit.js';
 import type { Queries } from './database.js';
 import { findEventHead } from './events.js';
 
@@ -37,6 +38,25 @@ export async function setWebhookEventAside(tx: Queries, name: string, eventId: n
 /** Forgets an event that a webhook has taken by now, or is never told of. */
 export async function dropWebhookEvent(tx: Queries, name: string, eventId: number): Promise<void> {
   await tx.deleteFrom('webhooks_set_aside').where('name', '=', name).where('event_id', '=', eventId).execute();
+}
+
+/** Why a webhook is never told of events. */
+export type WebhookLoss = 'too_many_set_aside' | 'not_taken_for_a_day' | 'no_longer_held';
+
+/** Writes down that a webhook is never told of these events; `to` is the last of them, when they are more than one. */
+export async function auditWebhookLoss(
+  tx: Queries,
+  {
+    name,
+    org,
+    nowMs,
+    ...lost
+  }: Readonly<{ name: string; org: string; nowMs: number; why: WebhookLoss; from: number; to?: number }>,
+): Promise<void> {
+  const { why, from, to } = lost;
+  const details = { why, event: from, ...(to === undefined || to === from ? {} : { to }) };
+  const about = { actor: 'controller', event: 'webhook_events_lost', subject: `webhook:${name}` };
+  await appendAudit(tx, [{ ...about, atMs: nowMs, org, details }]);
 }
 
 /** Ids of the events that wait aside, oldest first. */

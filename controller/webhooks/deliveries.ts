@@ -3,7 +3,7 @@ import { fullJitterMs } from '../../runtime/backoff.js';
 import { decodeRow } from '../events/decode.js';
 import type { FeedEvent } from '../services.js';
 import { readEvents } from '../store/events.js';
-import { ensureWebhookPosition, moveWebhookPosition } from '../store/webhooks.js';
+import { auditWebhookLoss, ensureWebhookPosition, moveWebhookPosition } from '../store/webhooks.js';
 import type { Post } from './post.js';
 import { openSetAside, retryAside, type SetAside } from './set-aside.js';
 import { BACKOFF, createTell, type DeliveryDeps, kindOf, type Tell } from './tell.js';
@@ -92,7 +92,12 @@ async function follow(deps: DeliveryDeps, way: Way): Promise<void> {
     const rows = await readEvents(store.read, position);
     for (const row of rows) {
       if (row.firstId > position + 1) {
-        log.error({ webhook: name, after: position }, 'events are no longer held, and are not passed on');
+        const lost = { from: position + 1, to: row.firstId - 1 };
+        await store.write(async (tx) => {
+          await moveWebhookPosition(tx, name, lost.to);
+          await auditWebhookLoss(tx, { name, org, nowMs: clock.nowMs(), why: 'no_longer_held', ...lost });
+        });
+        log.error({ webhook: name, ...lost }, 'events are no longer held, and are not passed on');
         metrics.webhook('lost');
       }
       for (const event of decodeRow(row, position)) {

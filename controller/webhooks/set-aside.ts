@@ -3,7 +3,13 @@ import { fullJitterMs } from '../../runtime/backoff.js';
 import { decodeRow } from '../events/decode.js';
 import type { FeedEvent } from '../services.js';
 import { readEvents } from '../store/events.js';
-import { dropWebhookEvent, findWebhookEventsAside, setWebhookEventAside } from '../store/webhooks.js';
+import {
+  auditWebhookLoss,
+  dropWebhookEvent,
+  findWebhookEventsAside,
+  setWebhookEventAside,
+  type WebhookLoss,
+} from '../store/webhooks.js';
 import { BACKOFF, type DeliveryDeps, GIVE_UP_MS, kindOf, type Tell } from './tell.js';
 
 /** What one webhook refused: each event is told again on its own, while later ones go on. */
@@ -28,7 +34,7 @@ export async function openSetAside(
   deps: DeliveryDeps,
   { name, tell }: { name: string; tell: Tell },
 ): Promise<SetAside> {
-  const { store, metrics, clock, log, random } = deps;
+  const { store, metrics, clock, log, random, org } = deps;
   const known = await findWebhookEventsAside(store.read, name);
   const fresh = (): Waiting => ({ sinceMs: clock.monotonicMs(), failures: 0, dueMs: clock.monotonicMs() });
   const waiting = new Map<number, Waiting>(known.map((id) => [id, fresh()]));
@@ -38,9 +44,14 @@ export async function openSetAside(
     waiting.delete(id);
   }
 
-  async function giveUp(id: number): Promise<void> {
-    await drop(id);
-    log.error({ webhook: name, event: id }, 'webhook given up on for this event');
+  async function giveUp(id: number, why: WebhookLoss): Promise<void> {
+    const nowMs = clock.nowMs();
+    await store.write(async (tx) => {
+      await dropWebhookEvent(tx, name, id);
+      await auditWebhookLoss(tx, { name, org, nowMs, why, from: id });
+    });
+    waiting.delete(id);
+    log.error({ webhook: name, event: id, why }, 'webhook given up on for this event');
     metrics.webhook('lost');
   }
 
@@ -51,7 +62,8 @@ export async function openSetAside(
     if (outcome === 'ended') return outcome;
     const nowMs = clock.monotonicMs();
     if (outcome === 'delivered') await drop(id);
-    else if (outcome === 'gone' || nowMs - state.sinceMs >= GIVE_UP_MS) await giveUp(id);
+    else if (outcome === 'gone') await giveUp(id, 'no_longer_held');
+    else if (nowMs - state.sinceMs >= GIVE_UP_MS) await giveUp(id, 'not_taken_for_a_day');
     else {
       state.failures += 1;
       state.dueMs = nowMs + fullJitterMs(state.failures, { ...BACKOFF, random });
@@ -62,7 +74,7 @@ export async function openSetAside(
   return {
     async add(id) {
       const oldest = waiting.size >= MOST_ASIDE ? waiting.keys().next().value : undefined;
-      if (oldest !== undefined) await giveUp(oldest);
+      if (oldest !== undefined) await giveUp(oldest, 'too_many_set_aside');
       await store.write((tx) => setWebhookEventAside(tx, name, id));
       waiting.set(id, { ...fresh(), dueMs: clock.monotonicMs() + BACKOFF.baseMs });
     },

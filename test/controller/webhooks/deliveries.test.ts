@@ -100,6 +100,13 @@ test('one receiver that fails holds up no other, and events that are no longer h
 
   await until(() => idIn(broken.got.at(-1)) === next, { what: 'the next one' });
   assert.match((await muster.core.services.metrics()).body, /webhook_deliveries_total\{result="lost"\} [1-9]/);
+  const rows = await muster.store.read
+    .selectFrom('audit')
+    .selectAll()
+    .where('event', '=', 'webhook_events_lost')
+    .execute();
+  assert.deepEqual(new Set(rows.map(({ details }) => JSON.parse(details).why)), new Set(['no_longer_held']));
+  assert.deepEqual((await muster.core.services.audit.verify({})).findings, []);
 });
 
 function hookAt(url: string): Webhook {

@@ -62,6 +62,10 @@ test('at most a thousand wait aside, more than a day of a receiver that is away 
   assert.equal(lost(), 3);
   const [oldest] = await findWebhookEventsAside(muster.store.read, name);
   assert.deepEqual([oldest, await asideIn(muster)], [4, MOST_ASIDE]);
+  assert.deepEqual(
+    await lossesIn(muster),
+    [1, 2, 3].map((event) => ['webhook:pager', { why: 'too_many_set_aside', event }]),
+  );
   assert.ok(MOST_ASIDE > GIVE_UP_MS / HOLD_MS);
 });
 
@@ -73,6 +77,12 @@ async function tellOf({ store }: TestCore, count: number): Promise<void> {
       tx.tell({ org: 'default', event: { ...event, error: String(index) } });
     }
   });
+}
+
+/** What the audit trail says of events that a webhook is never told of. */
+async function lossesIn({ store }: TestCore): Promise<unknown[]> {
+  const rows = await store.read.selectFrom('audit').selectAll().where('event', '=', 'webhook_events_lost').execute();
+  return rows.map(({ subject, details }) => [subject, JSON.parse(details)]);
 }
 
 async function asideIn({ store }: TestCore): Promise<number> {
