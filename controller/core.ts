@@ -22,6 +22,7 @@ import { createPresenceEvents } from './events/presence-events.js';
 import { createEventRetention } from './events/retention.js';
 import { deleteEndedGrants } from './grants/remove-ended.js';
 import { revokeFutureGrants } from './grants/revoke.js';
+import { countActive } from './grants/rows.js';
 import { createGrants } from './grants/service.js';
 import { createTokens, deleteExpiredTokens, principalOf } from './identity/api-tokens.js';
 import { createAttempts } from './identity/attempts.js';
@@ -156,6 +157,7 @@ export async function createCore({
     // The other metrics are wanted most while the store does not answer.
     suspended: suspension.isSuspended,
     approvalsPending: () => countPending(store.read, { org, nowMs: clock.nowMs() }).catch(() => Number.NaN),
+    grantsActive: () => countActive(store.read, { org, nowMs: clock.nowMs() }).catch(() => Number.NaN),
   });
   const vault = createVault(config.data_dir);
   await registerCredentials({ store, vault, org, log, secrets });

@@ -8,6 +8,8 @@ import { OPEN_STATUSES } from './invocations/completion.js';
 /** What the controller counts. Labels are closed sets: an action that no node offers counts as `other`. */
 export type ControllerMetrics = Readonly<{
   invocationMade: (labels: Readonly<{ action: string; risk: Risk; status: InvocationStatus }>) => void;
+  /** An ask would have waited for a person, and a grant approved it. */
+  grantUsed: () => void;
   executionEnded: (status: ExecutionStatus) => void;
   refused: (code: ErrorCode) => void;
   ackLatency: (seconds: number) => void;
@@ -34,6 +36,7 @@ export type MetricsSources = Readonly<{
   brokerConnected: () => boolean;
   suspended: () => boolean;
   approvalsPending: () => Promise<number>;
+  grantsActive: () => Promise<number>;
 }>;
 
 /** Action names in the labels are capped, since nodes choose the names of hooks. */
@@ -47,6 +50,11 @@ export function createControllerMetrics(sources: MetricsSources): ControllerMetr
     name: 'muster_controller_invocations_total',
     help: 'Invocations made, by the state they were made in',
     labelNames: ['action', 'risk', 'status'],
+    registers,
+  });
+  const grantUses = new Counter({
+    name: 'muster_controller_grant_uses_total',
+    help: 'Asks that no person approved, but a grant',
     registers,
   });
   const ended = new Counter({
@@ -104,6 +112,7 @@ export function createControllerMetrics(sources: MetricsSources): ControllerMetr
       if (actions.size < MAX_ACTION_LABELS) actions.add(action);
       invocations.inc({ action: actions.has(action) ? action : 'other', risk, status });
     },
+    grantUsed: () => grantUses.inc(),
     executionEnded: (status) => ended.inc({ status }),
     refused: (code) => refused.inc({ code }),
     ackLatency: (seconds) => ackLatency.observe(seconds),
@@ -122,13 +131,21 @@ function histogram(name: string, help: string, registers: Registry[]): Histogram
 }
 
 function registerGauges(sources: MetricsSources, registers: Registry[]): void {
-  const { openByStatus, nodes, brokerConnected, suspended, approvalsPending } = sources;
+  const { openByStatus, nodes, brokerConnected, suspended, approvalsPending, grantsActive } = sources;
   new Gauge({
     name: 'muster_controller_approvals_pending',
     help: 'Asks that wait for a person',
     registers,
     async collect() {
       this.set(await approvalsPending());
+    },
+  });
+  new Gauge({
+    name: 'muster_controller_grants_active',
+    help: 'Approvals that are given beforehand and may still be used',
+    registers,
+    async collect() {
+      this.set(await grantsActive());
     },
   });
   new Gauge({

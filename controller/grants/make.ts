@@ -14,7 +14,7 @@ import type { Queries } from '../store/database.js';
 import type { InvocationRow } from '../store/invocations.js';
 import type { Refusal } from '../store/made-once.js';
 import { readActions, TOO_DIFFERENT, writeDefinitions } from './definitions.js';
-import { type GrantRow, grantDigest, selectActive } from './rows.js';
+import { countActive, type GrantRow, grantDigest } from './rows.js';
 
 /** No grant is good for longer. */
 export const MAX_LIFE_MS = 30 * 24 * 3_600_000;
@@ -98,10 +98,7 @@ export async function refusalOfGrant(
   if (token !== null && (await findToken(tx, org, token)) === undefined) {
     return { refused: 'unauthenticated', detail: 'The token that came with the request has ended' };
   }
-  const { n } = await selectActive(tx, { org, nowMs })
-    .select(({ fn }) => fn.countAll<number>().as('n'))
-    .executeTakeFirstOrThrow();
-  if (Number(n) < MAX_ACTIVE) return undefined;
+  if ((await countActive(tx, { org, nowMs })) < MAX_ACTIVE) return undefined;
   return { refused: 'conflict', detail: `${MAX_ACTIVE} grants are active already: revoke some` };
 }
 

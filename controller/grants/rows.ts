@@ -60,6 +60,14 @@ export function selectActive(queries: Queries, { org, nowMs }: { org: string; no
     .where(({ eb, or }) => or([eb('max_calls', 'is', null), eb('used', '<', eb.ref('max_calls'))]));
 }
 
+/** How many grants of an org may still approve something. */
+export async function countActive(queries: Queries, at: { org: string; nowMs: number }): Promise<number> {
+  const { n } = await selectActive(queries, at)
+    .select(({ fn }) => fn.countAll<number>().as('n'))
+    .executeTakeFirstOrThrow();
+  return Number(n);
+}
+
 function stateOf(row: GrantRow, nowMs: number): (typeof GRANT_STATES)[number] {
   if (row.revoked_at !== null) return 'revoked';
   if (row.max_calls !== null && row.used >= row.max_calls) return 'used_up';

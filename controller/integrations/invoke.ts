@@ -127,6 +127,7 @@ async function make(deps: InvokeDeps, asked: Asked, judged: Judged): Promise<Ans
   if (other?.kind === 'judge_again') return other.kind;
   if (other !== undefined) return repeat(other);
   metrics.invocationMade({ action: policyNameOf(ask), risk: plan.risk, status: verdict.kind });
+  if (verdict.kind === 'approved' && verdict.grant !== undefined) metrics.grantUsed();
   const row: InvocationRow = place === undefined ? draft.row : { ...draft.row, status: 'executing' };
   place?.begin(row);
   return { invocation: toInvocationView(row, noExecutions()), replayed: false };

@@ -202,6 +202,7 @@ async function make(deps: CreateDeps, asked: Asked, judged: Judged): Promise<Ans
   if (other?.kind === 'judge_again') return other.kind;
   if (other !== undefined) return repeat(other);
   metrics.invocationMade({ action: ask.action, risk: plan.risk, status: verdict.kind });
+  if (verdict.kind === 'approved' && verdict.grant !== undefined) metrics.grantUsed();
   if (verdict.kind === 'denied') {
     throw new DeniedByPolicy(verdict.error, draft.row.id);
   }

@@ -83,6 +83,7 @@ async function controllerExposition(): Promise<string> {
     brokerConnected: () => false,
     suspended: () => false,
     approvalsPending: async () => 0,
+    grantsActive: async () => 0,
   });
   for (const risk of Risk.options) {
     for (const status of MADE_IN) metrics.invocationMade({ action: 'other', risk, status });

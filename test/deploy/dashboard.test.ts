@@ -94,6 +94,7 @@ test('each metric of the dashboard and of the alerts is one that a part exposes'
     brokerConnected: () => true,
     suspended: () => false,
     approvalsPending: async () => 0,
+    grantsActive: async () => 0,
   }).render();
   const agent = await createAgentMetrics().registry.metrics();
   const exposed = new Set(

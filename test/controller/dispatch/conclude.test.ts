@@ -69,6 +69,7 @@ async function startPair(t: TestScope) {
     brokerConnected: () => true,
     suspended: () => false,
     approvalsPending: async () => 0,
+    grantsActive: async () => 0,
   });
   const log = createLogger('controller', { level: 'silent' });
   const marks = createMarks({ store, clock: SYSTEM_CLOCK, log });
