@@ -1,9 +1,10 @@
-// Bundles the command (its libraries stay in node_modules) and the agent as one file that needs only Node.
+// Bundles the command (its libraries stay in node_modules), the agent as one file that needs only Node, and the dashboard.
 import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { buildAgent } from './agent-bundle.js';
+import { buildDashboard } from './build-dashboard.js';
 
 const AGENT = 'dist/agent/muster-agent.cjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -23,7 +24,8 @@ const { metafile } = await build({
   packages: 'external',
 });
 await buildAgent(AGENT);
-removeOthers(new Set([...Object.keys(metafile.outputs), AGENT, `${AGENT}.map`]));
+const page = await buildDashboard(root);
+removeOthers(new Set([...Object.keys(metafile.outputs), AGENT, `${AGENT}.map`, ...page]));
 linkCommand();
 
 /** What builds before have left. Not everything, and not before: what runs meanwhile still finds its files. */

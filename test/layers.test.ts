@@ -31,6 +31,12 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   'openid-client': /^controller\/sign-in\//,
   pg: /^controller\/store\//,
   kysely: /^controller\//,
+  react: /^controller\/dashboard\/app\//,
+  'react-dom/client': /^controller\/dashboard\/app\/main\.tsx$/,
+  '@tanstack/react-query': /^controller\/dashboard\/app\//,
+  '@tanstack/react-virtual': /^controller\/dashboard\/app\/parts\//,
+  wouter: /^controller\/dashboard\/app\//,
+  anser: /^controller\/dashboard\/app\/parts\//,
   fastify: /^controller\/http\//,
   '@fastify/swagger': /^controller\/http\//,
   '@fastify/swagger-ui': /^controller\/http\//,
@@ -106,13 +112,13 @@ test('a path of ours is never what a URL has for it, where a blank is %20', () =
 
 test('files and folders are in kebab-case and none is called utils, helpers or types', () => {
   for (const file of FILES) {
-    for (const level of file.split('/')) assert.match(level, /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|mjs|d|ts|js))*$/, file);
+    for (const level of file.split('/')) assert.match(level, /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|mjs|d|tsx?|js))*$/, file);
     assert.doesNotMatch(basename(file), /^(utils?|helpers?|types|misc|common|index)\.ts$/, file);
   }
 });
 
 test('imports name their file as it will run, and nothing is exported by default', () => {
-  for (const { file, target } of IMPORTS) if (target.startsWith('.')) assert.match(target, /\.(js|json)$/, file);
+  for (const { file, target } of IMPORTS) if (target.startsWith('.')) assert.match(target, /\.(js|json|css)$/, file);
   for (const file of FILES) assert.doesNotMatch(textOf(file), /^export default /m, file);
 });
 

@@ -8,7 +8,7 @@ export function sourceFiles(root: string): string[] {
   return FOLDERS.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       // What npm run bench installs lies below test/bench, and is not ours.
-      .filter((file) => file.endsWith('.ts') && !file.includes('node_modules/'))
+      .filter((file) => /\.tsx?$/.test(file) && !file.includes('node_modules/'))
       .map((file) => `${folder}/${file}`),
   ).sort();
 }

@@ -1,0 +1,85 @@
+import type { Problem } from '../../../http/schemas.js';
+
+/** What the controller refused, in its words; code `unreachable` when it was not there to answer. */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  readonly code: string;
+  /** What to do; empty when nobody knows. */
+  readonly next: string;
+
+  constructor({ code, detail, next }: Pick<Problem, 'code' | 'detail' | 'next'>) {
+    super(detail);
+    this.code = code;
+    this.next = next;
+  }
+}
+
+export type Ask = Readonly<{
+  body?: unknown;
+  headers?: Readonly<Record<string, string>>;
+  signal?: AbortSignal;
+}>;
+
+/** Longer than the longest wait that is asked for here. */
+const TIMEOUT_MS = 30_000;
+
+/** The address of a path of the API, also where the page is served below a prefix. */
+export function apiUrl(path: string): string {
+  return new URL(`api/v1${path}`, document.baseURI).href;
+}
+
+/**
+ * Asks the API with the session's cookie and gives the answer, undefined when it has no body.
+ * @throws {Failure}
+ */
+export async function call<T>(method: string, path: string, ask: Ask = {}): Promise<T> {
+  return (await callTimed<T>(method, path, ask)).answer;
+}
+
+/** The same, with how far the controller's clock is ahead of this one, in ms. @throws {Failure} */
+export async function callTimed<T>(
+  method: string,
+  path: string,
+  { body, headers = {}, signal }: Ask = {},
+): Promise<Readonly<{ answer: T; aheadMs: number }>> {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const response = await fetch(apiUrl(path), {
+    method,
+    headers: { accept: 'application/json', ...(body === undefined ? {} : JSON_TYPE), ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+  }).catch((error: unknown) => {
+    if (signal?.aborted) throw error;
+    throw new Failure({ code: 'unreachable', detail: 'The controller does not answer', next: 'Look whether it runs' });
+  });
+  const text = await response.text();
+  if (!response.ok) throw toFailure(response, text);
+  return { answer: text === '' ? undefined : JSON.parse(text), aheadMs: aheadOf(response) };
+}
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+function toFailure({ status, statusText }: Response, text: string): Failure {
+  const { code = `http_${status}`, detail = statusText, next = '', errors } = parseProblem(text);
+  return new Failure({ code, detail: errors?.[0] === undefined ? detail : inWords(errors[0]), next });
+}
+
+function parseProblem(text: string): Partial<Problem> {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {}; // something between us and the controller answered
+  }
+}
+
+function inWords({ pointer, detail }: { pointer: string; detail: string }): string {
+  return `${pointer.split('/').slice(1).join('.')} ${detail}`.trim();
+}
+
+/** Less than what `Date` can tell is no difference. */
+const CLOCK_STEP_MS = 2_000;
+
+function aheadOf({ headers }: Response): number {
+  const ms = Date.parse(headers.get('date') ?? '') - Date.now();
+  return Math.abs(ms) > CLOCK_STEP_MS ? ms : 0;
+}

@@ -1,0 +1,98 @@
+import { type QueryClient, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import type { StreamMessage } from '../../../http/event-schemas.js';
+import { apiUrl } from './client.js';
+
+/** Whether what is shown follows what happens. */
+export type LiveState = 'connecting' | 'live' | 'away';
+
+/** However much happens, what is shown is read anew at most this often. */
+const PAUSE_MS = 1_000;
+const RETRY_MS = 3_000;
+
+const TYPES = [
+  ...['action_approval_request', 'action_approval_result', 'action_completed'],
+  ...['invocation', 'execution', 'output', 'node', 'ready', 'reset', 'end'],
+];
+
+/** Follows the controller's events and has what they are about read anew; `onEnd` when the session is over. */
+export function useLive(onEnd: () => void): LiveState {
+  const client = useQueryClient();
+  const [state, setState] = useState<LiveState>('connecting');
+  useEffect(() => follow(client, { onState: setState, onEnd }), [client, onEnd]);
+  return state;
+}
+
+/** Opens the stream, again and again; gives what ends it. */
+function follow(
+  client: QueryClient,
+  { onState, onEnd }: { onState: (state: LiveState) => void; onEnd: () => void },
+): () => void {
+  const renewals = createRenewals(client);
+  let source: EventSource;
+  let retry: ReturnType<typeof setTimeout> | undefined;
+  const open = (): void => {
+    source = new EventSource(apiUrl('/events'));
+    source.onerror = () => {
+      onState('away');
+      if (source.readyState !== EventSource.CLOSED) return; // it tries again by itself
+      retry = setTimeout(open, RETRY_MS);
+    };
+    for (const type of TYPES) source.addEventListener(type, ({ data }) => take(JSON.parse(data)));
+  };
+  const take = (message: StreamMessage): void => {
+    if (message.type === 'end' && message.code !== 'unavailable') onEnd();
+    if (message.type === 'ready') onState('live');
+    for (const key of staleAfter(message)) renewals.add(key);
+  };
+  open();
+  return () => {
+    clearTimeout(retry);
+    renewals.stop();
+    source.close();
+  };
+}
+
+/** Which queries say something else after it; an empty key is all of them. */
+function staleAfter(message: StreamMessage): readonly (readonly string[])[] {
+  switch (message.type) {
+    case 'ready':
+    case 'reset':
+      return [[]]; // what happened while nobody listened
+    case 'node':
+      return [['nodes'], ['groups'], ['actions']];
+    case 'invocation':
+      return [['invocations'], ['approvals']];
+    case 'action_approval_request':
+    case 'action_approval_result':
+      return [['approvals']];
+    case 'execution':
+      return [
+        ['executions', message.invocation_id],
+        ['invocations', 'one', message.invocation_id],
+      ];
+    case 'output':
+      return [['output', message.invocation_id, message.node]];
+    default:
+      return [];
+  }
+}
+
+/** Gathers what is to be read anew, so that a fleet that answers is one reading and not thousands. */
+function createRenewals(client: QueryClient) {
+  const waiting = new Map<string, readonly string[]>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const flush = (): void => {
+    timer = undefined;
+    const keys = [...waiting.values()];
+    waiting.clear();
+    for (const queryKey of keys) client.invalidateQueries({ queryKey });
+  };
+  return {
+    add(key: readonly string[]): void {
+      waiting.set(key.join(' '), key);
+      timer ??= setTimeout(flush, PAUSE_MS);
+    },
+    stop: () => clearTimeout(timer),
+  };
+}

@@ -1,0 +1,39 @@
+import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { Failure } from './api/client.js';
+import { ToastProvider } from './parts/toasts.js';
+import { SESSION_KEY, Session } from './session/session.js';
+import './style/base.css';
+import './style/parts.css';
+import './style/pages.css';
+
+const TRIES = 2;
+/** What the controller has decided it decides again: only its absence is worth another try. */
+const client: QueryClient = new QueryClient({
+  queryCache: new QueryCache({
+    onError(error) {
+      if (error instanceof Failure && error.code === 'unauthenticated') client.setQueryData(SESSION_KEY, null);
+    },
+  }),
+  defaultOptions: {
+    queries: {
+      staleTime: 10_000,
+      retry: (failures, error) => failures < TRIES && error instanceof Failure && error.code === 'unreachable',
+    },
+    mutations: { retry: false },
+  },
+});
+
+const root = document.getElementById('app');
+if (root !== null) {
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={client}>
+        <ToastProvider>
+          <Session />
+        </ToastProvider>
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+}

@@ -1,0 +1,58 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { createContext, useCallback, useContext } from 'react';
+import type { Me } from '../../../http/people-schemas.js';
+import { call, Failure } from '../api/client.js';
+import { FailureNote } from '../parts/failure-note.js';
+import { Shell } from '../shell.js';
+import { SignInPage } from './sign-in-page.js';
+
+/** Under this key lies who is signed in; null: nobody. */
+export const SESSION_KEY = ['session'] as const;
+
+const MeContext = createContext<Me | undefined>(undefined);
+
+/** Whoever is signed in. */
+export function useMe(): Me {
+  const me = useContext(MeContext);
+  if (me === undefined) throw new Error('Nobody is signed in here');
+  return me;
+}
+
+/** Whether they may approve, and change what is there. */
+export function useIsAdmin(): boolean {
+  const { role } = useMe();
+  return role === 'admin' || role === 'owner';
+}
+
+/** Whether they may ask for actions. */
+export function useMayAsk(): boolean {
+  return useMe().role !== 'viewer';
+}
+
+/** The page for whoever is signed in, or the one that signs them in. */
+export function Session() {
+  const client = useQueryClient();
+  const { data: me, error } = useQuery({ queryKey: SESSION_KEY, queryFn: readMe, staleTime: Number.POSITIVE_INFINITY });
+  const end = useCallback(() => {
+    client.clear();
+    client.setQueryData(SESSION_KEY, null);
+  }, [client]);
+  if (me === null) return <SignInPage onDone={() => client.invalidateQueries({ queryKey: SESSION_KEY })} />;
+  if (me !== undefined) {
+    return (
+      <MeContext value={me}>
+        <Shell onEnd={end} />
+      </MeContext>
+    );
+  }
+  return error === null ? <p className="waiting">One moment …</p> : <FailureNote error={error} />;
+}
+
+async function readMe({ signal }: { signal: AbortSignal }): Promise<Me | null> {
+  try {
+    return await call<Me>('GET', '/me', { signal });
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'unauthenticated') return null;
+    throw error;
+  }
+}
