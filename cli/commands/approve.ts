@@ -1,9 +1,10 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { z } from 'zod';
 import { GrantView } from '../../controller/http/grant-schemas.js';
 import { InvocationAnswer } from '../../controller/http/schemas.js';
 import { MusterError } from '../../protocol/errors.js';
 import { escapeText } from '../../runtime/terminal-text.js';
+import { parseBudget } from '../budget.js';
 import { look } from '../follow.js';
 import { parseInvocationId } from '../invocation-id.js';
 import type { Io } from '../io.js';
@@ -75,12 +76,6 @@ function sentenceOf({ id, scope, max_calls, expires_at }: GrantView): string {
   const whose = scope === 'org' ? 'everybody' : 'this sandbox';
   const many = max_calls === null ? 'all' : `${max_calls} more`;
   return `Granted ${id}: ${many} of ${whose} until ${expires_at}.`;
-}
-
-/** @throws {InvalidArgumentError} */
-function parseBudget(text: string): number {
-  if (/^[1-9][0-9]{0,6}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a positive integer.');
 }
 
 /** `muster deny ID`: keeps from running what waits. */

@@ -54,7 +54,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'grant',
-    summary: 'list and revoke approvals that are given beforehand',
+    summary: 'make, list and revoke approvals that are given beforehand',
     load: async () => (await import('./grant.js')).grantCommand,
   },
   {

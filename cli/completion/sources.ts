@@ -121,6 +121,7 @@ export const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
   ['--kind', { words: Object.keys(TOPICS) }],
   ['--label', labels],
   ['--node', nodes],
+  ['--sandbox', sandboxes],
   ['--secret-file', 'files'],
   ['--socket', 'files'],
   ['--status', { words: INVOCATION_STATUSES }],

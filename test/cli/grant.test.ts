@@ -50,3 +50,38 @@ test('S-A-39: an approval on the command line grants the next ones, and the gran
   assert.equal(revoked.stdout, `${grant.id} is revoked.\n`);
   assert.equal((await ask()).status, 'pending');
 });
+
+test('a grant is made alone on the command line: for a sandbox or everybody, on nodes or an integration', async (t) => {
+  const controller = await startTestController(t);
+  await controller.startAgent('pump-1', { runs: true, actions: [PRIME] });
+  const muster = (line: string) => controller.muster(...line.split(' '));
+  const made = await muster('sandbox create ci --all --json');
+  const { id: sandbox, token } = z.object({ id: z.string(), token: z.string() }).parse(JSON.parse(made.stdout));
+
+  const usages: readonly (readonly [line: string, why: RegExp])[] = [
+    ['--all --action prime', /--sandbox ID, or --org-wide/],
+    [`--sandbox ${sandbox} --org-wide --all --action prime`, /--sandbox ID, or --org-wide/],
+    ['--org-wide --all', /Say what it approves: --action NAME/],
+    ['--org-wide --action prime', /exactly one of --node, --group, --label and --all/],
+    ['--org-wide --all --integration sentry --action prime', /for nodes or for an integration/],
+    ['--org-wide --all --action prime --max-calls 0', /positive integer/],
+  ];
+  for (const [line, why] of usages) {
+    const { exitCode, stdout, stderr } = await muster(`grant create ${line}`);
+    assert.deepEqual([exitCode, stdout], [2, ''], line);
+    assert.match(stderr, why);
+  }
+  const refused = await muster('grant create --org-wide --integration sentry --action update_*');
+  assert.match(refused.stderr, /There is no integration sentry/);
+  const text = await muster('grant create --org-wide --integration * --action update_*');
+  assert.match(text.stdout, /^Granted [0-9a-f-]{36} until \S+Z\.\n$/, text.stderr);
+  const line = `--sandbox ${sandbox} --node pump-1 --action prime --action drain* --max-calls 1 --for 2h --json`;
+  const grant = GrantView.parse(JSON.parse((await muster(`grant create ${line}`)).stdout));
+
+  const env = { MUSTER_DATA: controller.dataDir, MUSTER_TOKEN: token };
+  const { stdout } = await runMuster(t, ['run', 'prime', '--node', 'pump-1', '--detach', '--json'], env);
+  assert.equal(InvocationAnswer.parse(JSON.parse(stdout)).invocation.approved_by, `grant:${grant.id}`);
+  assert.deepEqual([grant.scope, grant.sandbox, grant.target], ['session', sandbox, { nodes: ['pump-1'] }]);
+  assert.deepEqual([grant.actions, grant.max_calls], [['prime', 'drain*'], 1]);
+  assert.equal(Date.parse(grant.expires_at) - Date.parse(grant.created_at), 2 * HOUR_MS);
+});
