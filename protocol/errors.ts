@@ -206,6 +206,11 @@ export const ERROR_CODES = {
     'nobody was signed in at the OpenID Connect provider, or not for this',
     'begin anew: muster login --sso, or the page that you came from',
   ),
+  sign_in_not_set_up: api(
+    404,
+    'this controller has no OpenID Connect provider',
+    'log in with a password: muster login --user NAME; or have controller.oidc and controller.public_url set (docs/operate.md)',
+  ),
   sign_in_unavailable: api(
     503,
     'the OpenID Connect provider cannot be reached, or does not answer as it should',

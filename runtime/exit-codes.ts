@@ -35,6 +35,7 @@ const EXIT_BY_CODE: ReadonlyMap<ErrorCode, number> = new Map([
   ['enrollment_failed', EXIT.notAllowed],
   ['not_a_local_user', EXIT.notAllowed],
   ['config_invalid', EXIT.configuration],
+  ['sign_in_not_set_up', EXIT.configuration],
   ['store_too_new', EXIT.configuration],
   ['data_dir_unusable', EXIT.configuration],
   ['unsafe_key', EXIT.configuration],

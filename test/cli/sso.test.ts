@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { endOf, spawnMuster } from '../support/muster.js';
+import { endOf, spawnMuster, startTestController } from '../support/muster.js';
 import { startSignInSite } from '../support/sign-in.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
@@ -35,4 +35,18 @@ test('muster login --sso waits on where it may pass, and ends as what came of it
   waiting.kill('SIGINT');
   assert.equal((await ended).exitCode, 130);
   assert.equal(existsSync(join(home, '.config/muster/cli.json')), false, 'nothing is kept');
+});
+
+test('muster login --sso at a controller without a provider says what to set, and what else there is', async (t) => {
+  const { url, core } = await startTestController(t);
+  const home = temporaryDirectory(t);
+
+  const { exitCode, stderr } = await endOf(
+    spawnMuster(t, ['login', '--url', url, '--sso'], { HOME: home }, { cwd: home }),
+  );
+
+  assert.deepEqual([exitCode, core.core.services.signIn], [78, undefined], stderr);
+  assert.equal(/\[(\w+)\]/.exec(stderr)?.[1], 'sign_in_not_set_up');
+  assert.match(stderr, /not set up at this controller \[\w+\]\n {2}What to do: /);
+  assert.match(stderr, /muster login --user NAME.*controller\.oidc and controller\.public_url/);
 });

@@ -93,8 +93,9 @@ export function signInRoutes(app: App, { services: { signIn } }: RouteDeps): voi
   });
 }
 
-/** @throws {MusterError} not_found: it is off */
+/** @throws {MusterError} sign_in_not_set_up */
 function offered(signIn: SignInService | undefined): SignInService {
-  if (signIn === undefined) throw new MusterError('not_found', 'Sign-in by OpenID Connect is not set up here');
+  if (signIn === undefined)
+    throw new MusterError('sign_in_not_set_up', 'Sign-in by OpenID Connect is not set up at this controller');
   return signIn;
 }
