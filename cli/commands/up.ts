@@ -8,20 +8,28 @@ import { follow } from '../follow.js';
 import { dataDirOf } from '../installation.js';
 import { type Io, printLine } from '../io.js';
 import { renderOutcome } from '../report.js';
+import { passedOver, portIn, settingIn } from '../up/environment.js';
 import { makeInstallation, whenFree } from '../up/installation.js';
 import { type Part, PartFailed } from '../up/part.js';
 import { startAgentPart, startBrokerPart, startControllerPart } from '../up/start-parts.js';
 
 const HELP = `
 State lies in ./.muster unless --data or MUSTER_DATA says otherwise; everything listens on this machine alone.
-Put hooks into the folder hooks/ of that directory. Ctrl-C stops all of it.
+Put hooks into the folder hooks/ of that directory. Ctrl-C stops all of it. Settings of the parts come from the
+environment, such as MUSTER_AGENT_MAX_CONCURRENT; which directories and addresses the parts use among each other does not.
 
 Examples:
   $ muster up
   $ muster up --data /srv/muster --http-port 8081 --mqtt-port 1884`;
 
-const Options = z.object({ data: z.string().optional(), httpPort: z.string(), mqttPort: z.string() });
-const Port = z.coerce.number().int().min(0).max(65_535);
+const Options = z.object({
+  data: z.string().optional(),
+  httpPort: z.string().optional(),
+  mqttPort: z.string().optional(),
+});
+
+/** Whoever stops all of it does not want to wait for long. */
+const DRAIN_TIMEOUT = '3s';
 
 /** How long a local node may take to say what it offers. */
 const ONLINE_MS = 30_000;
@@ -31,12 +39,23 @@ export function upCommand(io: Io): Command {
   return new Command('up')
     .description('Run broker, controller and one local agent on this machine until it is stopped.')
     .option('--data <dir>', 'directory of the installation (MUSTER_DATA; else ./.muster)')
-    .option('--http-port <port>', 'port of the REST API; 0 takes a free one', '8080')
-    .option('--mqtt-port <port>', 'port of the broker; 0 takes a free one', '1883')
+    .option('--http-port <port>', 'port of the REST API; 0 takes a free one (MUSTER_CONTROLLER_PORT; else 8080)')
+    .option('--mqtt-port <port>', 'port of the broker; 0 takes a free one (MUSTER_BROKER_PORT; else 1883)')
     .addHelpText('after', HELP)
     .action(async (options: unknown) => {
       const { data, httpPort, mqttPort } = Options.parse(options);
-      const ports = { httpPort: parsePort('--http-port', httpPort), mqttPort: parsePort('--mqtt-port', mqttPort) };
+      const ports = {
+        httpPort: portIn(io.env, {
+          flag: '--http-port',
+          given: httpPort,
+          name: 'MUSTER_CONTROLLER_PORT',
+          usual: '8080',
+        }),
+        mqttPort: portIn(io.env, { flag: '--mqtt-port', given: mqttPort, name: 'MUSTER_BROKER_PORT', usual: '1883' }),
+      };
+      for (const name of passedOver(io.env)) {
+        io.stderr.write(`${name} is not used: muster up decides that itself. See: muster help up\n`);
+      }
       const stop = listenForStop(io);
       const dataDir = await claimDataDir(dataDirOf(data, io.env));
       const parts: Part[] = [];
@@ -66,7 +85,8 @@ async function start(
   }: Readonly<{ directory: string; httpPort: number; mqttPort: number; parts: Part[]; signal: AbortSignal }>,
 ): Promise<void> {
   const options = {
-    installation: makeInstallation(directory),
+    installation: makeInstallation(directory, settingIn(io.env, 'MUSTER_AGENT_HOOKS_DIR')),
+    drainTimeout: settingIn(io.env, 'MUSTER_AGENT_DRAIN_TIMEOUT') ?? DRAIN_TIMEOUT,
     onRestart: (part: string, exitCode: number, waitMs: number) =>
       io.stderr.write(`The ${part} ended with ${exitCode} and starts again in ${Math.round(waitMs)} ms.\n`),
   };
@@ -165,10 +185,4 @@ function listenForStop(io: Io): { asked: Promise<void>; signal: AbortSignal; aga
   const end = io.onInterrupt(onAsk);
   const asked = new Promise<void>((resolve) => first.signal.addEventListener('abort', () => resolve(), { once: true }));
   return { asked, signal: first.signal, again: second.signal, end };
-}
-
-function parsePort(flag: string, text: string): number {
-  const port = Port.safeParse(text);
-  if (!port.success) throw new MusterError('usage', `${flag} must be a port, 0 to 65535`);
-  return port.data;
 }

@@ -12,8 +12,8 @@ export type Installation = Readonly<{
   logs: string;
 }>;
 
-/** Makes the folders of an installation (0700). */
-export function makeInstallation(directory: string): Installation {
+/** Makes the folders of an installation (0700); `hooks` is where they lie, when that is elsewhere. */
+export function makeInstallation(directory: string, hooks?: string): Installation {
   const installation = {
     directory,
     controller: join(directory, 'controller'),
@@ -22,7 +22,7 @@ export function makeInstallation(directory: string): Installation {
     logs: join(directory, 'logs'),
   };
   for (const path of Object.values(installation)) mkdirSync(path, { recursive: true, mode: 0o700 });
-  return installation;
+  return { ...installation, ...(hooks === undefined ? {} : { hooks }) };
 }
 
 /** How long the parts of an installation that was killed may take to end. */

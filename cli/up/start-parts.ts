@@ -57,7 +57,7 @@ export async function startControllerPart(
 
 /** Starts the local agent; `makeToken` is asked only when it has no identity yet. */
 export async function startAgentPart(
-  { installation, onRestart }: PartOptions,
+  { installation, onRestart, drainTimeout }: PartOptions & Readonly<{ drainTimeout: string }>,
   { url, brokerUrl, makeToken }: { url: string; brokerUrl: string; makeToken: () => Promise<string> },
 ): Promise<{ part: Part; node: string; metricsPort: number }> {
   const enrolled = existsSync(join(installation.agent, 'identity.json'));
@@ -69,7 +69,7 @@ export async function startAgentPart(
       `--broker-url=${brokerUrl}`,
       `--hooks-dir=${installation.hooks}`,
       ...metricsPortOf(AgentReady.safeParse(ready).data),
-      '--drain-timeout=3s',
+      `--drain-timeout=${drainTimeout}`,
     ],
     env: enrolled ? {} : { MUSTER_AGENT_ENROLL_TOKEN: await makeToken() },
   });

@@ -39,16 +39,18 @@ export async function startUpWith(
     dataDir,
     args = [],
     env = {},
+    ports = ['--http-port=0', '--mqtt-port=0'],
     program,
   }: {
     dataDir: string;
     args?: readonly string[];
     env?: Readonly<Record<string, string>>;
+    ports?: readonly string[];
     /** Another build of the command. */
     program?: string;
   },
 ): Promise<Up> {
-  const words = ['up', '--data', dataDir, '--http-port=0', '--mqtt-port=0', ...args];
+  const words = ['up', '--data', dataDir, ...ports, ...args];
   const child = spawnMuster(t, words, env, program === undefined ? {} : { program });
   let stdout = '';
   child.stdout?.on('data', (text) => {

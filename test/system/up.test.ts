@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { listen } from '../../runtime/listen.js';
 import { findProcesses } from '../faults/rig/proc.js';
+import { freePort } from '../support/free-port.js';
+import { writeHook } from '../support/hooks.js';
 import { endOf, runMuster, spawnMuster } from '../support/muster.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
-import { interrupt, startUp } from '../support/up.js';
+import { interrupt, startUp, startUpWith } from '../support/up.js';
 
 const Invocations = z.object({ items: z.array(z.object({ status: z.string() })) });
 
@@ -67,6 +69,40 @@ test('a busy port is told in a sentence and ends with 69', async (t) => {
     assert.equal(exitCode, 69, stderr);
     assert.match(stderr, new RegExp(`port ${port} .*is taken.*\\[port_in_use\\]`));
   }
+});
+
+test('muster up takes ports, hooks and settings of its parts from the environment, and says which variables count for nothing', async (t) => {
+  const [port, outside] = [await freePort(), temporaryDirectory(t)];
+  const hooks = join(outside, 'hooks');
+  mkdirSync(hooks, { mode: 0o755 });
+  writeHook(hooks, 'from-outside', '#!/bin/sh\n');
+  writeFileSync(join(outside, 'mqtt-port'), '0\n');
+  const env = {
+    ...{ MUSTER_CONTROLLER_PORT: String(port), MUSTER_BROKER_PORT_FILE: join(outside, 'mqtt-port') },
+    ...{ MUSTER_AGENT_HOOKS_DIR: hooks, MUSTER_AGENT_DRAIN_TIMEOUT: '1s', MUSTER_AGENT_NODE_ID: 'from-environment' },
+    MUSTER_AGENT_BROKER_URL: 'mqtt://127.0.0.1:1',
+  };
+
+  const up = await startUpWith(t, { dataDir: temporaryDirectory(t), ports: [], env });
+
+  assert.deepEqual([new URL(up.url).port, up.node], [String(port), 'from-environment']);
+  assert.doesNotMatch(up.mqttUrl, /:(0|1|1883)$/);
+  assert.match((await up.muster('hooks')).stdout, /from-outside/);
+  const { exitCode, stderr } = await interrupt(up);
+  assert.equal(exitCode, 0);
+  assert.deepEqual(stderr.match(/^\w+ is not used/gm), ['MUSTER_AGENT_BROKER_URL is not used']);
+});
+
+test('a port of the environment that is none ends muster up with 78, one of a flag with 2', async (t) => {
+  const start = (env: Record<string, string>, ...flags: string[]) =>
+    runMuster(t, ['up', '--data', temporaryDirectory(t), '--mqtt-port=0', ...flags], env);
+
+  for (const port of ['', '65536', '8080x', '-1']) {
+    const { exitCode, stderr } = await start({ MUSTER_CONTROLLER_PORT: port });
+    assert.equal(exitCode, 78, stderr);
+    assert.match(stderr, /MUSTER_CONTROLLER_PORT must be a port/);
+  }
+  assert.equal((await start({ MUSTER_CONTROLLER_PORT: '1' }, '--http-port=x')).exitCode, 2);
 });
 
 test('a directory that cannot be used is told in a sentence and ends with 78', async (t) => {
