@@ -36,7 +36,13 @@ export const GrantWithApproval = z.strictObject({
 });
 export type GrantWithApproval = Readonly<z.infer<typeof GrantWithApproval>>;
 
-const Patterns = z.array(ActionPattern).min(1).max(MAX_PATTERNS).describe('Patterns of action names');
+const Patterns = z
+  .array(ActionPattern.refine((pattern) => !pattern.includes('/'), 'must be an action without its integration'))
+  .min(1)
+  .max(MAX_PATTERNS)
+  .describe(
+    'Names of actions, each for what stands behind it now; where `*` or `?` stand for others, whatever is called so. Of integrations without the name of the integration',
+  );
 
 /** Nodes, of which a covered ask names no others; or an integration, `*` for every one. */
 const GrantTarget = z

@@ -143,6 +143,7 @@ test('grants are made, listed, read and revoked over the API, and the same key m
     { scope: 'org' },
     { max_calls: 0 },
     { actions: [] },
+    { actions: ['sentry/*'] },
     { target: {} },
   ];
   for (const wrong of wrongs) {
