@@ -10,9 +10,10 @@ import type { Question } from '../policy/decide.js';
 import { sandboxOf } from '../sandboxes/rows.js';
 import type { Principal } from '../services.js';
 import { appendAudit } from '../store/audit.js';
-import type { Queries } from '../store/database.js';
+import type { Queries, Tx } from '../store/database.js';
 import type { InvocationRow } from '../store/invocations.js';
 import type { Refusal } from '../store/made-once.js';
+import { tellGrant } from '../store/tell.js';
 import { readActions, TOO_DIFFERENT, writeDefinitions } from './definitions.js';
 import { countActive, type GrantRow, grantDigest } from './rows.js';
 
@@ -102,8 +103,8 @@ export async function refusalOfGrant(
   return { refused: 'conflict', detail: `${MAX_ACTIVE} grants are active already: revoke some` };
 }
 
-/** Adds a grant with its audit row. */
-export async function insertGrant(tx: Queries, row: GrantRow): Promise<void> {
+/** Adds a grant with its audit row; streams hear of it. */
+export async function insertGrant(tx: Tx, row: GrantRow): Promise<void> {
   await tx.insertInto('grants').values(row).execute();
   const { id, org, created_by: actor, created_at: atMs, sandbox, max_calls, expires_at, invocation_id } = row;
   const details = {
@@ -111,6 +112,7 @@ export async function insertGrant(tx: Queries, row: GrantRow): Promise<void> {
     what: `${row.actions} on ${row.target ?? `integration ${row.integration}`}`.slice(0, MAX_WHAT),
   };
   await appendAudit(tx, [{ atMs, org, actor, event: 'grant_created', subject: `grant:${id}`, details }]);
+  tellGrant(tx, { org, id, change: 'made', by: actor });
 }
 
 /** Characters of what a grant is for in an audit row. */

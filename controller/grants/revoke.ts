@@ -2,17 +2,18 @@ import { padded } from '../grouping.js';
 import { newestMs } from '../invocations/overdue.js';
 import type { Principal } from '../services.js';
 import { appendAudit } from '../store/audit.js';
-import type { Queries } from '../store/database.js';
+import type { Tx } from '../store/database.js';
 import type { Store } from '../store/store.js';
+import { tellGrant } from '../store/tell.js';
 
 /** A grant, those for a sandbox, those made with one of these tokens, those that somebody made, or those made too late. */
 type Which = Readonly<
   { id: string } | { sandbox: string } | { tokens: readonly string[] } | { maker: string } | { madeAfterMs: number }
 >;
 
-/** Revokes grants, each with its audit row; what was revoked before stays as it is. */
+/** Revokes grants, each with its audit row, and streams hear of it; what was revoked before stays as it is. */
 export async function revokeGrants(
-  tx: Queries,
+  tx: Tx,
   which: Which,
   { by: { org, id: actor }, nowMs }: { by: Pick<Principal, 'org' | 'id'>; nowMs: number },
 ): Promise<void> {
@@ -36,6 +37,7 @@ export async function revokeGrants(
     tx,
     revoked.map(({ id }) => ({ atMs: nowMs, org, actor, event: 'grant_revoked', subject: `grant:${id}` })),
   );
+  for (const { id } of revoked) tellGrant(tx, { org, id, change: 'revoked', by: actor });
 }
 
 /**

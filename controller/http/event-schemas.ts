@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ActionName, Id, Time } from '../../protocol/ids.js';
 import { Risk } from '../../protocol/messages/capabilities.js';
+import { GrantId } from './grant-schemas.js';
 import { type Role, UserId } from './people-schemas.js';
 import { ExecutionStatus, InvocationId, InvocationStatus, TokenId } from './schemas.js';
 import { ShownParameters } from './target-schemas.js';
@@ -78,6 +79,13 @@ const NodeChanged = z.object({
   change: z.enum(['enrolled', 'online', 'offline', 'changed', 'removed']),
 });
 
+const GrantChanged = z.object({
+  type: z.literal('grant'),
+  grant_id: GrantId,
+  change: z.enum(['made', 'revoked']),
+  by: z.string().describe('Who made or revoked it'),
+});
+
 const LoggedIn = z.object({ type: z.literal('login'), user: UserId, token_id: TokenId });
 
 const EVENTS = [
@@ -88,6 +96,7 @@ const EVENTS = [
   ExecutionChanged,
   OutputStored,
   NodeChanged,
+  GrantChanged,
   LoggedIn,
 ] as const;
 
@@ -105,6 +114,7 @@ export const EVENT_ROLES: Readonly<Record<EventType, z.infer<typeof Role>>> = {
   execution: 'viewer',
   output: 'viewer',
   node: 'viewer',
+  grant: 'viewer',
   login: 'admin',
 };
 
@@ -138,6 +148,7 @@ export const StreamMessage = z.discriminatedUnion('type', [
   ExecutionChanged.extend(PLACE),
   OutputStored.extend(PLACE),
   NodeChanged.extend(PLACE),
+  GrantChanged.extend(PLACE),
   LoggedIn.extend(PLACE),
   Ready.extend(PLACE),
   Heartbeat.extend(PLACE),

@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely';
 import { revokeGrants } from '../grants/revoke.js';
 import type { Principal, Role } from '../services.js';
 import { appendAudit } from '../store/audit.js';
-import type { Queries } from '../store/database.js';
+import type { Queries, Tx } from '../store/database.js';
 import type { Tables } from '../store/schema.js';
 import { writeHolders } from './holders.js';
 import { fingerprintOf, hashSecret, randomSecret, randomTokenId } from './secrets.js';
@@ -60,7 +60,7 @@ export function findToken(queries: Queries, org: string, id: string): Promise<To
 
 /** Deletes a token, or those of a user (all, or of a name), with every token and grant that was made through them. */
 export async function deleteTokens(
-  tx: Queries,
+  tx: Tx,
   which: Readonly<{ id: string } | { user: string; name?: string }>,
   { by: { org, id: actor }, nowMs }: { by: Pick<Principal, 'org' | 'id'>; nowMs: number },
 ): Promise<void> {

@@ -5,7 +5,7 @@ import { deleteTokens } from '../identity/token-rows.js';
 import { findUser, type UserRow } from '../identity/users.js';
 import type { Role } from '../services.js';
 import { appendAudit } from '../store/audit.js';
-import type { Queries } from '../store/database.js';
+import type { Queries, Tx } from '../store/database.js';
 import type { Person } from './claims.js';
 
 /** Why somebody whom the provider vouches for is not let in: the word for the audit trail, and what they are told. */
@@ -31,7 +31,7 @@ const MAX_NAME = 48;
  * The user that a person is, by issuer and subject alone: made at their first sign-in, and given the role that their
  * groups give them now. Whom no group gives one loses every token.
  */
-export async function admitPerson(tx: Queries, sign: Sign): Promise<UserRow | NotAdmitted> {
+export async function admitPerson(tx: Tx, sign: Sign): Promise<UserRow | NotAdmitted> {
   const { org, person, role } = sign;
   const identity = await findIdentity(tx, org, person);
   const id = identity?.user_id ?? userNameOf(person);

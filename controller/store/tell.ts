@@ -87,6 +87,14 @@ export function tellApprovalResult(
   tx.tell({ org, event: { type: 'action_approval_result', invocationId: id, status, ...approvedBy } });
 }
 
+/** Tells that a grant was made or revoked; its uses are invocations. */
+export function tellGrant(
+  tx: Tx,
+  { org, id, change, by }: { org: string; id: string; change: 'made' | 'revoked'; by: string },
+): void {
+  tx.tell({ org, event: { type: 'grant', grant_id: id, change, by } });
+}
+
 /** Tells of an execution in its new state. */
 export function tellExecution(tx: Tx, row: ToldExecution): void {
   const { execution_id, invocation_id, node, reason, error_code } = row;

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { GrantView } from '../../../controller/http/grant-schemas.js';
 import { ParameterSpec } from '../../../protocol/messages/parameters.js';
+import { OWNER } from '../../support/core.js';
 import { openEvents, openWebSocket } from '../../support/events.js';
 import { startTestController, type TestController } from '../../support/muster.js';
 
@@ -99,6 +101,26 @@ test('an execution is told of in each state, and a node when it is enrolled, com
   const changes = stream.messages.flatMap((each) => (each.type === 'node' ? [each.change] : []));
   assert.deepEqual([changes[0], changes.at(-1)], ['enrolled', 'offline']);
   assert.deepEqual(new Set(changes), new Set(['enrolled', 'changed', 'online', 'offline']));
+});
+
+test('a grant is told of once when it is made, and once when it is revoked', async (t) => {
+  const controller = await startTestController(t);
+  const { url } = controller;
+  const made = await controller.muster('grant', 'create', '--org-wide', '--all', '--action', 'prime*', '--json');
+  const { id } = GrantView.parse(JSON.parse(made.stdout));
+  for (let n = 0; n < 2; n += 1) await controller.muster('grant', 'revoke', id);
+  const ann = await makeToken(controller, 'ann', 'viewer');
+
+  const stream = await openEvents(t, { url, token: ann, query: '?after=0&types=grant' });
+  await stream.next('grant', 'revoked');
+
+  assert.deepEqual(
+    stream.messages.flatMap((each) => (each.type === 'grant' ? [[each.grant_id, each.change, each.by]] : [])),
+    [
+      [id, 'made', OWNER.id],
+      [id, 'revoked', OWNER.id],
+    ],
+  );
 });
 
 test('a piece of output is told of once, without what was printed', async (t) => {
