@@ -71,12 +71,25 @@ test('promise 20: a call that was under way when its token was deleted makes no 
   assert.deepEqual((await services.grants.list('default', { limit: 10 })).items, []);
 });
 
-test('a grant outlives the token it was made with when that runs out, and ends with its maker whatever the clock says', async (t) => {
+test('a grant is good for no longer than the token it was made with', async (t) => {
   const clock = createTestClock();
-  const { muster, services, grant, ask, ada } = await startSite(t, clock);
-  const { id } = await grant(ada, { expires_in: '720h' });
+  const { login, grant, ask, ada } = await startSite(t, clock);
+  const { id, expires_at } = await grant(ada, { expires_in: '720h' });
+  assert.equal(expires_at, login.expires_at);
+  clock.advance(11 * HOUR_MS);
+  assert.equal((await ask()).approved_by, `grant:${id}`);
+
+  clock.advance(HOUR_MS);
+
+  assert.equal((await ask()).status, 'pending');
+});
+
+test('the grants of a user who is deleted are revoked, so that nobody of that name has them whatever the clock says', async (t) => {
+  const clock = createTestClock();
+  const { services, grant, ask, ada } = await startSite(t, clock);
+  const { token: _none, ...withoutToken } = ada;
+  const { id } = await grant(withoutToken, { expires_in: '720h' });
   clock.advance(13 * HOUR_MS);
-  await muster.core.tidy();
   assert.equal((await ask()).approved_by, `grant:${id}`);
 
   await services.people.deleteUser(OWNER, 'ada');
