@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import { GrantView } from '../../controller/http/grant-schemas.js';
+import { describeSelector } from '../../protocol/describe-selector.js';
 import { MusterError } from '../../protocol/errors.js';
-import { describeSelector } from '../../protocol/selectors.js';
 import { escapeText } from '../../runtime/terminal-text.js';
 import { parseBudget } from '../budget.js';
 import type { Io } from '../io.js';

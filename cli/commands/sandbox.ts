@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import { SandboxCreated, type SandboxStatus, SandboxView } from '../../controller/http/sandbox-schemas.js';
+import { describeSelector } from '../../protocol/describe-selector.js';
 import { MusterError } from '../../protocol/errors.js';
-import { describeSelector } from '../../protocol/selectors.js';
 import { escapeText } from '../../runtime/terminal-text.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, collect, collectNodes, connect, print } from '../options.js';

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { describeSelector } from '../../protocol/describe-selector.js';
 import { Id } from '../../protocol/ids.js';
 import { ParameterName } from '../../protocol/messages/parameters.js';
-import { describeSelector, Selector } from '../../protocol/selectors.js';
+import { Selector } from '../../protocol/selectors.js';
 
 /** An integration, where others name nodes. */
 export const IntegrationTarget = z.strictObject({ integration: Id.describe('Name of an integration') });

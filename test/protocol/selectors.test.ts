@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { describeSelector, Labels, matches, parseLabel, Selector } from '../../protocol/selectors.js';
+import { describeSelector } from '../../protocol/describe-selector.js';
+import { Labels, matches, parseLabel, Selector } from '../../protocol/selectors.js';
 import { assertThrowsCode } from '../support/assert-code.js';
 
 const NODE = { node: 'pump-7', groups: ['pumps'], labels: { site: 'north', model: 'x' } };

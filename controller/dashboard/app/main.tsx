@@ -5,6 +5,7 @@ import { Failure } from './api/client.js';
 import { ToastProvider } from './parts/toasts.js';
 import { SESSION_KEY, Session } from './session/session.js';
 import './style/base.css';
+import './style/nodes.css';
 import './style/parts.css';
 import './style/pages.css';
 

@@ -1,4 +1,4 @@
-import type { CreateInvocation, InvocationAnswer } from '../../../http/schemas.js';
+import type { CreateInvocation, InvocationAnswer, InvocationPreview } from '../../../http/schemas.js';
 import { call } from './client.js';
 
 /** What is asked of nodes; the rest of its fields have their defaults. */
@@ -10,4 +10,9 @@ export type Ask = Pick<CreateInvocation, 'action' | 'target'> & Partial<CreateIn
  */
 export async function askOnce(body: Ask, key: string = crypto.randomUUID()): Promise<InvocationAnswer> {
   return call('POST', '/invocations', { body, headers: { 'idempotency-key': key, prefer: 'wait=0' } });
+}
+
+/** What an ask would come to. @throws {Failure} */
+export function previewAsk(body: Ask): Promise<InvocationPreview> {
+  return call('POST', '/invocations/preview', { body });
 }

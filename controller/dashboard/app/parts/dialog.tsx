@@ -4,7 +4,17 @@ import { type MouseEvent, type ReactNode, useEffect, useId, useRef } from 'react
  * A modal dialog with a title and a × button. Escape, the button and a click beside it close it; the rest of the page
  * cannot be reached meanwhile, and the focus goes back to where it was.
  */
-export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
+export function Dialog({
+  title,
+  onClose,
+  isWide = false,
+  children,
+}: {
+  title: string;
+  onClose: () => void;
+  isWide?: boolean;
+  children: ReactNode;
+}) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   useEffect(() => {
@@ -17,7 +27,13 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
   };
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it, which onClose hears
-    <dialog ref={ref} className="dialog" aria-labelledby={titleId} onClose={onClose} onClick={closeBeside}>
+    <dialog
+      ref={ref}
+      className={isWide ? 'dialog wide' : 'dialog'}
+      aria-labelledby={titleId}
+      onClose={onClose}
+      onClick={closeBeside}
+    >
       <div className="dialog-content">
         <header>
           <h2 id={titleId}>{title}</h2>

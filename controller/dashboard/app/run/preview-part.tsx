@@ -1,0 +1,76 @@
+import { type FormEvent, useState } from 'react';
+import type { InvocationPreview } from '../../../http/schemas.js';
+import { describeTarget } from '../parts/describe-target.js';
+import { Status } from '../parts/status.js';
+
+/** What an ask would come to: on whom, how risky, and whether it runs, waits or is refused. */
+export function PreviewPart({
+  plan,
+  isBusy,
+  onSend,
+  onBack,
+}: {
+  plan: InvocationPreview;
+  isBusy: boolean;
+  onSend: () => void;
+  onBack: () => void;
+}) {
+  const { action, target, risk, counts, decision, nodes, nodes_left_out } = plan;
+  const isRefused = decision.kind === 'denied' || decision.kind === 'refused';
+  const isWide = risk !== 'read' && counts.total > 1;
+  const [isSure, setSure] = useState(false);
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    onSend();
+  };
+  return (
+    <form onSubmit={submit} className="preview">
+      <p>
+        <strong>{action}</strong> on {describeTarget(target)}: {counts.total === 1 ? '1 node' : `${counts.total} nodes`}
+        , of which {counts.online} online. Risk: {risk}.
+      </p>
+      {counts.offline + counts.never_seen > 0 && (
+        <p>
+          {counts.offline + counts.never_seen} away: asked when they come back within {plan.expires_in}.
+        </p>
+      )}
+      {counts.without_action > 0 && (
+        <p className="warning">{counts.without_action} do not offer it and will reject it.</p>
+      )}
+      <p className={isRefused ? 'failure' : undefined}>{DECISIONS[decision.kind]}</p>
+      {decision.detail !== null && <p className="failure">{decision.detail}.</p>}
+      <details>
+        <summary>Which nodes</summary>
+        <ul className="node-names">
+          {nodes.map(({ node, state }) => (
+            <li key={node}>
+              {node} <Status of={state} />
+            </li>
+          ))}
+          {nodes_left_out > 0 && <li>and {nodes_left_out} more</li>}
+        </ul>
+      </details>
+      {isWide && !isRefused && (
+        <label className="choice">
+          <input type="checkbox" checked={isSure} onChange={() => setSure(!isSure)} />
+          Yes, on all {counts.total} nodes
+        </label>
+      )}
+      <footer>
+        <button type="submit" className="primary" disabled={isBusy || isRefused || (isWide && !isSure)}>
+          {decision.kind === 'pending' ? 'Ask for approval' : 'Run it'}
+        </button>
+        <button type="button" onClick={onBack}>
+          Back
+        </button>
+      </footer>
+    </form>
+  );
+}
+
+const DECISIONS: Readonly<Record<InvocationPreview['decision']['kind'], string>> = {
+  approved: 'It runs at once.',
+  pending: 'It waits until somebody approves it.',
+  denied: 'The policy denies it.',
+  refused: 'It would not be taken.',
+};
