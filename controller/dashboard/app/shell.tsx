@@ -6,11 +6,12 @@ import { ApprovalsBanner } from './approvals/approvals-banner.js';
 import { PAGES } from './pages.js';
 import { useFragmentLocation, useFragmentSearch } from './parts/fragment-location.js';
 import { Logo } from './parts/logo.js';
-import { useMe } from './session/session.js';
+import { reaches, useMe } from './session/session.js';
 
 /** The frame of every page: where one can go, who one is, and what waits for a person. */
 export function Shell({ onEnd }: { onEnd: () => void }) {
   const live = useLive(onEnd);
+  const { role } = useMe();
   return (
     <Router hook={useFragmentLocation} searchHook={useFragmentSearch}>
       <header className="top">
@@ -24,8 +25,10 @@ export function Shell({ onEnd }: { onEnd: () => void }) {
       <ApprovalsBanner />
       <main>
         <Switch>
-          {PAGES.map(({ path, Page }) => (
-            <Route key={path} path={path} component={Page} />
+          {PAGES.map(({ path, Page, least = 'viewer' }) => (
+            <Route key={path} path={path}>
+              {reaches(role, least) ? <Page /> : <h1>This page needs the role {least}</h1>}
+            </Route>
           ))}
           <Route path="/">
             <Redirect to="/nodes" replace />
@@ -41,10 +44,11 @@ export function Shell({ onEnd }: { onEnd: () => void }) {
 
 function Navigation() {
   const [location] = useLocation();
+  const { role } = useMe();
   return (
     <nav className="pages" aria-label="Pages">
-      {PAGES.flatMap(({ path, name }) =>
-        name === undefined ? (
+      {PAGES.flatMap(({ path, name, least = 'viewer' }) =>
+        name === undefined || !reaches(role, least) ? (
           []
         ) : (
           <Link key={path} href={path} aria-current={location.startsWith(path) ? 'page' : undefined}>

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { createContext, useCallback, useContext } from 'react';
-import type { Me } from '../../../http/people-schemas.js';
+import type { Me, Role } from '../../../http/people-schemas.js';
 import { call, Failure } from '../api/client.js';
 import { FailureNote } from '../parts/failure-note.js';
 import { Shell } from '../shell.js';
@@ -18,15 +18,22 @@ export function useMe(): Me {
   return me;
 }
 
+/** From the least to the most; each may do what the ones before it may. */
+const ROLES: readonly Me['role'][] = ['viewer', 'operator', 'admin', 'owner'];
+
+/** Whether somebody with this role may do what is for `least`; a program may do nothing of it. */
+export function reaches(role: Me['role'], least: Role): boolean {
+  return ROLES.indexOf(role) >= ROLES.indexOf(least);
+}
+
 /** Whether they may approve, and change what is there. */
 export function useIsAdmin(): boolean {
-  const { role } = useMe();
-  return role === 'admin' || role === 'owner';
+  return reaches(useMe().role, 'admin');
 }
 
 /** Whether they may ask for actions. */
 export function useMayAsk(): boolean {
-  return useMe().role !== 'viewer';
+  return reaches(useMe().role, 'operator');
 }
 
 /** The page for whoever is signed in, or the one that signs them in. */
