@@ -9,6 +9,7 @@ import { formatDuration } from '../../protocol/durations.js';
 import type { ParameterSpec } from '../../protocol/messages/parameters.js';
 import { SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { createLogger } from '../../runtime/logger.js';
+import { NO_MASK } from '../../runtime/masking/mask.js';
 import { fieldTable } from './fields.js';
 import { code, generatedNote, sentence, table } from './markdown.js';
 import { type JsonSchema, jsonSchemaOf } from './schemas.js';
@@ -30,6 +31,7 @@ function listBuiltins(): Action[] {
     engine: createEngine(() => undefined),
     ownIds: [],
     maxOutputBytes: config.max_output_bytes,
+    mask: NO_MASK,
     clock: SYSTEM_CLOCK,
   });
   const everywhere = builtins({
@@ -38,6 +40,7 @@ function listBuiltins(): Action[] {
     endpoints: { broker: 'mqtt://127.0.0.1:1883', controller: 'http://127.0.0.1:8080' },
     dataDir: config.data_dir,
     maxOutputBytes: config.max_output_bytes,
+    mask: NO_MASK,
     path: '',
     isolation: createProcessGroupIsolation(),
     clock: SYSTEM_CLOCK,

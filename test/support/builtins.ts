@@ -5,10 +5,12 @@ import { createOutputCapture } from '../../agent/actions/output-capture.js';
 import { createProcessGroupIsolation } from '../../agent/actions/process-group.js';
 import { readSystem } from '../../agent/actions/system/platform.js';
 import { AgentConfig } from '../../agent/config.js';
+import { createMaskedSink } from '../../agent/executor/masked-sink.js';
 import type { OwnProcess } from '../../agent/machine.js';
 import type { ParameterValue } from '../../protocol/messages/parameters.js';
 import { SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { createLogger } from '../../runtime/logger.js';
+import { NO_MASK } from '../../runtime/masking/mask.js';
 import { EXECUTION_ID, writeHook } from './hooks.js';
 
 /** Programs of the system, and nothing of the agent's environment. */
@@ -54,6 +56,7 @@ export async function runBuiltin(
     endpoints: { broker: 'mqtt://127.0.0.1:1', controller: undefined },
     dataDir: '/nonexistent',
     maxOutputBytes,
+    mask: NO_MASK,
     clock: SYSTEM_CLOCK,
     own: ownProcess(),
     system: readSystem(),
@@ -62,13 +65,15 @@ export async function runBuiltin(
   }).find((each) => each.name === name);
   if (action === undefined) throw new Error(`there is no built-in ${name}`);
   const output = createOutputCapture({ maxBytes: maxOutputBytes });
+  const sink = createMaskedSink(output, changes.mask ?? NO_MASK);
   const end = await action.run({
     executionId: EXECUTION_ID,
     parameters: new Map(Object.entries(parameters)),
     timeoutMs: 30_000,
     signal,
-    output,
+    output: sink,
   });
+  sink.close();
   const bytesOf = (stream: 'stdout' | 'stderr'): Buffer => {
     const { data, encoding } = output.inline(stream, maxOutputBytes);
     return Buffer.from(data, encoding === 'base64' ? 'base64' : 'utf8');

@@ -3,8 +3,10 @@ import { createEngine } from '../../agent/actions/containers/engine.js';
 import type { ContainerHost } from '../../agent/actions/containers/host.js';
 import { containerActions } from '../../agent/actions/containers/list.js';
 import { createOutputCapture } from '../../agent/actions/output-capture.js';
+import { createMaskedSink } from '../../agent/executor/masked-sink.js';
 import type { ParameterValue } from '../../protocol/messages/parameters.js';
 import { SYSTEM_CLOCK } from '../../runtime/clock.js';
+import { NO_MASK } from '../../runtime/masking/mask.js';
 import { EXECUTION_ID } from './hooks.js';
 
 type Changes = Partial<Omit<ContainerHost, 'engine'>> &
@@ -29,21 +31,26 @@ export async function runContainerAction(
   const { signal = new AbortController().signal, timeoutMs = 30_000, mayStart, onOutput, answerMs, ...host } = changes;
   const maxOutputBytes = host.maxOutputBytes ?? 1024 * 1024;
   const engine = createEngine(() => socket, answerMs === undefined ? {} : { answerMs });
-  const actions = containerActions({ engine, ownIds: [], clock: SYSTEM_CLOCK, ...host, maxOutputBytes });
+  const actions = containerActions({ engine, ownIds: [], clock: SYSTEM_CLOCK, mask: NO_MASK, ...host, maxOutputBytes });
   const action = actions.find((each) => each.name === name);
   if (action === undefined) throw new Error(`there is no container action ${name}`);
   const capture = createOutputCapture({ maxBytes: maxOutputBytes });
-  const end = await action.run({
-    ...{ executionId: EXECUTION_ID, parameters: new Map(Object.entries(parameters)), timeoutMs, signal },
-    output: {
+  const sink = createMaskedSink(
+    {
       write(stream, bytes) {
         capture.write(stream, bytes);
         onOutput?.(Buffer.from(bytes).toString('utf8'));
       },
       leaveOff: () => capture.leaveOff?.(),
     },
+    host.mask ?? NO_MASK,
+  );
+  const end = await action.run({
+    ...{ executionId: EXECUTION_ID, parameters: new Map(Object.entries(parameters)), timeoutMs, signal },
+    output: sink,
     ...(mayStart === undefined ? {} : { mayStart }),
   });
+  sink.close();
   const text = (stream: 'stdout' | 'stderr'): string => {
     const { data, encoding } = capture.inline(stream, maxOutputBytes);
     return encoding === 'utf-8' ? data : Buffer.from(data, 'base64').toString('utf8');

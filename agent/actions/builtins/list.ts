@@ -1,4 +1,5 @@
 import type { Clock } from '../../../runtime/clock.js';
+import type { Mask } from '../../../runtime/masking/mask.js';
 import type { BuiltinSettings } from '../../builtins-config.js';
 import type { OwnProcess } from '../../machine.js';
 import type { Action } from '../action.js';
@@ -27,6 +28,7 @@ export type BuiltinHost = Tools &
     /** The agent's own, whose files no action hands out. */
     dataDir: string;
     maxOutputBytes: number;
+    mask: Mask;
     clock: Clock;
     own: OwnProcess;
     system: System;
@@ -36,7 +38,7 @@ export type BuiltinHost = Tools &
 
 /** Every built-in, one line each. They are part of the program and need no integrity check (P-60). */
 export function builtins(host: BuiltinHost): Action[] {
-  const { node, settings, endpoints, dataDir, maxOutputBytes, clock, own, system } = host;
+  const { node, settings, endpoints, dataDir, maxOutputBytes, mask, clock, own, system } = host;
   const { services, health_targets: targets, log_files: files, log_units: units, readable_files } = settings;
   const tools: Tools = { path: host.path, isolation: host.isolation, log: host.log };
   const disks = createDiskReader();
@@ -46,7 +48,7 @@ export function builtins(host: BuiltinHost): Action[] {
     ping(tools),
     diagnostics({ disks, clock }),
     healthCheck({ endpoints, targets, services, disks, tools, clock }),
-    logsTail({ files, units, hidden, maxOutputBytes, tools, clock }),
+    logsTail({ files, units, hidden, maxOutputBytes, mask, tools, clock }),
     serviceStatus({ services, tools }),
     serviceRestart({ services, tools }),
     message({ source: { system, env: host.env, program: settings.message_program }, tools }),

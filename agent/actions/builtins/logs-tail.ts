@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { type Clock, toTime } from '../../../runtime/clock.js';
+import type { Mask } from '../../../runtime/masking/mask.js';
 import type { Action, ActionContext, ActionEnd } from '../action.js';
 import { type AllowedFile, cannotBeRead, openAllowedFile } from '../system/allowed-file.js';
 import { readJournal } from '../system/journald.js';
@@ -37,6 +38,7 @@ export type LogSources = Readonly<{
   /** Directories that are never read. */
   hidden: readonly string[];
   maxOutputBytes: number;
+  mask: Mask;
   tools: Tools;
   clock: Clock;
 }>;
@@ -76,7 +78,7 @@ type Query = Readonly<{
   collector: LineCollector;
 }>;
 
-function readQuery({ parameters }: ActionContext, { clock, maxOutputBytes }: LogSources): Query | ActionEnd {
+function readQuery({ parameters }: ActionContext, { clock, maxOutputBytes, mask }: LogSources): Query | ActionEnd {
   const text = (name: string): string => String(parameters.get(name) ?? '');
   const maxLines = Number(parameters.get('lines') ?? DEFAULT_LINES);
   if ((text('file') === '') === (text('unit') === '')) return invalidParameter('give either parameter file or unit');
@@ -89,7 +91,7 @@ function readQuery({ parameters }: ActionContext, { clock, maxOutputBytes }: Log
     unit: text('unit'),
     sinceMs,
     isWanted: (line) => line.includes(text('contains')),
-    collector: createLineCollector({ maxLines, maxBytes: maxOutputBytes - RESERVE_BYTES }),
+    collector: createLineCollector({ maxLines, maxBytes: maxOutputBytes - RESERVE_BYTES, mask }),
   };
 }
 

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import type { Action } from '../action.js';
 import { failed, printJson } from '../builtins/answers.js';
 import { fitting } from '../fitting.js';
-import type { InspectedContainer } from './answers.js';
+import { InspectedContainer } from './answers.js';
 import { clip } from './clip.js';
 import { CONTAINER_PARAMETER, type ContainerHost, endOf, findContainer, nameOf } from './host.js';
 import { showLabels } from './labels.js';
+import { withoutSecrets } from './masked.js';
 import { isOwn } from './own-container.js';
 import { showVariable } from './secrets.js';
 import { ContainerState, toMoment, toState } from './state.js';
@@ -45,7 +46,7 @@ export function containerInspect(host: ContainerHost): Action {
     prints: ContainerDetails,
     run: (context) =>
       endOf(async () => {
-        const found = await findContainer(host, context);
+        const found = withoutSecrets(host.mask, InspectedContainer, await findContainer(host, context));
         const details = fitted({ ...toDetails(found), is_agent: isOwn(found.Id, host.ownIds) }, host.maxOutputBytes);
         if (details === undefined) {
           const limit = `agent.max_output_bytes of this node (${host.maxOutputBytes})`;

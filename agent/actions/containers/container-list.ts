@@ -7,6 +7,7 @@ import { type ListedContainer, ListedContainers } from './answers.js';
 import { clip } from './clip.js';
 import { type ContainerHost, endOf } from './host.js';
 import { showLabels } from './labels.js';
+import { withoutSecrets } from './masked.js';
 import { toStatus } from './state.js';
 
 /** Leaves room for what stands around the containers. */
@@ -46,7 +47,8 @@ export function containerList(host: ContainerHost): Action {
     run: ({ parameters, output, signal }) =>
       endOf(async () => {
         const path = parameters.get('all') === false ? '/containers/json' : ALL_CONTAINERS;
-        const listed = await host.engine.get(path, ListedContainers, signal);
+        const told = await host.engine.get(path, ListedContainers, signal);
+        const listed = withoutSecrets(host.mask, ListedContainers, told);
         const { fits, leftOut } = fitting(listed.map(toEntry), host.maxOutputBytes - RESERVE_BYTES);
         printJson<ContainerList>(output, { containers: fits, left_out: leftOut });
         return { kind: 'exited', exitCode: 0 };

@@ -1,6 +1,7 @@
 import { ContainerReference, isMeant } from '../../../protocol/containers.js';
 import { isMusterError, MusterError } from '../../../protocol/errors.js';
 import type { Clock } from '../../../runtime/clock.js';
+import type { Mask } from '../../../runtime/masking/mask.js';
 import type { ActionContext, ActionEnd } from '../action.js';
 import { InspectedContainer } from './answers.js';
 import type { Engine } from './engine.js';
@@ -11,6 +12,8 @@ export type ContainerHost = Readonly<{
   /** Ids of the containers that the agent itself runs in. */
   ownIds: readonly string[];
   maxOutputBytes: number;
+  /** Takes registered values out of a report before it is cut to `maxOutputBytes`. */
+  mask: Mask;
   clock: Clock;
 }>;
 

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Capabilities } from '../../../protocol/messages/capabilities.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Logger } from '../../../runtime/logger.js';
+import type { Mask } from '../../../runtime/masking/mask.js';
 import type { Action } from '../action.js';
 import { within } from '../waiting.js';
 import { toAnnounced } from './announced.js';
@@ -31,6 +32,7 @@ export type ContainersOptions = Readonly<{
   /** Where engines usually have their socket. */
   usual: readonly string[];
   maxOutputBytes: number;
+  mask: Mask;
   /** Takes the container actions, once: as soon as there is an engine to ask. */
   offer: (actions: readonly Action[]) => void;
   /** What is announced is other than before. */
@@ -47,7 +49,7 @@ export type ContainersOptions = Readonly<{
  * has been looked for, and the engine asked for the first time. Nothing is offered, now or later, when the setting is `off`.
  */
 export async function startContainers(options: ContainersOptions): Promise<Containers> {
-  const { setting, usual, maxOutputBytes, offer, onChange, clock, random, log, searchMs = SEARCH_MS } = options;
+  const { setting, usual, maxOutputBytes, mask, offer, onChange, clock, random, log, searchMs = SEARCH_MS } = options;
   const socket = (): string | undefined => findSocket(setting, usual);
   const ownIds = await readOwnIds({ proc: '/proc/self', hostname: hostname() });
   const engine = createEngine(socket);
@@ -57,7 +59,7 @@ export async function startContainers(options: ContainersOptions): Promise<Conta
     const found = socket();
     if (found === undefined) return undefined;
     log.info({ socket: found }, 'container engine found');
-    offer(containerActions({ engine, ownIds, maxOutputBytes, clock }));
+    offer(containerActions({ engine, ownIds, maxOutputBytes, mask, clock }));
     return startContainerWatch({
       ...{ engine, clock, random, log },
       take(listed) {

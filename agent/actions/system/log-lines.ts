@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Mask } from '../../../runtime/masking/mask.js';
 
 /** One line of a log. */
 export const LogLine = z.object({
@@ -19,12 +20,18 @@ export type LineCollector = Readonly<{
   isFull: () => boolean;
 }>;
 
-export function createLineCollector({ maxLines, maxBytes }: { maxLines: number; maxBytes: number }): LineCollector {
+/** Lines are masked before they count: a mark may be longer than its value. */
+export function createLineCollector({
+  maxLines,
+  maxBytes,
+  mask,
+}: Readonly<{ maxLines: number; maxBytes: number; mask: Mask }>): LineCollector {
   const taken: LogLine[] = [];
   let bytes = 0;
   let isFull = false;
   return {
-    add(line) {
+    add(read) {
+      const line = { ...read, text: read.is_cut ? mask.text(read.text) : mask.typed(read.text) };
       bytes += Buffer.byteLength(JSON.stringify(line)) + 1;
       isFull ||= taken.length === maxLines || bytes > maxBytes;
       if (!isFull) taken.push(line);

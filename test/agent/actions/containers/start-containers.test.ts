@@ -5,6 +5,7 @@ import { startContainers } from '../../../../agent/actions/containers/start-cont
 import { Capabilities } from '../../../../protocol/messages/capabilities.js';
 import { SYSTEM_CLOCK } from '../../../../runtime/clock.js';
 import { createLogger } from '../../../../runtime/logger.js';
+import { NO_MASK } from '../../../../runtime/masking/mask.js';
 import { startTestBroker } from '../../../support/broker.js';
 import { keyOfAgent, scriptController, startControlledAgent } from '../../../support/controlled-agent.js';
 import { sendJson, startStandInEngine } from '../../../support/engines/stand-in.js';
@@ -18,7 +19,7 @@ async function start(t: TestContext, setting: string, usual: readonly string[] =
   const offered: string[] = [];
   let changes = 0;
   const containers = await startContainers({
-    ...{ setting, usual, maxOutputBytes: 65_536, searchMs: 20 },
+    ...{ setting, usual, maxOutputBytes: 65_536, mask: NO_MASK, searchMs: 20 },
     offer: (actions) => offered.push(...actions.map(({ name }) => name)),
     onChange: () => {
       changes += 1;
