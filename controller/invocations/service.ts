@@ -92,8 +92,8 @@ function findRow({ read }: Store, org: string, id: string): Promise<InvocationRo
 async function findInvocation(store: Store, org: string, id: string): Promise<InvocationView | undefined> {
   const row = await findRow(store, org, id);
   if (row === undefined) return undefined;
-  const counts = await countExecutions(store.read, [id]);
-  return toInvocationView(row, counts.get(id) ?? noExecutions());
+  const counts = row.integration === null ? await countExecutions(store.read, [id]) : undefined; // others have none
+  return toInvocationView(row, counts?.get(id) ?? noExecutions());
 }
 
 async function findExecutionRow(

@@ -10,15 +10,15 @@ import {
 import { isMusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
-import { appendAudit } from './audit.js';
-import type { Queries } from './database.js';
+import { type AuditEnd, appendAudit, findAuditEnd } from './audit.js';
+import type { Queries, Trail } from './database.js';
 
 /** What the writer does with the end of the audit trail in each of its transactions. */
 export type Seal = Readonly<{
   /** Before anything is changed: the trail has to end where it was signed to end. */
-  begin: (tx: Queries) => Promise<void>;
+  begin: (tx: Queries & Trail) => Promise<void>;
   /** After everything was changed: signs where it ends now. */
-  end: (tx: Queries) => Promise<void>;
+  end: (tx: Queries & Trail) => Promise<void>;
   /** The transaction is on disk. */
   committed: () => void;
 }>;
@@ -36,7 +36,6 @@ export type SealDeps = Readonly<{
 type Doubt = 'unsigned' | 'bad_head' | 'rows_gone' | 'rows_added' | 'rolled_back' | 'key_changed';
 
 type Signed = Readonly<{ jws: string; head: AuditHead }>;
-type Last = Pick<AuditHead, 'seq' | 'hash'>;
 type Found = Readonly<{ head?: AuditHead; doubt?: Doubt }>;
 
 /** Its key in the table `meta`. */
@@ -55,10 +54,10 @@ export function createSeal(deps: SealDeps): Seal {
   /** What the transaction under way makes of it. */
   let next: Signed | undefined;
   /** Where the trail ended when it began, and what was wrong with that. */
-  let before: Last | undefined;
+  let before: AuditEnd | undefined;
   let damage: Doubt | undefined;
 
-  async function find(tx: Queries, last: Last | undefined): Promise<Found> {
+  async function find(tx: Queries, last: AuditEnd | undefined): Promise<Found> {
     const jws = await findJws(tx);
     if (jws === undefined) return (last ?? known) === undefined && !(await isUsed(tx)) ? {} : { doubt: 'unsigned' };
     if (known?.jws === jws) return { head: known.head };
@@ -73,13 +72,14 @@ export function createSeal(deps: SealDeps): Seal {
   return {
     async begin(tx) {
       next = undefined;
-      before = await findLast(tx);
+      before = await findAuditEnd(tx);
+      tx.trail = { end: before };
       const { head, doubt } = await find(tx, before);
       damage = (await whatBecameOf(tx, head, before)) ?? doubt;
       if (damage !== undefined) await auditDamage(tx, deps, { reason: damage, head });
     },
     async end(tx) {
-      const last = await findLast(tx);
+      const last = tx.trail?.end;
       if (last !== undefined && last.hash !== before?.hash) next = await sign(tx, deps, last);
     },
     committed() {
@@ -93,7 +93,7 @@ export function createSeal(deps: SealDeps): Seal {
 async function whatBecameOf(
   tx: Queries,
   head: AuditHead | undefined,
-  last: Last | undefined,
+  last: AuditEnd | undefined,
 ): Promise<Doubt | undefined> {
   if (head === undefined || head.hash === last?.hash) return undefined;
   return (await hashOf(tx, head.seq)) === head.hash ? 'rows_added' : 'rows_gone';
@@ -139,7 +139,7 @@ function peekHead(jws: string): AuditHead | undefined {
   }
 }
 
-async function sign(tx: Queries, { signing, clock }: SealDeps, last: Last): Promise<Signed> {
+async function sign(tx: Queries, { signing, clock }: SealDeps, last: AuditEnd): Promise<Signed> {
   const head: AuditHead = { v: 1, ...last, at: toTime(clock.nowMs()) };
   const jws = signEnvelope('muster-audit-head', JSON.stringify(head), signing());
   await tx
@@ -151,16 +151,12 @@ async function sign(tx: Queries, { signing, clock }: SealDeps, last: Last): Prom
 }
 
 function auditDamage(
-  tx: Queries,
+  tx: Queries & Trail,
   { clock, org }: SealDeps,
   { reason, head }: { reason: Doubt; head: AuditHead | undefined },
 ): Promise<void> {
   const entry = { atMs: clock.nowMs(), org, actor: 'controller', event: 'audit_damaged', subject: 'audit' };
   return appendAudit(tx, [{ ...entry, details: { reason, seq: head?.seq ?? null, hash: head?.hash ?? null } }]);
-}
-
-function findLast(tx: Queries): Promise<Last | undefined> {
-  return tx.selectFrom('audit').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1).executeTakeFirst();
 }
 
 async function hashOf(tx: Queries, seq: number): Promise<string | undefined> {

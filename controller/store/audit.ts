@@ -4,7 +4,7 @@ import { sha256Hex } from '../../protocol/envelope.js';
 import { Sha256Hex } from '../../protocol/ids.js';
 import { type Mask, NO_MASK } from '../../runtime/masking/mask.js';
 import { fewSizesOf } from '../grouping.js';
-import type { Queries } from './database.js';
+import type { Queries, Trail } from './database.js';
 
 /** One change and who made it. `details` never holds parameters, output or secrets. */
 export type AuditEntry = Readonly<{
@@ -31,6 +31,9 @@ export type AuditRow = Readonly<{
 
 const ROWS_PER_INSERT = 256;
 
+/** The last row of the trail. */
+export type AuditEnd = Readonly<{ seq: number; hash: string }>;
+
 /** `prev_hash` of the first row. */
 const AUDIT_ROOT = '0'.repeat(64);
 
@@ -39,12 +42,12 @@ const AUDIT_ROOT = '0'.repeat(64);
  * writer hands out has a mask, also where it is known as queries and no more.
  */
 export async function appendAudit(
-  tx: Queries & Readonly<{ mask?: Mask }>,
+  tx: Queries & Readonly<{ mask?: Mask }> & Partial<Trail>,
   entries: readonly AuditEntry[],
 ): Promise<void> {
   if (entries.length === 0) return;
-  const last = await tx.selectFrom('audit').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1).executeTakeFirst();
-  let previous = { seq: last?.seq ?? 0, hash: last?.hash ?? AUDIT_ROOT };
+  const last = tx.trail === undefined ? await findAuditEnd(tx) : tx.trail.end;
+  let previous = last ?? { seq: 0, hash: AUDIT_ROOT };
   const { mask = NO_MASK } = tx;
   const rows = entries.map(({ atMs, org, actor, event, subject, details = {} }) => {
     const unsealed = {
@@ -62,6 +65,12 @@ export async function appendAudit(
     return row;
   });
   for (const part of fewSizesOf(rows, ROWS_PER_INSERT)) await tx.insertInto('audit').values(part).execute();
+  if (tx.trail !== undefined) tx.trail.end = { seq: previous.seq, hash: previous.hash };
+}
+
+/** Where the trail ends; undefined while it is empty. */
+export function findAuditEnd(queries: Queries): Promise<AuditEnd | undefined> {
+  return queries.selectFrom('audit').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1).executeTakeFirst();
 }
 
 /** SHA-256 over all columns but `hash`, as a JSON array in the order of the table. */

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Mask } from '../../runtime/masking/mask.js';
+import type { AuditEnd } from './audit.js';
 import type { NewEvent } from './events.js';
 import type { Tables } from './schema.js';
 
@@ -9,7 +10,10 @@ export type Queries = Kysely<Tables>;
  * Queries inside a transaction of the writer, which also tells of what it changes: streams hear it after the commit.
  * What is told, and what the audit trail says, goes through `mask`.
  */
-export type Tx = Queries & Readonly<{ tell: (event: NewEvent) => void; mask: Mask }>;
+export type Tx = Queries & Readonly<{ tell: (event: NewEvent) => void; mask: Mask }> & Trail;
+
+/** Where the audit trail ends in a transaction, once that was looked up there: nobody else adds to it meanwhile. */
+export type Trail = { trail: { end: AuditEnd | undefined } | undefined };
 
 /** The tables, wherever they are kept. */
 export type Database = Readonly<{

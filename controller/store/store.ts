@@ -75,7 +75,8 @@ export async function openStore(
 
 /** What was signed last is looked at before anybody works with the store. */
 async function lookAtEnd({ transact }: Database, seal: Seal): Promise<void> {
-  await transact(async (tx) => {
+  await transact(async (queries) => {
+    const tx = Object.assign(queries, { trail: undefined });
     await seal.begin(tx);
     await seal.end(tx);
   });

@@ -91,7 +91,8 @@ export function createWriter(
     const told: NewEvent[] = [];
     try {
       await transact(async (queries) => {
-        const tx: Tx = Object.assign(queries, { tell: (event: NewEvent) => void told.push(event), mask });
+        const tell = (event: NewEvent): void => void told.push(event);
+        const tx: Tx = Object.assign(queries, { tell, mask, trail: undefined });
         await refuseFormerTerms(tx, batch);
         await seal?.begin(tx);
         for (const { run } of batch) await run(tx);
