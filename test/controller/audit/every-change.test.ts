@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { CreateGrant } from '../../../controller/http/grant-schemas.js';
 import { recoverOwnerToken } from '../../../controller/identity/api-tokens.js';
 import { SHIPPED_POLICY } from '../../../controller/policy/document.js';
 import type { Principal } from '../../../controller/services.js';
@@ -23,6 +24,13 @@ const ANN: Principal = { id: 'ann', org: 'default', role: 'operator' };
 const PASSWORD = 'correct horse battery';
 const BODY = { bodySha256: '0'.repeat(64) };
 const PRIME = { name: 'prime', description: 'changes something', parameters: [] };
+const PRIMES: CreateGrant = {
+  scope: 'org',
+  target: { fleet: true },
+  actions: ['prime*'],
+  max_calls: 1,
+  expires_in: '1h',
+};
 const HOOK: Omit<HookSpec, 'checksum'> = {
   name: 'deploy.sh',
   description: '',
@@ -102,6 +110,16 @@ const CHANGES: readonly Readonly<{ event: string; make: (at: Site) => Promise<un
   {
     event: 'invocation_pending',
     make: ({ s }) => s().invocations.create(ANN, askFor({ nodes: ['pump-1'] }, { action: 'prime' }), BODY),
+  },
+  { event: 'grant_created', make: ({ s }) => s().grants.create(OWNER, PRIMES) },
+  {
+    event: 'grant_used',
+    make: ({ s }) => s().invocations.create(ANN, askFor({ nodes: ['pump-1'] }, { action: 'prime' }), BODY),
+  },
+  {
+    event: 'grant_revoked',
+    make: async ({ s }) =>
+      s().grants.revoke(OWNER, (await s().grants.list('default', { limit: 1 })).items[0]?.id ?? ''),
   },
   { event: 'approval_expired', make: ({ muster, later }) => later(400_000).then(() => muster.core.sweep()) },
   { event: 'execution_concluded', make: ({ muster, later }) => later(90_000_000).then(() => muster.core.sweep()) },
@@ -216,6 +234,7 @@ async function contentOf({ read }: Store): Promise<unknown> {
     'node_groups',
     'hook_pins',
     'policies',
+    'grants',
     'idempotency_keys',
   ] as const) {
     content.push(await read.selectFrom(table).selectAll().execute());

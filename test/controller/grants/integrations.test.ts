@@ -43,6 +43,20 @@ test('S-A-40: a grant for every integration covers each of them and no node, one
   assert.deepEqual(GrantView.parse(body).target, { integration: null });
 });
 
+test('an ask for an integration that is switched off meanwhile is not approved with a grant, and goes on waiting', async (t) => {
+  const { stage, ask } = await startSite(t);
+  const { id, digest } = (await ask('sentry')).invocation;
+  await stage.call('PATCH', '/api/v1/integrations/sentry', { token: stage.people.admin, body: { status: 'disabled' } });
+
+  const body = { digest, grant: {} };
+  const { status } = await stage.call('POST', `/api/v1/invocations/${id}/approve`, { token: stage.people.admin, body });
+
+  assert.equal(status, 409);
+  assert.equal((await stage.read(id)).invocation.status, 'pending');
+  const listed = await stage.call('GET', '/api/v1/grants', { token: stage.people.admin });
+  assert.deepEqual(z.object({ items: z.array(GrantView) }).parse(listed.body).items, []);
+});
+
 async function startSite(t: TestScope) {
   const stage = await startIntegrations(t);
   const { url, requests } = await startStandIn(t, () => ({ json: { id: '4711', status: 'resolved' } }));
