@@ -1,4 +1,5 @@
 import type { NodeDetail } from '../../../http/schemas.js';
+import { fromLabels } from '../parts/lists.js';
 import { Ago, Moment } from '../parts/moment.js';
 
 /** What is known of a node. */
@@ -22,11 +23,7 @@ export function NodeFacts({
       <dt>Groups</dt>
       <dd>{groups.join(', ') || 'none'}</dd>
       <dt>Labels</dt>
-      <dd>
-        {Object.entries(labels)
-          .map(([key, value]) => `${key}=${value}`)
-          .join(', ') || 'none'}
-      </dd>
+      <dd>{fromLabels(labels) || 'none'}</dd>
       <dt>Open</dt>
       <dd>{open_executions === 0 ? 'nothing' : `${open_executions} executions`}</dd>
       {limits.process_isolation !== undefined && (

@@ -9,6 +9,7 @@ import { useMayAsk } from '../session/session.js';
 import { ActionsDialog } from './actions-dialog.js';
 import { Containers } from './containers.js';
 import { Hooks } from './hooks.js';
+import { Manage } from './manage.js';
 import { NodeFacts } from './node-facts.js';
 import { Offers } from './offers.js';
 import { Recent } from './recent.js';
@@ -30,6 +31,7 @@ export function NodePage() {
         <Status of={data.state} />
         {mayAsk && (
           <span className="page-actions">
+            <Manage node={data} />
             <button type="button" title="Send message or command" onClick={() => setActing(true)}>
               📨 Actions
             </button>

@@ -2,6 +2,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Selector } from '../../../../protocol/selectors.js';
 import { groupsQuery, nodesQuery } from '../api/queries.js';
+import { LABELS_PATTERN, toLabels, toList } from '../parts/lists.js';
 
 const KINDS = ['nodes', 'group', 'labels', 'fleet'] as const;
 type Kind = (typeof KINDS)[number];
@@ -29,7 +30,7 @@ export function TargetFields() {
       {kind === 'labels' && (
         <label>
           Labels
-          <input name="labels" required pattern="[^=,]+=[^,]*(,[^=,]+=[^,]*)*" placeholder="site=north,kind=pump" />
+          <input name="labels" required pattern={LABELS_PATTERN} placeholder="site=north,kind=pump" />
         </label>
       )}
     </fieldset>
@@ -86,20 +87,8 @@ export function readTarget(form: FormData): Selector {
     case 'group':
       return { group: text('group') };
     case 'labels':
-      return { labels: Object.fromEntries(listOf(text('labels')).map((pair) => toPair(pair))) };
+      return { labels: toLabels(text('labels')) };
     default:
-      return { nodes: listOf(text('nodes')) };
+      return { nodes: toList(text('nodes')) };
   }
-}
-
-function listOf(text: string): string[] {
-  return text
-    .split(',')
-    .map((each) => each.trim())
-    .filter((each) => each !== '');
-}
-
-function toPair(text: string): [string, string] {
-  const [key = '', ...value] = text.split('=');
-  return [key.trim(), value.join('=').trim()];
 }
