@@ -67,6 +67,7 @@ import { createSeenBy } from './sandboxes/seen-by.js';
 import { createSandboxes } from './sandboxes/service.js';
 import type { Services } from './services.js';
 import { createSignIn } from './sign-in/service.js';
+import { createSessions } from './sign-in/sessions.js';
 import type { Oidc } from './sign-in/settings.js';
 import { deleteOldIdempotentUses } from './store/idempotency.js';
 import { countPending } from './store/invocations.js';
@@ -231,6 +232,8 @@ export async function createCore({
   const authenticateSandbox = createSandboxAuthentication({ store, clock });
   const inventory = { store, presence, clock, openOn: open.countOf, membership, policies };
   const nodes = createNodeService({ ...inventory, registry });
+  const tokens = createTokens({ store, clock, attempts, gate: createGate(LOGIN_GATE), onRefusedLogin });
+  const signIn = oidc === undefined ? undefined : createSignIn({ ...shared, oidc, onRefusedLogin });
   const services: Services = {
     org,
     authenticate: async (bearer) => (await principalOf(store, bearer, clock.nowMs())) ?? authenticateSandbox(bearer),
@@ -241,8 +244,9 @@ export async function createCore({
     policy: createPolicyService({ store, clock, fileOrg: config.policy_file === undefined ? undefined : org }),
     enrollment: createEnrollmentService({ ...shared, prefix, broker: { url: brokerUrl, ca: brokerCa } }),
     people: createUsers({ store, clock, attempts, gate: createGate(PEOPLE_GATE) }),
-    tokens: createTokens({ store, clock, attempts, gate: createGate(LOGIN_GATE), onRefusedLogin }),
-    signIn: oidc === undefined ? undefined : createSignIn({ ...shared, oidc, onRefusedLogin }),
+    tokens,
+    signIn,
+    sessions: createSessions({ ...shared, publicUrl: config.public_url, tokens, signIn, onRefusedLogin }),
     containers: createContainerService({
       ...shared,
       create: invocations.create,

@@ -30,6 +30,7 @@ import type { PolicyDocument } from './policy/document.js';
 import type { PollingService } from './polling/contract.js';
 import type { SandboxScope, SandboxService, Seen } from './sandboxes/contract.js';
 import type { SignInService } from './sign-in/contract.js';
+import type { SessionService } from './sign-in/sessions.js';
 import type { Queries } from './store/database.js';
 import type { Once } from './store/made-once.js';
 import type { SuspensionService } from './suspension.js';
@@ -321,6 +322,7 @@ export type Services = Readonly<{
   tokens: TokenService;
   /** Undefined when there is no sign-in by OpenID Connect. */
   signIn: SignInService | undefined;
+  sessions: SessionService;
   polling: PollingService;
   containers: ContainerService;
   sandboxes: SandboxService;

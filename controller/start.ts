@@ -8,6 +8,7 @@ import { createSecrets, type Secrets } from '../runtime/masking/mask.js';
 import { followSecretsFile } from '../runtime/masking/secrets-file.js';
 import { type Closers, createClosers } from './closers.js';
 import type { ControllerConfig } from './config.js';
+import { NO_DASHBOARD, readDashboard } from './http/dashboard.js';
 import { startFront } from './http/front.js';
 import { ensureOwnerToken } from './identity/api-tokens.js';
 import { sealDeps, startKeyring } from './identity/keyring.js';
@@ -44,6 +45,8 @@ type StartOptions = Readonly<{
   config: ControllerConfig;
   /** What is masked; the log has to go through the same. */
   secrets?: Secrets;
+  /** Where the build has put the dashboard; there is none when absent. */
+  dashboardDir?: string;
   log: Logger;
   clock: Clock;
   /** Ends the wait for the database. */
@@ -67,7 +70,7 @@ export async function startController(options: StartOptions): Promise<RunningCon
 }
 
 async function start(
-  { config, secrets = createSecrets(), log, clock, stop }: StartOptions,
+  { config, secrets = createSecrets(), dashboardDir, log, clock, stop }: StartOptions,
   closers: Closers,
 ): Promise<Omit<RunningController, 'stop'>> {
   const { org, store_url: storeUrl } = config;
@@ -80,6 +83,7 @@ async function start(
   const oidc = readOidc(config);
   secrets.register('settings', secretsIn(config, { webhooks, oidc }));
   if (config.secrets_file !== undefined) closers.add(followSecretsFile(config.secrets_file, secrets, log));
+  const dashboard = dashboardDir === undefined ? NO_DASHBOARD : await readDashboard(dashboardDir, log);
   const dataDir = await claimDataDir(config.data_dir);
   closers.add(dataDir.release);
   if (storeUrl !== undefined) await awaitPostgres(storeUrl, { clock, log, stop });
@@ -105,7 +109,7 @@ async function start(
   const front = await startFront(config, log.child({ component: 'http' }));
   closers.add(front.stop);
   const { adapters } = live;
-  const deps = { keyring, config, secrets, clientId, brokerCa, adapters, webhooks, oidc, front, clock, log };
+  const deps = { keyring, config, secrets, clientId, brokerCa, adapters, webhooks, oidc, front, dashboard, clock, log };
   if (storeUrl === undefined) {
     const end = await beginTerm({ ...deps, store, ready: 'ok', holds: () => true });
     closers.add(end);

@@ -9,6 +9,7 @@ import { makeDataDir } from '../../runtime/data-dir.js';
 import { announceReady, runProcess } from '../../runtime/lifecycle.js';
 import { createLogger } from '../../runtime/logger.js';
 import { createSecrets } from '../../runtime/masking/mask.js';
+import { dashboardDirectory } from '../dashboard-directory.js';
 import { type Connection, DEFAULT_DATA_DIR, readConnection, writeConnection } from '../installation.js';
 import type { Io } from '../io.js';
 import { partCommand } from '../part.js';
@@ -44,7 +45,9 @@ export function controllerCommand(io: Io): Command {
     const log = createLogger('controller', { level: config.log_level, mask: secrets.mask });
     const installation = makeDataDir(dataDir ?? installationOf(config.data_dir));
     await runProcess(log, async (stop) => {
-      const controller = await startController({ config, secrets, log, clock: SYSTEM_CLOCK, stop });
+      const controller = await startController({
+        ...{ config, secrets, dashboardDir: dashboardDirectory(), log, clock: SYSTEM_CLOCK, stop },
+      });
       keepConnection(installation, controller);
       if (controller.reload !== undefined) process.on('SIGHUP', controller.reload);
       announceReady({ url: controller.url, port: controller.port });

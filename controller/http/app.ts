@@ -15,6 +15,8 @@ import { MusterError } from '../../protocol/errors.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { Services } from '../services.js';
+import { credentialOf } from './credentials.js';
+import { type Dashboard, NO_DASHBOARD } from './dashboard.js';
 import { DOCS_PAGE } from './docs-page.js';
 import { createEventStreams, type StreamLimits } from './event-streams.js';
 import { parseJsonBody } from './json-body.js';
@@ -39,12 +41,15 @@ export async function createApp({
   services,
   stopping,
   streamLimits = {},
+  dashboard = NO_DASHBOARD,
   log,
   clock,
 }: {
   services: Services;
   stopping: AbortSignal;
   streamLimits?: Partial<StreamLimits>;
+  /** The page at `/`; a sentence is there when absent. */
+  dashboard?: Dashboard;
   log: Logger;
   clock: Clock;
 }): Promise<Readonly<{ app: App; rules: readonly RouteRule[] }>> {
@@ -60,7 +65,7 @@ export async function createApp({
   await addDocumentation(app);
   const streams = createEventStreams({ limits: streamLimits, stopping });
   const webSockets = createWebSockets();
-  addRoutes(app, { services, stopping, streams, webSockets, clock });
+  addRoutes(app, { services, stopping, streams, webSockets, dashboard, clock });
   addUpgrades(app, webSockets);
   await app.ready();
   return {
@@ -93,6 +98,7 @@ function addHooks(app: App, { services, log, clock }: { services: Services; log:
   app.setSerializerCompiler(serializerCompiler);
   app.decorateRequest('principal', undefined);
   app.decorateRequest('caller', undefined);
+  app.decorateRequest('credential', undefined);
   app.decorateRequest('bodySha256', '');
 
   const startedMs = new WeakMap<object, number>();
@@ -101,15 +107,19 @@ function addHooks(app: App, { services, log, clock }: { services: Services; log:
     addCommonHeaders(request, reply);
     if (request.is404) return;
     const { rule } = request.routeOptions.config;
-    const header = request.headers.authorization;
-    if (rule === 'node') request.caller = await admitNode(services, header);
-    else request.principal = await admit(services, { rule, header });
+    if (rule === 'node') {
+      request.caller = await admitNode(services, request.headers.authorization);
+    } else if (rule !== 'public') {
+      request.credential = credentialOf(request, services.sessions);
+      request.principal = await admit(services, { rule, credential: request.credential });
+    }
   });
   // Of what was asked the store has the original, and a value may have been registered after it was stored. A node is
   // given the original: it has to do what was approved.
-  app.addHook('onSend', async (request, _reply, payload) =>
-    request.routeOptions.config.rule === 'node' ? payload : maskAnswer(services.mask, payload),
-  );
+  app.addHook('onSend', async (request, _reply, payload) => {
+    const { rule, isVerbatim = rule === 'node' } = request.routeOptions.config;
+    return isVerbatim ? payload : maskAnswer(services.mask, payload);
+  });
   app.addHook('onResponse', async (request, reply) => {
     const durationMs = Math.round(clock.monotonicMs() - (startedMs.get(request) ?? clock.monotonicMs()));
     const { method, id: requestId } = request;

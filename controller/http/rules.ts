@@ -9,6 +9,9 @@ import type { Principal, Role, Services } from '../services.js';
  */
 export type Rule = 'public' | 'node' | 'sandbox' | Role | `${Role} or sandbox`;
 
+/** The token that a request came with; undefined when what came cannot be one. */
+export type Credential = Readonly<{ from: 'header' | 'cookie'; bearer: string | undefined }>;
+
 /** What a route answers whom its rule is not for; `role` is theirs. */
 export class RefusedByRule extends MusterError {
   readonly role: Principal['role'];
@@ -18,6 +21,13 @@ export class RefusedByRule extends MusterError {
     this.role = role;
   }
 }
+
+/** What did not come, or is not valid. */
+const NOT_ADMITTED = {
+  nothing: 'No token came with the request',
+  header: 'The token is not valid',
+  cookie: 'The session of this browser has ended: sign in again',
+} as const;
 
 /** Longer values cannot be tokens of ours and are not looked up. */
 const MAX_BEARER_LENGTH = 512;
@@ -55,18 +65,13 @@ export async function admitNode(
  */
 export async function admit(
   services: Pick<Services, 'authenticate'>,
-  { rule, header }: { rule: Rule | undefined; header: string | undefined },
+  { rule, credential }: Readonly<{ rule: Rule | undefined; credential: Credential | undefined }>,
 ): Promise<Principal | undefined> {
   if (rule === 'public') return undefined;
   if (rule === undefined) throw new MusterError('forbidden', 'Nobody may call this address');
-  const bearer = bearerOf(header);
+  const { from, bearer } = credential ?? {};
   const principal = bearer === undefined ? undefined : await services.authenticate(bearer);
-  if (principal === undefined) {
-    throw new MusterError(
-      'unauthenticated',
-      header === undefined ? 'No token came with the request' : 'The token is not valid',
-    );
-  }
+  if (principal === undefined) throw new MusterError('unauthenticated', NOT_ADMITTED[from ?? 'nothing']);
   if (!mayCall(rule, principal.role)) throw new RefusedByRule(rule, principal.role);
   return principal;
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/logger.js';
 import type { Services } from '../services.js';
 import { createApp } from './app.js';
+import type { Dashboard } from './dashboard.js';
 import type { StreamLimits } from './event-streams.js';
 import { type Face, type FrontConfig, startFront } from './front.js';
 
@@ -13,6 +14,8 @@ type Deps = Readonly<{
   services: Services;
   /** Where they differ from the usual. */
   streamLimits?: Partial<StreamLimits>;
+  /** The page at `/`; a sentence is there when absent. */
+  dashboard?: Dashboard;
   log: Logger;
   clock: Clock;
 }>;

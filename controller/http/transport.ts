@@ -21,6 +21,11 @@ export const DOCS_CONTENT_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
   "frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
+/** For the dashboard: its own scripts, styles and requests alone, and no text becomes a part of the page. */
+export const PAGE_CONTENT_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+  "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
 /** A client has this long to close a connection that we have ended. */
 const CLOSE_MS = 1_000;
 

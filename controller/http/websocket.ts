@@ -72,20 +72,6 @@ export function asksForWebSocket({ method, headers }: IncomingMessage): boolean 
   return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-/**
- * False when a page of another origin asks: browsers let every page open WebSockets to anywhere, and send cookies along.
- * Programs send no Origin.
- */
-export function isOwnOrigin({ origin, host }: IncomingMessage['headers']): boolean {
-  if (origin === undefined) return true;
-  try {
-    const { protocol, host: from } = new URL(origin);
-    return /^https?:$/.test(protocol) && from === new URL(`${protocol}//${host ?? ''}`).host;
-  } catch {
-    return false; // `null`, or no origin at all
-  }
-}
-
 /** A WebSocket as the end of a stream: one text message each. `end` is called when it is over. */
 export function createWebSocketSink(socket: WebSocket, end: (code: EndCode) => void): Sink {
   let isAlive = true;

@@ -17,7 +17,16 @@ import type { TokenService } from './people-service.js';
 import type { OnRefusedLogin } from './refused-logins.js';
 import { lesser, reaches } from './roles.js';
 import { isSecret } from './secrets.js';
-import { deleteTokens, findToken, formatToken, insertToken, makeToken, type TokenRow } from './token-rows.js';
+import {
+  type BROWSER,
+  deleteTokens,
+  findToken,
+  formatToken,
+  insertToken,
+  LOGIN,
+  makeToken,
+  type TokenRow,
+} from './token-rows.js';
 import { findUser, insertOwner, type UserRow } from './users.js';
 
 const API_TOKEN = /^mst_([a-z0-9]{8,32})_([A-Za-z0-9]{16,64})$/;
@@ -160,7 +169,7 @@ export function createTokens({
       return toPage(rows, { limit, keyOf: timeKey, toItem: toTokenView });
     },
     delete: (principal, id) => removeToken(store, principal, { id, nowMs: clock.nowMs() }),
-    async login(org, { user, password }) {
+    async login(org, { user, password }, name = LOGIN) {
       const key = `${org}/${user}`;
       let known: UserRow | undefined;
       try {
@@ -169,7 +178,8 @@ export function createTokens({
           known = await findUser(store.read, org, user);
           return isPassword(password, known?.password_hash ?? null);
         });
-        const made = known === undefined || !isRight ? undefined : await insertLogin(store, known, clock.nowMs());
+        const made =
+          known === undefined || !isRight ? undefined : await insertLogin(store, known, { name, nowMs: clock.nowMs() });
         if (made === undefined) throw new MusterError('unauthenticated', 'The name or the password is wrong');
         attempts.succeeded(key);
         return { ...toTokenView(made.row), token: made.token };
@@ -195,11 +205,15 @@ async function addNew(tx: Queries, row: TokenRow): Promise<{ id: string; made: T
 }
 
 /** A token for whoever gave the password of this row; undefined when the user is not let in, or has another by now. */
-function insertLogin(store: Store, { org, id: user, password_hash }: UserRow, nowMs: number) {
+function insertLogin(
+  store: Store,
+  { org, id: user, password_hash }: UserRow,
+  { name, nowMs }: Readonly<{ name: typeof LOGIN | typeof BROWSER; nowMs: number }>,
+) {
   return store.write(async (tx) => {
     const now = await findUser(tx, org, user);
     if (now === undefined || now.disabled_at !== null || now.password_hash !== password_hash) return undefined;
-    return addLogin(tx, now, { holders: [user, ...readHolders(now.password_holders)], nowMs });
+    return addLogin(tx, now, { name, holders: [user, ...readHolders(now.password_holders)], nowMs });
   });
 }
 
@@ -213,7 +227,8 @@ export async function deleteExpiredTokens(tx: Queries, nowMs: number): Promise<v
   );
 }
 
-function parseToken(bearer: string): { id: string; secret: string } | undefined {
+/** The two halves of an API token of a person; undefined for what is none. */
+export function parseToken(bearer: string): { id: string; secret: string } | undefined {
   const [, id, secret] = API_TOKEN.exec(bearer) ?? [];
   return id === undefined || secret === undefined ? undefined : { id, secret };
 }

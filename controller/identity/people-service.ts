@@ -10,6 +10,7 @@ import type {
 } from '../http/people-schemas.js';
 import type { Page, PageRequest, Principal } from '../services.js';
 import type { Once } from '../store/made-once.js';
+import type { BROWSER, LOGIN } from './token-rows.js';
 
 /** Every change is in force when it resolves; each throws {MusterError} storage_failed, too. */
 export type PeopleService = Readonly<{
@@ -38,8 +39,8 @@ export type TokenService = Readonly<{
   list: (principal: Principal, page: PageRequest) => Promise<Page<ApiTokenView>>;
   /** With all that were made through it; false when there is none such, or none that the principal may delete. */
   delete: (principal: Principal, id: string) => Promise<boolean>;
-  /** A token for 12 h. @throws {MusterError} unauthenticated, rate_limited */
-  login: (org: string, ask: Login) => Promise<ApiTokenCreated>;
-  /** Ends the token that this `Authorization: Bearer` value is. */
+  /** A token for 12 h; `name` says what for. @throws {MusterError} unauthenticated, rate_limited */
+  login: (org: string, ask: Login, name?: typeof LOGIN | typeof BROWSER) => Promise<ApiTokenCreated>;
+  /** Ends this token, which the principal came with. */
   logout: (principal: Principal, bearer: string) => Promise<void>;
 }>;

@@ -12,6 +12,9 @@ export type TokenRow = Selectable<Tables['api_tokens']>;
 /** The name of a token that a password was given for. */
 export const LOGIN = 'login';
 
+/** The name of a token that a browser keeps in its cookie. */
+export const BROWSER = 'browser';
+
 /**
  * A new row, and the token itself: `mst_` with id and secret, a random one when none is given. `parent` is the id of the
  * token that it is made through.
@@ -58,17 +61,17 @@ export function findToken(queries: Queries, org: string, id: string): Promise<To
   return queries.selectFrom('api_tokens').selectAll().where('org', '=', org).where('id', '=', id).executeTakeFirst();
 }
 
-/** Deletes a token, or those of a user (all, or of a name), with every token and grant that was made through them. */
+/** Deletes a token, or those of a user (all, or of these names), with every token and grant that was made through them. */
 export async function deleteTokens(
   tx: Tx,
-  which: Readonly<{ id: string } | { user: string; name?: string }>,
+  which: Readonly<{ id: string } | { user: string; names?: readonly string[] }>,
   { by: { org, id: actor }, nowMs }: { by: Pick<Principal, 'org' | 'id'>; nowMs: number },
 ): Promise<void> {
   const deleted = await tx
     .withRecursive('family(id)', (db) => {
       const all = db.selectFrom('api_tokens').select('id').where('org', '=', org);
       const own = 'id' in which ? all.where('id', '=', which.id) : all.where('principal', '=', which.user);
-      const first = 'name' in which && which.name !== undefined ? own.where('name', '=', which.name) : own;
+      const first = 'names' in which && which.names !== undefined ? own.where('name', 'in', which.names) : own;
       // Not `unionAll`: a token that two of them lead to is one.
       return first.union(
         db.selectFrom('api_tokens').innerJoin('family', 'family.id', 'api_tokens.parent').select('api_tokens.id'),

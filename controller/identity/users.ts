@@ -18,9 +18,12 @@ import { hashPassword, isPassword } from './passwords.js';
 import type { PeopleService } from './people-service.js';
 import { reaches } from './roles.js';
 import { fingerprintOf } from './secrets.js';
-import { deleteTokens, LOGIN } from './token-rows.js';
+import { BROWSER, deleteTokens, LOGIN } from './token-rows.js';
 
 export type UserRow = Selectable<Tables['users']>;
+
+/** What a password may have been given for, and ends with it. */
+const SIGNED_IN = [LOGIN, BROWSER] as const;
 
 type Deps = Readonly<{
   store: Store;
@@ -85,7 +88,7 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
         if (refusal !== undefined) return refusal;
         if (hash === undefined && next.role === row.role && next.disabled_at === row.disabled_at) return row;
         await tx.updateTable('users').set(next).where('org', '=', row.org).where('id', '=', id).execute();
-        if (hash !== undefined) await deleteTokens(tx, { user: id, name: LOGIN }, { by: principal, nowMs });
+        if (hash !== undefined) await deleteTokens(tx, { user: id, names: SIGNED_IN }, { by: principal, nowMs });
         const details = {
           ...{ role: next.role, disabled: next.disabled_at !== null, password: hash !== undefined },
           fingerprint: fingerprintOf(next.password_hash),
@@ -133,7 +136,7 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
           .where('password_hash', '=', hashes.before)
           .executeTakeFirst();
         if (Number(numUpdatedRows) === 0) return false;
-        await deleteTokens(tx, { user: id, name: LOGIN }, { by: principal, nowMs });
+        await deleteTokens(tx, { user: id, names: SIGNED_IN }, { by: principal, nowMs });
         await audit(tx, principal, {
           event: 'password_changed',
           id,

@@ -6,6 +6,7 @@ import type { MqttSessionOptions } from '../../runtime/mqtt-session.js';
 import { createClosers } from '../closers.js';
 import type { ControllerConfig } from '../config.js';
 import { type Core, createCore } from '../core.js';
+import type { Dashboard } from '../http/dashboard.js';
 import { limitsFor } from '../http/event-streams.js';
 import type { Face, Front } from '../http/front.js';
 import { createFace } from '../http/start-http.js';
@@ -32,6 +33,7 @@ export type TermDeps = Readonly<{
   webhooks: readonly Webhook[];
   oidc: Oidc | undefined;
   front: Front;
+  dashboard: Dashboard;
   /** What `/readyz` says when all is well. */
   ready: string;
   /** False when somebody else may lead: then nothing is published or answered any more. */
@@ -56,7 +58,7 @@ export async function beginTerm(deps: TermDeps): Promise<() => Promise<void>> {
   closers.add(core.startWebhooks(webhooks));
   try {
     const { face, stop } = await createFace({
-      ...{ services: core.services, clock },
+      ...{ services: core.services, dashboard: deps.dashboard, clock },
       log: log.child({ component: 'http' }),
       streamLimits: limitsFor(config.max_event_streams),
     });

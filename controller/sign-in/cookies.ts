@@ -1,24 +1,28 @@
-/** A cookie of ours: read by no script, sent with no request of another site but a link that is followed. */
+/** A cookie of ours, read by no script. */
 export type Cookie = Readonly<{
   /** The `Set-Cookie` of a new value. */
   set: (value: string, lifeSeconds: number) => string;
   /** The `Set-Cookie` that takes it away. */
   clear: () => string;
-  /** Its value in a `Cookie` header; undefined when it is not there. */
+  /** Its value in a `Cookie` header; undefined when it is not there, or there more than once: one of those is not ours. */
   read: (header: string | undefined) => string | undefined;
 }>;
 
+/** Lax: it comes with a link of another site that is followed. Strict: with no request that another site has begun. */
+export type SameSite = 'Lax' | 'Strict';
+
 /** With https it is bound to this very host (`__Host-`); plain HTTP, which is for this machine alone, has no such thing. */
-export function createCookie(name: string, origin: string): Cookie {
+export function createCookie(name: string, origin: string, sameSite: SameSite = 'Lax'): Cookie {
   const isSecure = origin.startsWith('https:');
   const full = isSecure ? `__Host-${name}` : name;
-  const attributes = `Path=/; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`;
+  const attributes = `Path=/; HttpOnly; SameSite=${sameSite}${isSecure ? '; Secure' : ''}`;
   return {
     set: (value, lifeSeconds) => `${full}=${value}; Max-Age=${lifeSeconds}; ${attributes}`,
     clear: () => `${full}=; Max-Age=0; ${attributes}`,
     read(header = '') {
-      const found = header.split(';').find((pair) => pair.trim().startsWith(`${full}=`));
-      return found?.slice(found.indexOf('=') + 1).trim();
+      const found = header.split(';').filter((pair) => pair.trim().startsWith(`${full}=`));
+      const [pair] = found;
+      return pair === undefined || found.length > 1 ? undefined : pair.slice(pair.indexOf('=') + 1).trim();
     },
   };
 }

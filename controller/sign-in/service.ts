@@ -5,6 +5,7 @@ import { toTokenView } from '../identity/api-tokens.js';
 import { createGate, type Gate } from '../identity/gate.js';
 import { addLogin } from '../identity/login-tokens.js';
 import type { OnRefusedLogin } from '../identity/refused-logins.js';
+import { type BROWSER, LOGIN } from '../identity/token-rows.js';
 import { findUser, type UserRow } from '../identity/users.js';
 import type { Tx } from '../store/database.js';
 import type { Store } from '../store/store.js';
@@ -50,9 +51,10 @@ export function createSignIn(deps: Deps): SignInService {
     throw new MusterError('forbidden', outcome.refused);
   }
 
-  async function issue(tx: Tx, user: UserRow): Promise<ApiTokenCreated> {
-    const { row, token } = await addLogin(tx, user, { holders: [user.id], nowMs: clock.nowMs() });
-    return { ...toTokenView(row), token };
+  async function issue(tx: Tx, user: UserRow, name: typeof LOGIN | typeof BROWSER = LOGIN): Promise<ApiTokenCreated> {
+    const made = await addLogin(tx, user, { name, holders: [user.id], nowMs: clock.nowMs() });
+    if (made === undefined) throw new MusterError('sign_in_failed', 'The sign-in has ended');
+    return { ...toTokenView(made.row), token: made.token };
   }
 
   return {
@@ -64,14 +66,14 @@ export function createSignIn(deps: Deps): SignInService {
         const all = [...cookies, handOver.offer(user)];
         return location === undefined ? { user, role, cookies: all } : { location, cookies: all };
       }),
-    async collect({ cookies, origin: from }) {
+    async collect({ cookies, origin: from, name }) {
       if (from !== undefined && from !== origin) {
         throw new MusterError('forbidden', 'Only a page of this controller may fetch the token');
       }
       const { user, cookie } = handOver.take(cookies);
       const token = await store.write(async (tx) => {
         const row = await findUser(tx, org, user);
-        return row === undefined || row.disabled_at !== null ? undefined : issue(tx, row);
+        return row === undefined || row.disabled_at !== null ? undefined : issue(tx, row, name);
       });
       if (token === undefined) throw new MusterError('sign_in_failed', 'The user is gone since');
       return { token, cookies: [cookie] };
@@ -81,7 +83,7 @@ export function createSignIn(deps: Deps): SignInService {
       counted(deps, async () => {
         const said = await devices.poll(code);
         if ('intervalSeconds' in said) return { status: 'pending', interval: said.intervalSeconds };
-        return { status: 'done', token: await admit(said, 'device', issue) };
+        return { status: 'done', token: await admit(said, 'device', (tx, user) => issue(tx, user)) };
       }),
   };
 }

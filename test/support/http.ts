@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type Dashboard, NO_DASHBOARD } from '../../controller/http/dashboard.js';
 import type { StreamLimits } from '../../controller/http/event-streams.js';
 import { Problem } from '../../controller/http/schemas.js';
 import { type RunningHttp, startHttp } from '../../controller/http/start-http.js';
@@ -13,10 +14,14 @@ export async function startTestHttp(
   t: TestScope,
   services: Services,
   log: Logger = createLogger('controller', { level: 'silent' }),
-  { maxConnections = 10_000, ...streamLimits }: Partial<StreamLimits> & { maxConnections?: number } = {},
+  {
+    maxConnections = 10_000,
+    dashboard = NO_DASHBOARD,
+    ...streamLimits
+  }: Partial<StreamLimits> & { maxConnections?: number; dashboard?: Dashboard } = {},
 ): Promise<RunningHttp> {
   const config = { host: '127.0.0.1', port: 0, max_http_connections: maxConnections };
-  const http = await startHttp({ services, config, streamLimits, log, clock: SYSTEM_CLOCK });
+  const http = await startHttp({ services, config, streamLimits, dashboard, log, clock: SYSTEM_CLOCK });
   t.after(http.stop);
   return http;
 }

@@ -142,6 +142,14 @@ export function createScriptedServices({
       logout: async () => undefined,
     },
     signIn: undefined,
+    sessions: {
+      publicOrigin: undefined,
+      methods: { password: true, oidc: false },
+      begin: async () => Promise.reject(new MusterError('unauthenticated', 'The name or the password is wrong')),
+      end: async () => 'muster-session=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict',
+      createLink: async () => ({ code: '0'.repeat(64), expires_at: '2026-01-01T00:02:00.000Z' }),
+      tokenIn: () => undefined,
+    },
     sandboxes: {
       create: async () => Promise.reject(new MusterError('conflict', 'There is a sandbox ci already')),
       list: async () => EMPTY_PAGE,

@@ -3,9 +3,10 @@ import { isMusterError, MusterError } from '../../../protocol/errors.js';
 import { type EventFilter, filterOf, pumpEvents, type Sink } from '../event-pump.js';
 import { EventsHeaders, EventsQuery, StreamMessage } from '../event-schemas.js';
 import type { OpenStream } from '../event-streams.js';
+import { isOwnOrigin } from '../origins.js';
 import { admit } from '../rules.js';
 import { createSseSink } from '../sse.js';
-import { createWebSocketSink, isOwnOrigin } from '../websocket.js';
+import { createWebSocketSink } from '../websocket.js';
 import { API, type App, FAILURE, principalOf, type RouteDeps } from './route.js';
 
 const RULE = 'viewer';
@@ -37,11 +38,11 @@ export function eventRoutes(app: App, deps: RouteDeps): void {
       const principal = principalOf(request);
       const filter = filterOf(principal, request.query);
       const upgrade = deps.webSockets.of(request.raw);
-      if (upgrade !== undefined && !isOwnOrigin(request.headers)) {
+      if (upgrade !== undefined && !isOwnOrigin(request.headers, services.sessions.publicOrigin)) {
         throw new MusterError('forbidden', 'A page of another origin may not open this');
       }
-      const { authorization: header } = request.headers;
-      const stream = streams.open(principal, () => admit(services, { rule: RULE, header }));
+      const { credential } = request;
+      const stream = streams.open(principal, () => admit(services, { rule: RULE, credential }));
       const after = request.headers['last-event-id'] ?? request.query.after;
       reply.hijack();
       follow(deps, { request, reply, stream, filter, after }).catch((err: unknown) => {

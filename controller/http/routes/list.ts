@@ -3,6 +3,7 @@ import { approvalRoutes } from './approvals.js';
 import { auditRoutes } from './audit.js';
 import { brokerListRoutes } from './broker-lists.js';
 import { containerActionRoutes } from './container-actions.js';
+import { dashboardRoutes } from './dashboard.js';
 import { enrollmentRoutes } from './enrollment.js';
 import { eventRoutes } from './events.js';
 import { executionRoutes } from './executions.js';
@@ -22,6 +23,7 @@ import type { AddRoutes } from './route.js';
 import { sandboxActionRoutes } from './sandbox-actions.js';
 import { sandboxDecisionRoutes } from './sandbox-decisions.js';
 import { sandboxRoutes } from './sandboxes.js';
+import { sessionRoutes } from './sessions.js';
 import { signInRoutes } from './sign-in.js';
 import { suspensionRoutes } from './suspension.js';
 import { tokenRoutes } from './tokens.js';
@@ -49,9 +51,11 @@ export const ROUTES: readonly AddRoutes[] = [
   peopleRoutes,
   tokenRoutes,
   signInRoutes,
+  sessionRoutes,
   accessRoutes,
   brokerListRoutes,
   auditRoutes,
   suspensionRoutes,
   processRoutes,
+  dashboardRoutes,
 ];

@@ -5,8 +5,9 @@ import { MusterError } from '../../../protocol/errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { NodeCaller } from '../../polling/contract.js';
 import type { Page, Principal, Services } from '../../services.js';
+import type { Dashboard } from '../dashboard.js';
 import type { EventStreams } from '../event-streams.js';
-import type { Rule } from '../rules.js';
+import type { Credential, Rule } from '../rules.js';
 import { Problem } from '../schemas.js';
 import type { WebSockets } from '../websocket.js';
 
@@ -14,10 +15,14 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call the route. */
     rule?: Rule;
+    /** The answer goes out as it is: nothing that callers or other systems have said is in it. */
+    isVerbatim?: boolean;
   }
   interface FastifyRequest {
     /** Who asks; undefined on public routes. */
     principal: Principal | undefined;
+    /** What says who asks; undefined on public routes and on those of nodes. */
+    credential: Credential | undefined;
     /** Which node asks, on routes that are for nodes that poll. */
     caller: NodeCaller | undefined;
     /** SHA-256 of the body's octets, lower-case hex; empty without a body. */
@@ -40,6 +45,7 @@ export type RouteDeps = Readonly<{
   stopping: AbortSignal;
   streams: EventStreams;
   webSockets: WebSockets;
+  dashboard: Dashboard;
   clock: Clock;
 }>;
 

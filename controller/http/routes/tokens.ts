@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { KeyHeaders, onceOf } from '../once.js';
 import { ApiTokenCreated, ApiTokenView, CreateApiToken, Login } from '../people-schemas.js';
-import { bearerOf } from '../rules.js';
 import { PageQuery, pageOf, TokenId } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
@@ -79,7 +78,7 @@ export function tokenRoutes(app: App, { services: { org, tokens } }: RouteDeps):
       response: { 204: NOTHING, ...FAILURE },
     },
     handler: async (request, reply) => {
-      await tokens.logout(principalOf(request), bearerOf(request.headers.authorization) ?? '');
+      await tokens.logout(principalOf(request), request.credential?.bearer ?? '');
       return reply.code(204).send();
     },
   });

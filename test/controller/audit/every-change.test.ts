@@ -22,6 +22,7 @@ import { until } from '../../support/until.js';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const ANN: Principal = { id: 'ann', org: 'default', role: 'operator' };
 const PASSWORD = 'correct horse battery';
+const BROWSER = { cookies: undefined, origin: undefined, host: '127.0.0.1' };
 const BODY = { bodySha256: '0'.repeat(64) };
 const PRIME = { name: 'prime', description: 'changes something', parameters: [] };
 const PRIMES: CreateGrant = {
@@ -52,6 +53,11 @@ const CHANGES: readonly Readonly<{ event: string; make: (at: Site) => Promise<un
   },
   { event: 'token_created', make: ({ s }) => s().tokens.login('default', { user: 'ann', password: `${PASSWORD}!` }) },
   { event: 'token_created', make: ({ s }) => s().tokens.create(OWNER, { name: 'ci', user: 'ann' }) },
+  {
+    event: 'token_created',
+    make: ({ s }) => s().sessions.begin({ user: 'ann', password: `${PASSWORD}!` }, BROWSER),
+  },
+  { event: 'session_link_created', make: ({ s }) => s().sessions.createLink(ANN) },
   {
     event: 'token_deleted',
     make: async ({ s }) => s().tokens.delete(OWNER, (await s().tokens.list(OWNER, { limit: 1 })).items[0]?.id ?? ''),

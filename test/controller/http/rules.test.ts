@@ -94,12 +94,18 @@ const EXPECTED = {
   'POST /api/v1/auth/oidc/session': 'public',
   'POST /api/v1/auth/oidc/device': 'public',
   'POST /api/v1/auth/oidc/device/poll': 'public',
+  'GET /api/v1/auth/methods': 'public',
+  'POST /api/v1/auth/session': 'public',
+  'DELETE /api/v1/auth/session': 'public',
+  'POST /api/v1/auth/session-links': 'viewer',
   'GET /api/v1/broker/keys': 'public',
   'GET /api/v1/broker/revocations': 'public',
   'GET /healthz': 'public',
   'GET /readyz': 'public',
   'GET /metrics': 'public',
   'GET /openapi.json': 'public',
+  'GET /': 'public',
+  'GET /assets/:file': 'public',
 } as const;
 
 test('every route has the rule that it should, and none is without one', async (t) => {

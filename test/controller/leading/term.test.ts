@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { createBrokerLink } from '../../../controller/broker-link.js';
 import { ControllerConfig } from '../../../controller/config.js';
+import { NO_DASHBOARD } from '../../../controller/http/dashboard.js';
 import { startFront } from '../../../controller/http/front.js';
 import { ensureOwnerToken } from '../../../controller/identity/api-tokens.js';
 import { startKeyring } from '../../../controller/identity/keyring.js';
@@ -65,6 +66,7 @@ async function startTerm(t: TestScope) {
       adapters: createAdapters(),
       webhooks: [],
       oidc: undefined,
+      dashboard: NO_DASHBOARD,
       front,
       clock,
       log,
