@@ -5,7 +5,8 @@ import type { ChangeNode, NodeView } from '../../../http/schemas.js';
 import { call } from '../api/client.js';
 import { Dialog } from '../parts/dialog.js';
 import { FailureNote } from '../parts/failure-note.js';
-import { fromLabels, LABELS_PATTERN, toLabels, toList } from '../parts/lists.js';
+import { fromLabels, toLabels, toList } from '../parts/lists.js';
+import { useToast } from '../parts/toasts.js';
 import { useIsAdmin } from '../session/session.js';
 
 /** For admins: where a node belongs, and its removal. */
@@ -33,6 +34,7 @@ function addressOf(node: string): string {
 
 function ChangeDialog({ node: { node, labels, groups }, onClose }: { node: NodeView; onClose: () => void }) {
   const client = useQueryClient();
+  const say = useToast();
   const { mutate, error, isPending } = useMutation({
     mutationFn: (body: ChangeNode) => call('PATCH', addressOf(node), { body }),
     async onSuccess() {
@@ -43,14 +45,17 @@ function ChangeDialog({ node: { node, labels, groups }, onClose }: { node: NodeV
   const submit = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    mutate({ labels: toLabels(String(form.get('labels'))), groups: toList(String(form.get('groups'))) });
+    const text = String(form.get('labels'));
+    const odd = toList(text, '\n').find((line) => !/[^=]=/.test(line));
+    if (odd === undefined) mutate({ labels: toLabels(text, '\n'), groups: toList(String(form.get('groups'))) });
+    else say(`${odd} is not of the form key=value`, { isError: true });
   };
   return (
     <Dialog title={`Labels and groups of ${node}`} onClose={onClose}>
       <form onSubmit={submit}>
         <label>
-          Labels, with commas between
-          <input name="labels" defaultValue={fromLabels(labels)} pattern={LABELS_PATTERN} placeholder="site=north" />
+          Labels, one in a line
+          <textarea name="labels" rows={4} defaultValue={fromLabels(labels).join('\n')} placeholder="site=north" />
         </label>
         <label>
           Groups, with commas between

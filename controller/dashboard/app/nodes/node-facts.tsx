@@ -23,7 +23,7 @@ export function NodeFacts({
       <dt>Groups</dt>
       <dd>{groups.join(', ') || 'none'}</dd>
       <dt>Labels</dt>
-      <dd>{fromLabels(labels) || 'none'}</dd>
+      <dd>{fromLabels(labels).join(', ') || 'none'}</dd>
       <dt>Open</dt>
       <dd>{open_executions === 0 ? 'nothing' : `${open_executions} executions`}</dd>
       {limits.process_isolation !== undefined && (

@@ -2,26 +2,24 @@
 export const LABELS_PATTERN = '\\s*[^=,]+=[^,]*(,[^=,]+=[^,]*)*';
 
 /** What was typed with commas between. */
-export function toList(text: string): string[] {
+export function toList(text: string, separator = ','): string[] {
   return text
-    .split(',')
+    .split(separator)
     .map((each) => each.trim())
     .filter((each) => each !== '');
 }
 
-/** Labels that were typed as `key=value`, with commas between. */
-export function toLabels(text: string): Record<string, string> {
+/** Labels that were typed as `key=value`, with commas between, or with another separator where values hold commas. */
+export function toLabels(text: string, separator = ','): Record<string, string> {
   return Object.fromEntries(
-    toList(text).map((pair) => {
+    toList(text, separator).map((pair) => {
       const [key = '', ...value] = pair.split('=');
       return [key.trim(), value.join('=').trim()];
     }),
   );
 }
 
-/** The same labels as they are typed. */
-export function fromLabels(labels: Readonly<Record<string, string>>): string {
-  return Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(', ');
+/** Each label as `key=value`. */
+export function fromLabels(labels: Readonly<Record<string, string>>): string[] {
+  return Object.entries(labels).map(([key, value]) => `${key}=${value}`);
 }
