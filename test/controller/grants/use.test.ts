@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CreateGrant, type GrantView } from '../../../controller/http/grant-schemas.js';
 import type { InvocationView } from '../../../controller/http/schemas.js';
 import type { Principal } from '../../../controller/services.js';
@@ -237,6 +238,32 @@ for (const [change, apply] of [
   });
 }
 
+for (const [what, end] of [
+  ['the word of its maker', ({ muster }) => muster.core.services.people.changeUser(OWNER, 'ada', { disabled: true })],
+  ['the grant', ({ grants }, id) => grants.revoke(ADA, id)],
+  [
+    'the policy that let its maker approve',
+    ({ muster }) => setPolicy(muster, { access: [{ approve: { role: 'owner' } }] }),
+  ],
+] as const satisfies readonly (readonly [what: string, end: (site: Site, id: string) => Promise<unknown>])[]) {
+  test(`promise 19: an ask that was judged before ${what} ended, and is stored after it, waits`, async (t) => {
+    const site = await startSite(t);
+    const { ci, ask, grant, grants } = site;
+    const { id } = await grant({ scope: 'org' });
+    await ask(ci);
+
+    const open = holdWriter(site);
+    const ended = end(site, id);
+    const asking = ask(ci);
+    for (let turn = 0; turn < 100; turn += 1) await nextTurn(); // it is judged by what is committed
+    open();
+    const [, asked] = await Promise.all([ended, asking]);
+
+    assert.equal(asked.status, 'pending');
+    assert.equal((await grants.read(id)).used, 1);
+  });
+}
+
 test('who has the name of a deleted admin since makes nothing of their grants', async (t) => {
   const clock = createTestClock();
   const { muster, ci, ask, grant } = await startSite(t, { clock });
@@ -263,6 +290,18 @@ test('only admins and owners make grants, for what is there, and 500 at most are
   await muster.core.services.grants.revoke(ADA, id);
   assert.equal((await grant({ scope: 'org' })).state, 'active');
 });
+
+type Site = Awaited<ReturnType<typeof startSite>>;
+
+/** Writes wait, in the order in which they came, until the returned function is called. */
+function holdWriter({ muster }: Site): () => void {
+  let open: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  void muster.store.write(() => gate);
+  return open;
+}
 
 async function startSite(
   t: TestScope,
