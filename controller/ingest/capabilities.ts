@@ -88,8 +88,10 @@ export async function adopt(
   const { pins, changed, audit } = compareHooks(record, candidate.value);
   const catalogue = registry.catalogues.of(candidate.value);
   const containers = containersOf(candidate.value);
+  const hides = hidesContainers(candidate.value);
   // Containers come, go, start and end by themselves: that changes nothing about what the node can do.
-  const isRoutine = catalogue === record.catalogue && !isDeepStrictEqual(containers, record.containers);
+  const isOther = hides !== record.hidesContainers || !isDeepStrictEqual(containers, record.containers);
+  const isRoutine = catalogue === record.catalogue && isOther;
   await store.write(async (tx) => {
     await updateNode(tx, node, { capabilities: candidate.payload, capabilities_sha256: candidate.sha256 });
     await insertHookPins(
@@ -109,7 +111,7 @@ export async function adopt(
     capabilitiesSha256: candidate.sha256,
     catalogue,
     containers,
-    hidesContainers: hidesContainers(candidate.value),
+    hidesContainers: hides,
     pins: new Map([...pins, ...(registry.get(node) ?? record).pins]), // one that was accepted meanwhile counts
   });
   deps.metrics.hooksChanged(changed);

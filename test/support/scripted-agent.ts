@@ -46,7 +46,7 @@ export type ScriptedAgent = Readonly<{
   hello: (changes?: Readonly<Record<string, unknown>>) => Promise<void>;
   announce: () => Promise<void>;
   /** From now on the node offers this; its hello names it. */
-  announceAs: (offers: Pick<AgentScript, 'actions' | 'hooks' | 'containers'>) => Promise<void>;
+  announceAs: (offers: Pick<AgentScript, 'actions' | 'hooks' | 'containers' | 'limits'>) => Promise<void>;
   answerControl: (sent: SentControl, data: Readonly<Record<string, unknown>>) => Promise<void>;
   /** Replies to the newest welcome. */
   answerWelcome: (data: Readonly<Record<string, unknown>>) => Promise<void>;
@@ -67,6 +67,7 @@ export type AgentScript = Readonly<{
   actions?: readonly ActionSpec[];
   hooks?: readonly HookSpec[];
   containers?: readonly Readonly<Record<string, unknown>>[];
+  limits?: Readonly<Record<string, number>>;
   /** Acks and answers every request by itself. */
   runs?: boolean;
   /** Stays away until `hello` is called. */
@@ -250,9 +251,14 @@ export function connectScriptedAgent(
 
 function capabilitiesOf(
   node: string,
-  { actions = [], hooks = [], containers = [] }: Pick<AgentScript, 'actions' | 'hooks' | 'containers'>,
+  {
+    actions = [],
+    hooks = [],
+    containers = [],
+    limits = {},
+  }: Pick<AgentScript, 'actions' | 'hooks' | 'containers' | 'limits'>,
 ): string {
-  const offered = { builtin_actions: actions, hooks, containers, terminals: [], limits: {} };
+  const offered = { builtin_actions: actions, hooks, containers, terminals: [], limits };
   return JSON.stringify({ v: 1, node, org: 'default', ...offered });
 }
 

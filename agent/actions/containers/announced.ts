@@ -5,6 +5,7 @@ import { clip } from './clip.js';
 import { listedName } from './container-list.js';
 import { announcedLabels } from './labels.js';
 import { toStatus } from './state.js';
+import type { Difference } from './telling.js';
 
 /** A container as it is announced. */
 export type AnnouncedContainer = Readonly<{
@@ -15,6 +16,21 @@ export type AnnouncedContainer = Readonly<{
   state: string;
   labels: Readonly<Record<string, string>>;
 }>;
+
+/** What a list says that the one before did not. The order goes by what containers do, and counts for nothing. */
+export function differenceOf(
+  before: Capabilities['containers'] | undefined,
+  after: Capabilities['containers'],
+): Difference {
+  if (before === undefined || whichOf(before) !== whichOf(after)) return 'containers';
+  return JSON.stringify(before) === JSON.stringify(after) ? 'nothing' : 'states';
+}
+
+/** All that is said but what they do. */
+function whichOf(containers: Capabilities['containers']): string {
+  const each = containers.map(({ id, name, image, labels }) => JSON.stringify([id, name, image, labels]));
+  return each.sort().join();
+}
 
 /** What is announced of these: the protected first and then those that run, so that what matters least has no room. */
 export function toAnnounced(listed: readonly ListedContainer[]): Capabilities['containers'] {

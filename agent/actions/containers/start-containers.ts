@@ -5,7 +5,7 @@ import type { Logger } from '../../../runtime/logger.js';
 import type { Mask } from '../../../runtime/masking/mask.js';
 import type { Action } from '../action.js';
 import { within } from '../waiting.js';
-import { toAnnounced } from './announced.js';
+import { differenceOf, toAnnounced } from './announced.js';
 import { createEngine } from './engine.js';
 import { containerActions } from './list.js';
 import { readOwnIds } from './own-container.js';
@@ -21,7 +21,7 @@ const SEARCH_MS = 15_000;
 export type Containers = Readonly<{
   /** What is announced of them. */
   announced: () => Capabilities['containers'];
-  /** There is an engine, and it has not told yet which containers it has: there may be some that are not announced. */
+  /** There is an engine, and there may be containers of it that are not announced: it has not told yet, or they change without a rest. */
   isUnlisted: () => boolean;
   stop: () => Promise<void>;
 }>;
@@ -54,6 +54,7 @@ export async function startContainers(options: ContainersOptions): Promise<Conta
   const ownIds = await readOwnIds({ proc: '/proc/self', hostname: hostname() });
   const engine = createEngine(socket);
   let announced: Capabilities['containers'] | undefined;
+  let isRestless = false;
 
   const begin = (): ContainerWatch | undefined => {
     const found = socket();
@@ -62,12 +63,11 @@ export async function startContainers(options: ContainersOptions): Promise<Conta
     offer(containerActions({ engine, ownIds, maxOutputBytes, mask, clock }));
     return startContainerWatch({
       ...{ engine, clock, random, log },
-      take(listed) {
-        const before = JSON.stringify(announced);
+      compare: (listed) => differenceOf(announced, toAnnounced(listed)),
+      tell(listed, expectsMore) {
         announced = toAnnounced(listed);
-        if (JSON.stringify(announced) === before) return false;
+        isRestless = expectsMore;
         onChange();
-        return true;
       },
     });
   };
@@ -83,7 +83,7 @@ export async function startContainers(options: ContainersOptions): Promise<Conta
   if (watch !== undefined) await within(watch.looked, FIRST_LOOK_MS);
   return {
     announced: () => announced ?? [],
-    isUnlisted: () => watch !== undefined && announced === undefined,
+    isUnlisted: () => watch !== undefined && (announced === undefined || isRestless),
     async stop() {
       clearInterval(search);
       await watch?.stop();

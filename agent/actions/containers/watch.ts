@@ -4,11 +4,11 @@ import { spreadBackoffMs } from '../../../runtime/backoff.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Logger } from '../../../runtime/logger.js';
 import { createWakeUp } from '../wake-up.js';
-import { type ListedContainer, ListedContainers } from './answers.js';
+import { ListedContainers } from './answers.js';
 import { ALL_CONTAINERS } from './container-list.js';
 import type { Engine } from './engine.js';
 import { createEventTaker, EVENTS } from './events.js';
-import { createPace } from './pace.js';
+import { createTelling, type Taken, type TellingDeps } from './telling.js';
 
 /** One start of a container is several events. */
 const DEBOUNCE_MS = 200;
@@ -19,52 +19,58 @@ const RETRY = { baseMs: 1_000, capMs: 30_000 };
 const STAYED_MS = 60_000;
 export type ContainerWatchDeps = Readonly<{
   engine: Engine;
-  /** Takes what there is now; true when that has to be told. */
-  take: (listed: readonly ListedContainer[]) => boolean;
+  compare: TellingDeps['compare'];
+  tell: TellingDeps['tell'];
   clock: Clock;
   random: () => number;
   log: Logger;
 }>;
 
-/** `take` is not called after `stop` has resolved. `looked` resolves once the engine has been asked for the first time. */
+/** `tell` is not called after `stop` has resolved. `looked` resolves once the engine has been asked for the first time. */
 export type ContainerWatch = Readonly<{ looked: Promise<void>; stop: () => Promise<void> }>;
 
 /**
  * Follows the containers of a node: lists them when the engine's events tell of a change, each time that the stream of events
  * has broken, and every 5 min. While the engine is away, what was there last is not taken back.
  */
-export function startContainerWatch({ engine, take, clock, random, log }: ContainerWatchDeps): ContainerWatch {
+export function startContainerWatch({ engine, compare, tell, clock, random, log }: ContainerWatchDeps): ContainerWatch {
   const stopping = new AbortController();
   const { signal } = stopping;
   const due = createWakeUp();
-  const tell = createFaultTeller(log, signal);
+  const fault = createFaultTeller(log, signal);
+  const take = createTelling({ compare, tell, clock });
+  let again: NodeJS.Timeout | undefined;
   let tellLooked: () => void = () => undefined;
   const looked = new Promise<void>((resolve) => {
     tellLooked = resolve;
   });
 
-  const look = async (): Promise<'same' | 'changed' | 'failed'> => {
+  /** Undefined when the engine could not be asked. */
+  const look = async (): Promise<Taken | undefined> => {
     try {
       const listed = await engine.get(ALL_CONTAINERS, ListedContainers, signal);
-      return !signal.aborted && take(listed) ? 'changed' : 'same';
+      return signal.aborted ? { pauseMs: 0 } : take(listed);
     } catch (error) {
-      tell(error);
-      return 'failed';
+      fault(error);
+      return undefined;
     } finally {
       tellLooked();
     }
   };
   const keepLooking = async (): Promise<void> => {
-    const pace = createPace(clock);
     for (let failures = 0; ; ) {
       await due.wait();
       await pause(DEBOUNCE_MS, signal);
       if (signal.aborted) return;
       due.clear();
-      const found = await look();
-      failures = found === 'failed' ? failures + 1 : 0;
-      if (found === 'changed') await pause(pace(), signal);
-      if (found !== 'failed') continue;
+      clearTimeout(again);
+      const taken = await look();
+      failures = taken === undefined ? failures + 1 : 0;
+      if (taken?.againMs !== undefined) again = setTimeout(due.set, taken.againMs).unref();
+      if (taken !== undefined) {
+        await pause(taken.pauseMs, signal);
+        continue;
+      }
       await pause(spreadBackoffMs(failures - 1, { ...RETRY, random }), signal);
       due.set();
     }
@@ -74,11 +80,11 @@ export function startContainerWatch({ engine, take, clock, random, log }: Contai
       let openedMs: number | undefined;
       const opened = (): void => {
         openedMs = clock.monotonicMs();
-        tell(undefined);
+        fault(undefined);
         due.set(); // what happened before is in the list, and what happens from now on is heard
       };
       const reading = { signal, opened, take: createEventTaker(due.set) };
-      await engine.read(EVENTS, reading).catch(tell);
+      await engine.read(EVENTS, reading).catch(fault);
       due.set(); // some let us list and not listen
       if (openedMs !== undefined && clock.monotonicMs() - openedMs > STAYED_MS) failures = 0;
       await pause(spreadBackoffMs(failures, { ...RETRY, random }), signal);
@@ -93,6 +99,7 @@ export function startContainerWatch({ engine, take, clock, random, log }: Contai
     async stop() {
       stopping.abort();
       clearInterval(verifying);
+      clearTimeout(again);
       due.set();
       await running;
     },

@@ -157,6 +157,15 @@ test('containers that come and go leave no row in the audit trail, and what a no
   await agent.announceAs({ actions: CONTAINER_ACTIONS, containers: [{ ...WEB, state: 'exited' }, DB] });
   await until(async () => (await announced(muster)).length === 2, { what: 'the second container' });
   assert.equal(await rows(), before);
+  const record = () => muster.core.services.nodes.get('default', 'docker-1');
+  const both = { actions: CONTAINER_ACTIONS, containers: [{ ...WEB, state: 'exited' }, DB] };
+  for (const limits of [{ containers_left_out: 1 }, {}]) {
+    await agent.announceAs({ ...both, limits });
+    await until(async () => JSON.stringify((await record())?.limits) === JSON.stringify(limits), {
+      what: 'the limits',
+    });
+  }
+  assert.equal(await rows(), before, 'that there may be more, and that there are none');
   await agent.announceAs({ actions: CONTAINER_ACTIONS.slice(1), containers: [DB] });
   await until(async () => (await announced(muster)).length === 1, { what: 'the first is gone' });
   assert.equal(await rows(), before + 1);

@@ -168,10 +168,11 @@ function testEveryTarget(on: (title: string, check: (engine: EngineTarget) => Pr
     let seen = new Map<string, string>();
     const watch = startContainerWatch({
       engine: createEngine(() => engine.socket),
-      take(listed) {
+      compare(listed) {
         seen = new Map(listed.map(({ Id, State }) => [Id, State]));
-        return false;
+        return 'nothing';
       },
+      tell: () => undefined,
       ...{ clock: SYSTEM_CLOCK, random: Math.random, log: createLogger('agent', { level: 'silent' }) },
     });
     try {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createPace } from '../../../../agent/actions/containers/pace.js';
+import { createPace, STATES_GAPS } from '../../../../agent/actions/containers/pace.js';
 
-test('changes without rest are told after 2 s, then twice as long each time up to 2 min, and after a rest after 2 s again', () => {
+test('states that change without rest are told after 2 s, then twice as long each time up to 2 min, and after a rest after 2 s again', () => {
   let nowMs = 1_000;
-  const pace = createPace({ nowMs: () => 0, monotonicMs: () => nowMs });
+  const pace = createPace({ nowMs: () => 0, monotonicMs: () => nowMs }, STATES_GAPS);
   const gaps: number[] = [];
   for (let changes = 0; changes < 9; changes += 1) {
     const gapMs = pace();

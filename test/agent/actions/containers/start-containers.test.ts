@@ -95,6 +95,19 @@ test('a change of the containers is told, and what changes nothing of what is an
   await until(() => engine.listeners() === 0, { what: 'nobody listens any more' });
 });
 
+test('S-D: containers that come one after the other are each told of within seconds, and while they do there may be others', async (t) => {
+  const engine = await startStandInEngine(t);
+  await engine.create({ name: 'first' });
+  const { containers } = await start(t, engine.socket);
+  assert.deepEqual([containers.announced().length, containers.isUnlisted()], [1, false]);
+
+  for (let count = 2; count <= 3; count += 1) {
+    await engine.create({ name: `number-${count}` });
+    await until(() => containers.announced().length === count, { what: `${count} of them`, deadlineMs: 20_000 });
+    assert.equal(containers.isUnlisted(), true);
+  }
+});
+
 test('S-D-14: a real agent announces its containers, and rejects a verb that it does not have', async (t) => {
   const engine = await startStandInEngine(t);
   const id = await engine.create({ name: 'web' });

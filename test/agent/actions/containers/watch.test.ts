@@ -30,10 +30,11 @@ function follow(t: TestContext, engine: StandInEngine): Watched {
   });
   const watch = startContainerWatch({
     engine: createEngine(() => engine.socket, { answerMs: 500 }),
-    take(listed) {
+    compare(listed) {
       names = listed.flatMap(({ Names }) => Names.map((name) => name.slice(1)));
-      return false;
+      return 'nothing';
     },
+    tell: () => undefined,
     clock: SYSTEM_CLOCK,
     random: () => -2, // the least of what a pause may be
     log: createLogger('agent', { level: 'info', destination }),
