@@ -4,6 +4,7 @@ import { type RunningAgent, startAgent } from '../../agent/start.js';
 import { BrokerConfig } from '../../broker/config.js';
 import { type RunningBroker, startBroker } from '../../broker/start.js';
 import { type Client, createClient } from '../../cli/client.js';
+import { dashboardDirectory } from '../../cli/dashboard-directory.js';
 import { ControllerConfig } from '../../controller/config.js';
 import { EnrollmentTokenCreated } from '../../controller/http/schemas.js';
 import { ensureKeys } from '../../controller/identity/keys.js';
@@ -38,7 +39,13 @@ export async function startInstallation(
   {
     agents: count = 1,
     agent: settings = {},
-  }: { agents?: number; agent?: AgentSettings | ((brokerPort: number) => Promise<AgentSettings>) } = {},
+    dashboard = false,
+  }: {
+    agents?: number;
+    agent?: AgentSettings | ((brokerPort: number) => Promise<AgentSettings>);
+    /** Serves the page as the build has made it. */
+    dashboard?: boolean;
+  } = {},
 ): Promise<TestInstallation> {
   const directory = temporaryDirectory(t);
   const dataDir = makeDataDir(join(directory, 'controller'));
@@ -52,6 +59,7 @@ export async function startInstallation(
       ...(await storeSetting(t)),
       broker_url: `mqtt://127.0.0.1:${broker.port}`,
     }),
+    ...(dashboard ? { dashboardDir: dashboardDirectory() } : {}),
     ...{ log: silent('controller'), clock: SYSTEM_CLOCK },
   });
   t.after(() => controller.stop(AbortSignal.abort()));
