@@ -5,6 +5,8 @@ import { Failure } from './api/client.js';
 import { ToastProvider } from './parts/toasts.js';
 import { SESSION_KEY, Session } from './session/session.js';
 import './style/base.css';
+import './style/approvals.css';
+import './style/audit.css';
 import './style/nodes.css';
 import './style/parts.css';
 import './style/pages.css';

@@ -18,9 +18,11 @@ export type Ask = Readonly<{
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
+  /** How long the answer may take; 30 s when absent. */
+  timeoutMs?: number;
 }>;
 
-/** Longer than the longest wait that is asked for here. */
+/** Longer than the longest wait that is asked for in passing. */
 const TIMEOUT_MS = 30_000;
 
 /** The address of a path of the API, also where the page is served below a prefix. */
@@ -40,9 +42,9 @@ export async function call<T>(method: string, path: string, ask: Ask = {}): Prom
 export async function callTimed<T>(
   method: string,
   path: string,
-  { body, headers = {}, signal }: Ask = {},
+  { body, headers = {}, signal, timeoutMs = TIMEOUT_MS }: Ask = {},
 ): Promise<Readonly<{ answer: T; aheadMs: number }>> {
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(timeoutMs);
   const response = await fetch(apiUrl(path), {
     method,
     headers: { accept: 'application/json', ...(body === undefined ? {} : JSON_TYPE), ...headers },

@@ -12,7 +12,7 @@ const RETRY_MS = 3_000;
 
 const TYPES = [
   ...['action_approval_request', 'action_approval_result', 'action_completed'],
-  ...['invocation', 'execution', 'output', 'node', 'ready', 'reset', 'end'],
+  ...['invocation', 'execution', 'output', 'node', 'grant', 'ready', 'reset', 'end'],
 ];
 
 /** Follows the controller's events and has what they are about read anew; `onEnd` when the session is over. */
@@ -62,7 +62,7 @@ function staleAfter(message: StreamMessage): readonly (readonly string[])[] {
     case 'node':
       return [['nodes'], ['groups'], ['actions']];
     case 'invocation':
-      return [['invocations'], ['approvals']];
+      return [['invocations'], ['approvals'], ['grants']];
     case 'action_approval_request':
     case 'action_approval_result':
       return [['approvals']];
@@ -71,6 +71,8 @@ function staleAfter(message: StreamMessage): readonly (readonly string[])[] {
         ['executions', message.invocation_id],
         ['invocations', 'one', message.invocation_id],
       ];
+    case 'grant':
+      return [['grants']];
     case 'output':
       return [['output', message.invocation_id, message.node]];
     default:

@@ -1,10 +1,13 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import type { AuditView } from '../../../http/audit-schemas.js';
+import type { GrantView } from '../../../http/grant-schemas.js';
 import type { ExecutionGroupView } from '../../../http/list-schemas.js';
+import type { SandboxView } from '../../../http/sandbox-schemas.js';
 import type {
   ActionView,
   ExecutionView,
   GroupView,
+  HookView,
   InvocationAnswer,
   InvocationView,
   NodeDetail,
@@ -126,6 +129,22 @@ export const approvalsQuery = () =>
       return { ...answer, aheadMs };
     },
   });
+
+/** The first nodes that have a hook of this name, and how each confines it. */
+export const hooksQuery = (name: string) =>
+  queryOptions({
+    queryKey: ['nodes', 'hooks', name],
+    queryFn: ({ signal }) => call<Page<HookView>>('GET', `/hooks${toQuery({ name, limit: PAGE })}`, { signal }),
+  });
+
+export const sandboxQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['sandboxes', id],
+    queryFn: ({ signal }) => call<SandboxView>('GET', `/sandboxes/${encodeURIComponent(id)}`, { signal }),
+  });
+
+/** Grants, the newest first, also those that have ended. */
+export const grantsQuery = () => listOf<GrantView>(['grants'], '/grants', {});
 
 export const auditQuery = (filter: Filter) => listOf<AuditView>(['audit'], '/audit', filter);
 

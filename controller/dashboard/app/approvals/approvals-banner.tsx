@@ -1,18 +1,28 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link } from 'wouter';
+import { Link, useLocation } from 'wouter';
 import { approvalsQuery } from '../api/queries.js';
+import { BannerAsk } from './banner-ask.js';
+import { NewAsks } from './new-asks.js';
 
-/** On every page: how much waits for a person. */
+/** On every page: the first ask that waits for a person, and how many more do. Where all of them are shown, nothing. */
 export function ApprovalsBanner() {
   const { data } = useQuery(approvalsQuery());
-  const count = data?.items.length ?? 0;
+  const [location] = useLocation();
+  const [first, ...others] = data?.items ?? [];
   return (
-    <div role="status" className="approvals-banner" hidden={count === 0}>
-      {count > 0 && (
-        <Link href="/approvals">
-          {count === 1 ? '1 ask waits for an approval' : `${count} asks wait for an approval`}
-        </Link>
+    <>
+      <NewAsks asks={data?.items} />
+      {data !== undefined && first !== undefined && location !== '/approvals' && (
+        <section className="approvals-banner" aria-label="Waits for an approval">
+          <BannerAsk key={first.id} ask={first} aheadMs={data.aheadMs} />
+          {others.length > 0 && (
+            <Link href="/approvals" className="more">
+              and {others.length}
+              {data.next_cursor !== null && ' or more'} more
+            </Link>
+          )}
+        </section>
       )}
-    </div>
+    </>
   );
 }

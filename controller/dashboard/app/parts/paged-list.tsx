@@ -40,6 +40,7 @@ export function PagedList<T>({
 
   if (error !== null && items.length === 0) return <FailureNote error={error} />;
   if (isPending) return <p className="waiting">Loading …</p>;
+  if (items.length === 0 && hasNextPage) return <p className="waiting">Looking further …</p>;
   if (items.length === 0) return <div className="empty">{empty}</div>;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard

@@ -1,5 +1,6 @@
 import type { Risk } from '../../../../protocol/messages/capabilities.js';
-import type { InvocationTarget } from '../../../http/target-schemas.js';
+import type { InvocationView } from '../../../http/schemas.js';
+import { describeTarget } from './describe-target.js';
 
 /** How many names of nodes stand in a line. */
 const NAMED = 3;
@@ -9,20 +10,13 @@ export function countNodes(count: number): string {
   return count === 1 ? '1 node' : `${count} nodes`;
 }
 
-/** Whom an ask is for: `pump-1`, `pump-1, pump-2, pump-3 and 9 more`, `group pumps`, `site=north`, `the fleet`. */
-export function targetInWords(target: InvocationTarget): string {
-  if ('integration' in target) return `integration ${target.integration}`;
-  if ('fleet' in target) return 'the fleet';
-  if ('group' in target) return `group ${target.group}`;
-  if ('labels' in target) return labelsOf(target.labels).join(', ');
+/** On whom an ask is to run: `node pump-1`, `9 nodes: a, b, c and 6 more`, `group pumps (12 nodes)`. */
+export function placeInWords({ target, nodes }: Pick<InvocationView, 'target' | 'nodes'>): string {
+  if ('integration' in target) return describeTarget(target);
+  if (!('nodes' in target)) return `${describeTarget(target)} (${countNodes(nodes)})`;
+  if (target.nodes.length === 1) return `node ${target.nodes[0]}`;
   const more = target.nodes.length - NAMED;
-  const named = target.nodes.slice(0, NAMED).join(', ');
-  return more > 0 ? `${named} and ${more} more` : named;
-}
-
-/** `key=value` of each label. */
-export function labelsOf(labels: Readonly<Record<string, string>>): string[] {
-  return Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  return `${countNodes(nodes)}: ${target.nodes.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /** What may come of an action. */
@@ -34,12 +28,7 @@ export const RISK_WORDS: Readonly<Record<Risk, string>> = {
 
 const SANDBOX = 'sandbox:';
 
-/** Who asked; a sandbox is no person, which is said. */
-export function askerInWords(id: string): string {
-  return id.startsWith(SANDBOX) ? `a program (sandbox ${id.slice(SANDBOX.length)})` : id;
-}
-
-/** Whether a program asked, and not a person. */
-export function isProgram(id: string): boolean {
-  return id.startsWith(SANDBOX);
+/** The sandbox that asked or acted; undefined when it was a person. */
+export function sandboxOf(actor: string): string | undefined {
+  return actor.startsWith(SANDBOX) ? actor.slice(SANDBOX.length) : undefined;
 }

@@ -1,0 +1,43 @@
+import { useQuery } from '@tanstack/react-query';
+import type { HookView, InvocationView } from '../../../http/schemas.js';
+import { actionsQuery, hooksQuery } from '../api/queries.js';
+
+/** What an action says that it does; of a hook also what it may reach on its nodes. */
+export function ActionFacts({ ask: { action, target } }: { ask: InvocationView }) {
+  const { data } = useQuery({ ...actionsQuery(), enabled: !('integration' in target) });
+  const offers = data?.filter(({ name }) => name === action) ?? [];
+  return (
+    <>
+      <code>{action}</code>
+      {offers.map(({ kind, description }) => (
+        <span key={kind}>
+          {description !== '' && `: ${description}`}
+          {kind === 'hook' && <HookFacts name={action} target={target} />}
+        </span>
+      ))}
+    </>
+  );
+}
+
+/** Each way in which the nodes confine a hook; the digest binds it for every one of them. */
+function HookFacts({ name, target }: { name: string; target: InvocationView['target'] }) {
+  const { data } = useQuery(hooksQuery(name));
+  const isAsked = ({ node }: HookView): boolean => !('nodes' in target) || target.nodes.includes(node);
+  const ways = new Set(data?.items.filter(isAsked).map(inWords));
+  return (
+    <ul className="plain">
+      {[...ways].map((way) => (
+        <li key={way}>{way}</li>
+      ))}
+    </ul>
+  );
+}
+
+function inWords({ sandbox, network, writable, changed }: HookView): string {
+  const confined =
+    sandbox === 'none'
+      ? 'a hook that is not confined'
+      : `a hook, confined by ${sandbox}, ${network ? 'with' : 'without'} the network of the node`;
+  const writes = writable.length === 0 ? '' : `, writes ${writable.join(', ')}`;
+  return `${confined}${writes}${changed ? ', and its file has changed: it will be refused' : ''}`;
+}
