@@ -3,7 +3,14 @@ import type { Mask } from '../runtime/masking/mask.js';
 import type { GrantService } from './grants/contract.js';
 import type { AuditQuery, AuditView } from './http/audit-schemas.js';
 import type { GrantWithApproval } from './http/grant-schemas.js';
-import type { ExecutionGroupView, ExecutionsQuery, GroupBy, InvocationsQuery } from './http/list-schemas.js';
+import type {
+  ExecutionGroupView,
+  ExecutionsQuery,
+  GroupBy,
+  InvocationsQuery,
+  NodesQuery,
+  NodesSummary,
+} from './http/list-schemas.js';
 import type { Me } from './http/people-schemas.js';
 import type { PolicyVersionView, PolicyView } from './http/policy-schemas.js';
 import type {
@@ -67,7 +74,8 @@ export type ExecutionOutput = Readonly<{
 
 export type NodeService = Readonly<{
   /** By node id. @throws {MusterError} invalid_request (the cursor) */
-  list: (org: string, page: PageRequest) => Promise<Page<NodeView>>;
+  list: (org: string, query: NodesQuery) => Promise<Page<NodeView>>;
+  summary: (org: string) => Promise<NodesSummary>;
   get: (org: string, node: string) => Promise<NodeDetail | undefined>;
   groups: (org: string) => Promise<readonly GroupView[]>;
   /**

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ActionName, Id, Sha256Hex, Time } from '../../protocol/ids.js';
-import { ExecutionStatus, ExecutionView, InvocationStatus, PageQuery } from './schemas.js';
+import { parseLabel } from '../../protocol/selectors.js';
+import { ExecutionStatus, ExecutionView, InvocationStatus, NodeState, PageQuery } from './schemas.js';
 
 /** One of these, or several with commas between. */
 function oneOrMore<const T extends readonly [string, ...string[]]>(values: z.ZodEnum<{ [K in T[number]]: K }>) {
@@ -11,6 +12,36 @@ function oneOrMore<const T extends readonly [string, ...string[]]>(values: z.Zod
     .pipe(z.array(values))
     .describe('One or more, with commas between');
 }
+
+/** `key=value`, once or several times. */
+const LabelFilters = z
+  .union([z.string().max(400), z.array(z.string().max(400)).max(64)])
+  .transform((given) => [given].flat())
+  .pipe(
+    z.array(
+      z.string().transform((text, { addIssue }): [string, string] => {
+        try {
+          return parseLabel(text);
+        } catch {
+          addIssue({ code: 'custom', message: 'must be key=value' });
+          return z.NEVER;
+        }
+      }),
+    ),
+  );
+
+/** What a list of nodes may be narrowed to; each that is given has to fit. */
+export const NodesQuery = PageQuery.extend({
+  q: z.string().max(63).optional().describe('Only those with this in their id, in whatever case'),
+  state: oneOrMore(NodeState).optional(),
+  group: Id.optional(),
+  label: LabelFilters.optional().describe('Only those that carry this label, key=value; may be given several times'),
+});
+export type NodesQuery = Readonly<z.infer<typeof NodesQuery>>;
+
+/** How many nodes there are, and in which state. */
+export const NodesSummary = z.object({ total: z.int(), online: z.int(), offline: z.int(), never_seen: z.int() });
+export type NodesSummary = Readonly<z.infer<typeof NodesSummary>>;
 
 /** What a list of invocations may be narrowed to; each that is given has to fit. */
 export const InvocationsQuery = PageQuery.extend({

@@ -15,6 +15,7 @@ import type { Store } from '../store/store.js';
 import type { Container } from './announced-containers.js';
 import type { Offer } from './catalogue.js';
 import { hooksOf } from './hooks.js';
+import { filterOf, firstRecords } from './listing.js';
 import type { Membership } from './membership.js';
 import { type Presence, stateOf } from './presence.js';
 import { compareText, type NodeRecord, recordsOf } from './registry.js';
@@ -66,10 +67,25 @@ export function createNodeService(deps: {
   }
 
   return {
-    async list(org, { limit, cursor }) {
+    async list(org, { limit, cursor, ...query }) {
       const after = readCursor(cursor, ID_PATTERN) ?? '';
-      const nodes = recordsOf(registry, org).filter(({ node }) => node > after);
+      const fits = filterOf(query, (record) => stateOf(presence, record, clock.nowMs()));
+      const nodes = firstRecords(
+        registry,
+        limit + 1,
+        (record) => record.org === org && record.node > after && fits(record),
+      );
       return toPage(nodes, { limit, keyOf: ({ node }) => node, toItem: view });
+    },
+    async summary(org) {
+      const counts = { total: 0, online: 0, offline: 0, never_seen: 0 };
+      const nowMs = clock.nowMs();
+      for (const record of registry.all()) {
+        if (record.org !== org) continue;
+        counts.total += 1;
+        counts[stateOf(presence, record, nowMs)] += 1;
+      }
+      return counts;
     },
     get,
     async change(principal, node, change) {

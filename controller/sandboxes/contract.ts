@@ -43,7 +43,7 @@ export type SandboxService = Readonly<{
 
 /** What somebody sees of the fleet and of what was asked. */
 export type Seen = Readonly<{
-  nodes: Pick<NodeService, 'list' | 'get' | 'groups' | 'actions'>;
+  nodes: Pick<NodeService, 'list' | 'summary' | 'get' | 'groups' | 'actions'>;
   invocations: Pick<
     InvocationService,
     | 'create'

@@ -57,6 +57,7 @@ export function createScriptedServices({
     },
     nodes: {
       list: async () => EMPTY_PAGE,
+      summary: async () => ({ total: 0, online: 0, offline: 0, never_seen: 0 }),
       get: async () => undefined,
       change: async () => undefined,
       remove: async () => false,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ActionName, ID_PATTERN, Id } from '../../../protocol/ids.js';
 import { pageOfAll } from '../../paging.js';
+import { NodesQuery, NodesSummary } from '../list-schemas.js';
 import { ActionView, ChangeNode, GroupView, NodeDetail, NodeView, PageQuery, pageOf } from '../schemas.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
@@ -22,12 +23,28 @@ export function nodeRoutes(app: App, { services: { nodes, seenBy } }: RouteDeps)
     schema: {
       summary: 'List the nodes',
       tags: ['fleet'],
-      querystring: PageQuery,
+      querystring: NodesQuery,
       response: { 200: pageOf(NodeView), ...FAILURE },
     },
     handler: async (request) => {
       const principal = principalOf(request);
       return toPage(await seenBy(principal).nodes.list(principal.org, request.query));
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: `${API}/nodes/summary`,
+    config: { rule: 'viewer or sandbox' },
+    schema: {
+      summary: 'Count the nodes by their state',
+      description: 'A node that is called summary is found in the list alone.',
+      tags: ['fleet'],
+      response: { 200: NodesSummary, ...FAILURE },
+    },
+    handler: async (request) => {
+      const principal = principalOf(request);
+      return seenBy(principal).nodes.summary(principal.org);
     },
   });
 
