@@ -1,4 +1,4 @@
-import { type MouseEvent, type ReactNode, useEffect, useId, useRef } from 'react';
+import { type MouseEvent, type ReactNode, useId, useLayoutEffect, useRef } from 'react';
 
 /**
  * A modal dialog with a title and a × button. Escape, the button and a click beside it close it; the rest of the page
@@ -17,13 +17,18 @@ export function Dialog({
 }) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => {
+  // Of layout: it is closed while it is still in the document, and only then gives the focus back.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
     return () => dialog?.close();
   }, []);
-  const closeBeside = ({ target, currentTarget }: MouseEvent<HTMLDialogElement>): void => {
-    if (target === currentTarget) onClose(); // all within it is covered by its content
+  const pressedBeside = useRef(false);
+  const press = (event: MouseEvent): void => {
+    pressedBeside.current = isBeside(event);
+  };
+  const click = (event: MouseEvent): void => {
+    if (pressedBeside.current && isBeside(event)) onClose(); // not what marks text and ends beside it
   };
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it, which onClose hears
@@ -32,7 +37,8 @@ export function Dialog({
       className={isWide ? 'dialog wide' : 'dialog'}
       aria-labelledby={titleId}
       onClose={onClose}
-      onClick={closeBeside}
+      onMouseDown={press}
+      onClick={click}
     >
       <div className="dialog-content">
         <header>
@@ -45,4 +51,9 @@ export function Dialog({
       </div>
     </dialog>
   );
+}
+
+/** The backdrop is a part of the dialog; all else in it is covered by its content. */
+function isBeside({ target, currentTarget }: MouseEvent): boolean {
+  return target === currentTarget;
 }
