@@ -10,6 +10,8 @@ import './style/audit.css';
 import './style/nodes.css';
 import './style/parts.css';
 import './style/pages.css';
+import './style/invocations.css';
+import './style/terminal.css';
 
 const TRIES = 2;
 /** What the controller has decided it decides again: only its absence is worth another try. */

@@ -42,21 +42,41 @@ export async function call<T>(method: string, path: string, ask: Ask = {}): Prom
 export async function callTimed<T>(
   method: string,
   path: string,
-  { body, headers = {}, signal, timeoutMs = TIMEOUT_MS }: Ask = {},
+  { headers, ...ask }: Ask = {},
 ): Promise<Readonly<{ answer: T; aheadMs: number }>> {
+  const response = await send(method, path, { ...ask, headers: { accept: 'application/json', ...headers } });
+  const text = await response.text();
+  return { answer: text === '' ? undefined : JSON.parse(text), aheadMs: aheadOf(response) };
+}
+
+/** Reads what is no JSON: its octets, and the headers that came with them. @throws {Failure} */
+export async function callForBytes(
+  method: 'GET' | 'HEAD',
+  path: string,
+  ask: Pick<Ask, 'signal'> = {},
+): Promise<Readonly<{ bytes: Uint8Array; headers: Headers }>> {
+  const response = await send(method, path, ask);
+  return { bytes: new Uint8Array(await response.arrayBuffer()), headers: response.headers };
+}
+
+/** The answer, unless it is a refusal. @throws {Failure} */
+async function send(
+  method: string,
+  path: string,
+  { body, headers, signal, timeoutMs = TIMEOUT_MS }: Ask,
+): Promise<Response> {
   const timeout = AbortSignal.timeout(timeoutMs);
   const response = await fetch(apiUrl(path), {
     method,
-    headers: { accept: 'application/json', ...(body === undefined ? {} : JSON_TYPE), ...headers },
+    headers: { ...(body === undefined ? {} : JSON_TYPE), ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
   }).catch((error: unknown) => {
     if (signal?.aborted) throw error;
     throw new Failure({ code: 'unreachable', detail: 'The controller does not answer', next: 'Look whether it runs' });
   });
-  const text = await response.text();
-  if (!response.ok) throw toFailure(response, text);
-  return { answer: text === '' ? undefined : JSON.parse(text), aheadMs: aheadOf(response) };
+  if (!response.ok) throw toFailure(response, await response.text());
+  return response;
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' };

@@ -100,15 +100,16 @@ export const executionsQuery = (id: string, filter: Filter) =>
   listOf<ExecutionView>(['executions', id], `/invocations/${encodeURIComponent(id)}/executions`, filter);
 
 /** Executions that ended alike, the most first. */
-export const groupedQuery = (id: string) =>
+export const groupedQuery = (id: string, filter: Filter = {}) =>
   queryOptions({
-    queryKey: ['executions', id, 'grouped'],
-    queryFn: ({ signal }) =>
-      call<Page<ExecutionGroupView>>(
-        'GET',
-        `/invocations/${encodeURIComponent(id)}/executions?group_by=outcome,output&limit=50`,
-        { signal },
-      ),
+    queryKey: ['executions', id, 'grouped', filter],
+    queryFn: ({ signal }) => {
+      const query = toQuery({ ...filter, group_by: 'outcome,output', limit: '50' });
+      return call<Page<ExecutionGroupView>>('GET', `/invocations/${encodeURIComponent(id)}/executions${query}`, {
+        signal,
+      });
+    },
+    placeholderData: keepPreviousData,
   });
 
 export const executionQuery = (id: string, node: string) =>

@@ -1,30 +1,61 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
+import { useMemo } from 'react';
 import { Link } from 'wouter';
+import type { InvocationView } from '../../../http/schemas.js';
 import { invocationsQuery } from '../api/queries.js';
+import { useFilters } from '../parts/filters.js';
 import { Ago } from '../parts/moment.js';
 import { PagedList } from '../parts/paged-list.js';
 import { Status } from '../parts/status.js';
+import { RISK_WORDS, targetInWords } from '../parts/words.js';
+import { InvocationFilters, sinceTime } from './invocation-filters.js';
+import { countsInWords, whoAsked } from './words.js';
 
 const ROW_PX = 48;
+const FILTERS = ['status', 'action', 'node', 'since'] as const;
 
 /** What was asked, the newest first. */
 export function InvocationsPage() {
-  const query = useInfiniteQuery(invocationsQuery({}));
+  const [filters, setFilter] = useFilters(FILTERS);
+  const { since = '', ...rest } = filters;
+  const sinceAt = useMemo(() => sinceTime(since, new Date()), [since]); // it must not move with each drawing
+  const query = useInfiniteQuery(invocationsQuery({ ...rest, since: sinceAt }));
+  const isFiltered = Object.keys(filters).length > 0;
   return (
     <>
       <h1>Invocations</h1>
+      <InvocationFilters filters={filters} onChange={setFilter} />
       <PagedList
         query={query}
         label="Invocations"
         rowPx={ROW_PX}
         keyOf={({ id }) => id}
-        empty="Nothing has been asked yet."
-        renderRow={({ id, action, status, created_at }) => (
-          <p>
-            <Link href={`/invocations/${id}`}>{action}</Link> <Status of={status} /> <Ago at={created_at} />
-          </p>
-        )}
+        empty={isFiltered ? 'Nothing that was asked is like that. Take a filter away.' : 'Nothing has been asked yet.'}
+        renderRow={(invocation) => <InvocationRow invocation={invocation} />}
       />
     </>
+  );
+}
+
+function InvocationRow({ invocation }: { invocation: InvocationView }) {
+  const { id, action, target, status, counts, risk, created_at } = invocation;
+  return (
+    <article className="invocation-row" aria-label={`${action}, ${status}`}>
+      <Link href={`/invocations/${id}`} className="name">
+        {action}
+      </Link>
+      <span className="target">{targetInWords(target)}</span>
+      <span>
+        <Status of={status} />
+      </span>
+      <span className="counts">{countsInWords(counts)}</span>
+      <span className="risk">{RISK_WORDS[risk]}</span>
+      <span className="who">
+        <bdi>{whoAsked(invocation)}</bdi>
+      </span>
+      <span className="when">
+        <Ago at={created_at} />
+      </span>
+    </article>
   );
 }
