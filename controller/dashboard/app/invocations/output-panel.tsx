@@ -25,7 +25,12 @@ export function OutputPanel({ execution, stream }: { execution: ExecutionView; s
     );
   }
   return (
-    <Scroller label={`${stream} of ${execution.node}`} text={text} notes={notesOf(data, execution, stream)}>
+    <Scroller
+      label={`${stream} of ${execution.node}`}
+      text={text}
+      isGrowing={isRunning}
+      notes={notesOf(data, execution, stream)}
+    >
       <h3>{stream}</h3>
       <span className="hint">{bytesInWords(data.end)}</span>
       <a
@@ -38,20 +43,22 @@ export function OutputPanel({ execution, stream }: { execution: ExecutionView; s
   );
 }
 
-/** The text in a box that stays at its end while one is there. */
+/** The text in a box that stays at its end while one is there; what has ended is read from its beginning. */
 function Scroller({
   label,
   text,
+  isGrowing,
   notes,
   children,
 }: {
   label: string;
   text: string;
+  isGrowing: boolean;
   notes: readonly string[];
   children: ReactNode;
 }) {
   const ref = useRef<HTMLElement>(null);
-  const [isFollowing, setFollowing] = useState(true);
+  const [isFollowing, setFollowing] = useState(isGrowing);
   // biome-ignore lint/correctness/useExhaustiveDependencies: it is the text that makes the box longer
   useLayoutEffect(() => {
     if (isFollowing && ref.current !== null) ref.current.scrollTop = ref.current.scrollHeight;
@@ -60,9 +67,11 @@ function Scroller({
     <div className="output">
       <header>
         {children}
-        <button type="button" aria-pressed={isFollowing} onClick={() => setFollowing(!isFollowing)}>
-          Follow
-        </button>
+        {isGrowing && (
+          <button type="button" aria-pressed={isFollowing} onClick={() => setFollowing(!isFollowing)}>
+            Follow
+          </button>
+        )}
       </header>
       {notes.map((note) => (
         <p key={note} className="hint">
