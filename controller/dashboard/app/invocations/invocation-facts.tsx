@@ -2,8 +2,8 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { escapeOutput } from '../../../../runtime/terminal-text.js';
 import type { InvocationView } from '../../../http/schemas.js';
-import { countNodes, RISK_WORDS, targetInWords } from '../parts/words.js';
-import { whoAsked } from './words.js';
+import { placeInWords, RISK_WORDS } from '../parts/words.js';
+import { Asker } from './who.js';
 
 /** What was asked, of whom, by whom and why. */
 export function InvocationFacts({ invocation }: { invocation: InvocationView }) {
@@ -25,7 +25,7 @@ export function InvocationFacts({ invocation }: { invocation: InvocationView }) 
           </Fact>
         )}
         <Fact name="Asked by">
-          <bdi>{whoAsked(invocation)}</bdi>
+          <Asker id={invocation.created_by} />
         </Fact>
         {origin === 'local' && <Fact name="Origin">on the node itself, without the controller</Fact>}
         {error !== null && (
@@ -60,12 +60,7 @@ function Target({ target, nodes }: Pick<InvocationView, 'target' | 'nodes'>) {
   if ('nodes' in target && target.nodes.length === 1) {
     return <Link href={`/nodes/${target.nodes[0]}`}>{target.nodes[0]}</Link>;
   }
-  return (
-    <>
-      {targetInWords(target)}
-      {!('integration' in target) && ` (${countNodes(nodes)})`}
-    </>
-  );
+  return placeInWords({ target, nodes });
 }
 
 function Parameters({ parameters }: Pick<InvocationView, 'parameters'>) {

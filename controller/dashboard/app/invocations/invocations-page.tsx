@@ -7,9 +7,10 @@ import { useFilters } from '../parts/filters.js';
 import { Ago } from '../parts/moment.js';
 import { PagedList } from '../parts/paged-list.js';
 import { Status } from '../parts/status.js';
-import { RISK_WORDS, targetInWords } from '../parts/words.js';
+import { placeInWords, RISK_WORDS } from '../parts/words.js';
 import { InvocationFilters, sinceTime } from './invocation-filters.js';
-import { countsInWords, whoAsked } from './words.js';
+import { Asker } from './who.js';
+import { countsInWords } from './words.js';
 
 const ROW_PX = 48;
 const FILTERS = ['status', 'action', 'node', 'since'] as const;
@@ -38,20 +39,20 @@ export function InvocationsPage() {
 }
 
 function InvocationRow({ invocation }: { invocation: InvocationView }) {
-  const { id, action, target, status, counts, risk, created_at } = invocation;
+  const { id, action, status, counts, risk, created_at, created_by } = invocation;
   return (
     <article className="invocation-row" aria-label={`${action}, ${status}`}>
       <Link href={`/invocations/${id}`} className="name">
         {action}
       </Link>
-      <span className="target">{targetInWords(target)}</span>
+      <span className="target">{placeInWords(invocation)}</span>
       <span>
         <Status of={status} />
       </span>
       <span className="counts">{countsInWords(counts)}</span>
       <span className="risk">{RISK_WORDS[risk]}</span>
       <span className="who">
-        <bdi>{whoAsked(invocation)}</bdi>
+        <Asker id={created_by} />
       </span>
       <span className="when">
         <Ago at={created_at} />

@@ -1,9 +1,11 @@
+import type { ReactNode } from 'react';
 import type { ExecutionView, InvocationView } from '../../../http/schemas.js';
 import { Moment } from '../parts/moment.js';
-import { durationInWords, whoApproved, whoAsked } from './words.js';
+import { Approver, Asker } from './who.js';
+import { durationInWords } from './words.js';
 
 /** What happened when; `at` is null for what is going on now. */
-type Step = Readonly<{ what: string; who?: string; at: string | null; note?: string }>;
+type Step = Readonly<{ what: string; who?: ReactNode; at: string | null; note?: string }>;
 
 /** From the ask to its end; with what one node did, where it is only one. */
 export function Timeline({ invocation, only }: { invocation: InvocationView; only: ExecutionView | undefined }) {
@@ -14,7 +16,7 @@ export function Timeline({ invocation, only }: { invocation: InvocationView; onl
       <ol className="timeline">
         {steps.map(({ what, who, at, note }) => (
           <li key={what} className={at === null ? 'now' : 'past'} aria-current={at === null ? 'step' : undefined}>
-            <span className="what">{what}</span> {who !== undefined && <bdi>by {who}</bdi>}{' '}
+            <span className="what">{what}</span> {who !== undefined && <>by {who}</>}{' '}
             <span className="when">{at === null ? 'now' : <Moment at={at} />}</span>
             {note !== undefined && <span className="note">{note}</span>}
           </li>
@@ -25,16 +27,17 @@ export function Timeline({ invocation, only }: { invocation: InvocationView; onl
 }
 
 function toSteps(invocation: InvocationView, only: ExecutionView | undefined): Step[] {
-  const { created_at, approved_at, approved_by, cancel_requested_at, cancel_requested_by, batch } = invocation;
+  const { created_at, created_by, approved_at, approved_by, cancel_requested_at, cancel_requested_by, batch } =
+    invocation;
   const { completed_at, status, duration_ms } = invocation;
   const past: Step[] = [
-    { what: 'asked', who: whoAsked(invocation), at: created_at },
-    { what: 'approved', who: whoApproved(approved_by ?? 'nobody'), at: approved_at },
+    { what: 'asked', who: <Asker id={created_by} />, at: created_at },
+    { what: 'approved', who: <Approver id={approved_by ?? 'nobody'} />, at: approved_at },
     { what: 'sent to the node', at: only?.sent_at ?? null },
     { what: 'accepted by the node', at: only?.accepted_at ?? null },
     { what: 'finished on the node', at: only?.finished_at ?? null },
     { what: 'batches stopped', at: batch?.stopped_at ?? null },
-    { what: 'asked to end', who: cancel_requested_by ?? 'nobody', at: cancel_requested_at },
+    { what: 'asked to end', who: <Asker id={cancel_requested_by ?? 'nobody'} />, at: cancel_requested_at },
   ].filter(({ at }) => at !== null);
   // Clocks of nodes may be off; what is told of one node stands between what the controller saw before and after.
   const end: Step =

@@ -1,6 +1,5 @@
 import type { z } from 'zod';
 import type { Counts, ExecutionStatus, ExecutionView, InvocationView } from '../../../http/schemas.js';
-import { askerInWords } from '../parts/words.js';
 
 /** Every state of an invocation, in the order in which it comes to them. */
 export const STATUSES = [
@@ -39,20 +38,6 @@ export function countsInWords(counts: Readonly<z.infer<typeof Counts>>): string 
     cancelled > 0 ? `${cancelled} cancelled` : '',
   ];
   return parts.filter((part) => part !== '').join(', ');
-}
-
-/** Who asked: a person, a program, or somebody on a node itself. */
-export function whoAsked({ created_by }: Pick<InvocationView, 'created_by'>): string {
-  const [, node, user] = /^local:([^/]+)\/(.*)$/s.exec(created_by) ?? [];
-  return node === undefined ? askerInWords(created_by) : `${user} on ${node} itself`;
-}
-
-const GRANT = 'grant:';
-
-/** Who approved: a person, the policy, or a grant. */
-export function whoApproved(approver: string): string {
-  if (approver === 'policy') return 'the policy';
-  return approver.startsWith(GRANT) ? `the grant ${approver.slice(GRANT.length)}` : approver;
 }
 
 /** `850 ms`, `1.2 s`, `3 min 20 s`, `2 h 5 min`. */
