@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import type { AuditView } from '../../../http/audit-schemas.js';
 import type { GrantView } from '../../../http/grant-schemas.js';
-import type { ExecutionGroupView } from '../../../http/list-schemas.js';
+import type { ExecutionGroupView, NodesSummary } from '../../../http/list-schemas.js';
 import type { SandboxView } from '../../../http/sandbox-schemas.js';
 import type {
   ActionView,
@@ -55,10 +55,7 @@ export const nodeQuery = (node: string) =>
 export const summaryQuery = () =>
   queryOptions({
     queryKey: ['nodes', 'summary'],
-    queryFn: ({ signal }) =>
-      call<Readonly<{ total: number; online: number; offline: number; never_seen: number }>>('GET', '/node-summary', {
-        signal,
-      }),
+    queryFn: ({ signal }) => call<NodesSummary>('GET', '/nodes/summary', { signal }),
   });
 
 export const groupsQuery = () =>
