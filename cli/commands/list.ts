@@ -15,6 +15,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'run broker, controller and one agent on this machine',
     load: async () => (await import('./up.js')).upCommand,
   },
+  {
+    name: 'dashboard',
+    summary: 'open the dashboard, signed in',
+    load: async () => (await import('./dashboard.js')).dashboardCommand,
+  },
   { name: 'nodes', summary: 'list the nodes', load: async () => (await import('./nodes.js')).nodesCommand },
   {
     name: 'node',

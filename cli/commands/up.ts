@@ -106,6 +106,7 @@ async function start(
 
   printLine(io, '');
   for (const [name, value] of [
+    ['Dashboard', `${controller.access.url}/  (npx muster dashboard opens it signed in)`],
     ['REST API', `${controller.access.url}/api/v1  (try it: ${controller.access.url}/docs)`],
     ['MQTT', broker.url],
     ['Node', agent.node],
@@ -120,7 +121,7 @@ async function start(
     ['Logs', options.installation.logs],
     ['Log in', `the owner's token is in ${directory}/cli.json; muster finds it there by itself`],
   ]) {
-    printLine(io, `${`${name}:`.padEnd(10)}${value}`);
+    printLine(io, `${`${name}:`.padEnd(11)}${value}`);
   }
   await showFirstAction(io, { client, node: agent.node, signal });
   printLine(io, `\nIt runs until Ctrl-C. In a second terminal: npx muster nodes`);
