@@ -28,7 +28,7 @@ export type SessionService = Readonly<{
   /**
    * A session, and the cookies that go with it.
    * @throws {MusterError} unauthenticated (what was given is wrong, or has ended), rate_limited, forbidden (the cookie
-   *   would cross a network in clear); for a sign-in at the provider not_found (it is off), sign_in_failed
+   *   would cross a network in clear); for a sign-in at the provider sign_in_not_set_up, sign_in_failed
    */
   begin: (
     ask: CreateSession,
@@ -75,7 +75,9 @@ export function createSessions(deps: Deps): SessionService {
   }
 
   async function proveByProvider(browser: Browser): Promise<Proven> {
-    if (signIn === undefined) throw new MusterError('not_found', 'Sign-in by OpenID Connect is not set up here');
+    if (signIn === undefined) {
+      throw new MusterError('sign_in_not_set_up', 'Sign-in by OpenID Connect is not set up at this controller');
+    }
     const { token: made, cookies } = await signIn.collect({ ...browser, name: BROWSER });
     return { made, org, cookies };
   }

@@ -100,7 +100,7 @@ test('a body that is none of the four proofs, or two of them, is refused', async
   ]) {
     assertRefused(await beginSession(site, body), 400, 'invalid_request');
   }
-  assertRefused(await beginSession(site, { oidc: true }), 404, 'not_found');
+  assertRefused(await beginSession(site, { oidc: true }), 404, 'sign_in_not_set_up');
 });
 
 test('an API token of a person signs a browser in, with its role, and both end together', async (t) => {
