@@ -34,7 +34,7 @@ export function nodeRoutes(app: App, { services: { nodes, seenBy } }: RouteDeps)
 
   app.route({
     method: 'GET',
-    url: `${API}/nodes/summary`,
+    url: `${API}/node-summary`,
     config: { rule: 'viewer or sandbox' },
     schema: {
       summary: 'Count the nodes by their state',

@@ -11,7 +11,7 @@ import { createScriptedServices, tokenOf } from '../../support/scripted-services
 /** Who may call what, by hand: a changed rule has to be changed here too. */
 const EXPECTED = {
   'GET /api/v1/nodes': 'viewer or sandbox',
-  'GET /api/v1/nodes/summary': 'viewer or sandbox',
+  'GET /api/v1/node-summary': 'viewer or sandbox',
   'GET /api/v1/nodes/:node': 'viewer or sandbox',
   'PATCH /api/v1/nodes/:node': 'admin',
   'DELETE /api/v1/nodes/:node': 'admin',

@@ -55,7 +55,7 @@ export const nodeQuery = (node: string) =>
 export const summaryQuery = () =>
   queryOptions({
     queryKey: ['nodes', 'summary'],
-    queryFn: ({ signal }) => call<NodesSummary>('GET', '/nodes/summary', { signal }),
+    queryFn: ({ signal }) => call<NodesSummary>('GET', '/node-summary', { signal }),
   });
 
 export const groupsQuery = () =>
