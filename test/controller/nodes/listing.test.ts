@@ -69,7 +69,7 @@ test('the nodes are counted by their state, and for a sandbox those that it sees
   const { url, headers, core } = await startFleet(t);
   const { token } = await makeSandbox(core, 'ci', [{ target: { group: 'pumps' }, actions: ['*'] }]);
   const count = async (authorization: string) =>
-    NodesSummary.parse(await (await fetch(`${url}${NODES}/summary`, { headers: { authorization } })).json());
+    NodesSummary.parse(await (await fetch(`${url}/api/v1/node-summary`, { headers: { authorization } })).json());
 
   assert.deepEqual(await count(headers.authorization), { total: 4, online: 1, offline: 1, never_seen: 2 });
   assert.deepEqual(await count(`Bearer ${token}`), { total: 2, online: 1, offline: 0, never_seen: 1 });
