@@ -80,15 +80,21 @@ function staleAfter(message: StreamMessage): readonly (readonly string[])[] {
   }
 }
 
-/** Gathers what is to be read anew, so that a fleet that answers is one reading and not thousands. */
+/**
+ * Gathers what is to be read anew, so that a fleet that answers is one reading and not thousands. What is being read
+ * waits for its turn: a reading that takes long is neither given up for the next one nor taken for it.
+ */
 function createRenewals(client: QueryClient) {
   const waiting = new Map<string, readonly string[]>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const flush = (): void => {
     timer = undefined;
-    const keys = [...waiting.values()];
-    waiting.clear();
-    for (const queryKey of keys) client.invalidateQueries({ queryKey });
+    for (const [name, queryKey] of [...waiting]) {
+      if (queryKey.length > 0 && client.isFetching({ queryKey }) > 0) continue; // not for all of them: something always is
+      waiting.delete(name);
+      client.invalidateQueries({ queryKey });
+    }
+    if (waiting.size > 0) timer = setTimeout(flush, PAUSE_MS);
   };
   return {
     add(key: readonly string[]): void {
