@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
+import { escapeText } from '../../../../runtime/terminal-text.js';
 import type { ExecutionView } from '../../../http/schemas.js';
 import { executionQuery } from '../api/queries.js';
 import { FailureNote } from '../parts/failure-note.js';
@@ -60,12 +61,12 @@ function ViolationNote({ violation }: { violation: NonNullable<ExecutionView['vi
   return (
     <div className="warning" role="note">
       <p>
-        The node found another {type} than was asked for: <bdi>{detail}</bdi>
+        The node found another {type} than was asked for: <bdi>{escapeText(detail)}</bdi>
       </p>
       <dl className="pairs">
         <Fact name="File">
           <code>
-            <bdi>{path}</bdi>
+            <bdi>{escapeText(path)}</bdi>
           </code>
         </Fact>
         <Fact name="Expected">

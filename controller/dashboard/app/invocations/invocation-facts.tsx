@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
-import { escapeOutput } from '../../../../runtime/terminal-text.js';
+import { escapeOutput, escapeText } from '../../../../runtime/terminal-text.js';
 import type { InvocationView } from '../../../http/schemas.js';
 import { placeInWords, RISK_WORDS } from '../parts/words.js';
 import { Asker } from './who.js';
@@ -21,7 +21,7 @@ export function InvocationFacts({ invocation }: { invocation: InvocationView }) 
         </Fact>
         {reason !== null && (
           <Fact name="Reason">
-            <bdi>{reason}</bdi>
+            <bdi>{escapeText(reason)}</bdi>
           </Fact>
         )}
         <Fact name="Asked by">
@@ -30,7 +30,7 @@ export function InvocationFacts({ invocation }: { invocation: InvocationView }) 
         {origin === 'local' && <Fact name="Origin">on the node itself, without the controller</Fact>}
         {error !== null && (
           <Fact name="Error">
-            <bdi className="error-text">{error}</bdi> {error_code !== null && <code>{error_code}</code>}
+            <bdi className="error-text">{escapeText(error)}</bdi> {error_code !== null && <code>{error_code}</code>}
           </Fact>
         )}
         {batch !== null && <Fact name="Batches">{batchesInWords(batch)}</Fact>}

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { escapeText } from '../../../../runtime/terminal-text.js';
 import type { Counts, ExecutionStatus, ExecutionView, InvocationView } from '../../../http/schemas.js';
 
 /** Every state of an invocation, in the order in which it comes to them. */
@@ -75,7 +76,7 @@ export function notesOf(execution: ExecutionView): string[] {
   const { reason, error_code, error, launched, provisional, unreachable, cancelling } = execution;
   const notes = [
     reason === null ? '' : (REASONS[reason] ?? toWords(reason)),
-    error ?? '',
+    escapeText(error ?? ''),
     error_code === null ? '' : toWords(error_code),
     launched === null ? '' : LAUNCHED[launched],
     unreachable ? 'no answer from the node yet' : '',
