@@ -29,8 +29,7 @@ export type Coverage = Pick<GrantRow, 'sandbox' | 'target' | 'integration' | 'ac
 export type GrantBeside = Omit<GrantRow, 'definitions'>;
 
 /**
- * All of a new grant but what it is for. `holders` are the people behind whoever makes it; it ends with their token at
- * the latest, as everything that is made through a token does.
+ * All of a new grant but what it is for. `holders` are the people behind whoever makes it.
  * @throws {MusterError} forbidden, invalid_request
  */
 export function newGrant(
@@ -42,9 +41,8 @@ export function newGrant(
   const lifeMs = Math.ceil(parseDuration(terms.expires_in) ?? 0);
   if (lifeMs > MAX_LIFE_MS) throw new MusterError('invalid_request', 'expires_in may be 720h, 30 days, at most');
   const { max_calls, invocation: invocation_id, nowMs } = terms;
-  const expires_at = Math.min(nowMs + lifeMs, principal.token?.expiresMs ?? Number.POSITIVE_INFINITY);
   return {
-    ...{ id: uuidv7(), org, max_calls, used: 0, expires_at, invocation_id },
+    ...{ id: uuidv7(), org, max_calls, used: 0, expires_at: nowMs + lifeMs, invocation_id },
     ...{ created_at: nowMs, created_by, role, holders: writeHolders(peopleBehind(principal)) },
     token: principal.token?.id ?? null,
     ...{ last_used_at: null, revoked_at: null, revoked_by: null },

@@ -6,9 +6,16 @@ import type { Tx } from '../store/database.js';
 import type { Store } from '../store/store.js';
 import { tellGrant } from '../store/tell.js';
 
-/** A grant, those for a sandbox, those made with one of these tokens, those that somebody made, or those made too late. */
+/**
+ * A grant, those for a sandbox, those made with one of these tokens, those that somebody made, with any token or with one
+ * that has ended, or those made too late.
+ */
 type Which = Readonly<
-  { id: string } | { sandbox: string } | { tokens: readonly string[] } | { maker: string } | { madeAfterMs: number }
+  | { id: string }
+  | { sandbox: string }
+  | { tokens: readonly string[] }
+  | { maker: string; withEndedToken: boolean }
+  | { madeAfterMs: number }
 >;
 
 /** Revokes grants, each with its audit row, and streams hear of it; what was revoked before stays as it is. */
@@ -24,10 +31,11 @@ export async function revokeGrants(
     .where('org', '=', org)
     .where('revoked_at', 'is', null);
   const revoked = await open
-    .where(({ eb }) => {
+    .where(({ eb, and }) => {
+      const ended = eb('token', 'not in', selectGoodTokens(tx, { org, nowMs }));
       if ('id' in which) return eb('id', '=', which.id);
       if ('sandbox' in which) return eb('sandbox', '=', which.sandbox);
-      if ('maker' in which) return eb('created_by', '=', which.maker);
+      if ('maker' in which) return and([eb('created_by', '=', which.maker), ...(which.withEndedToken ? [ended] : [])]);
       if ('tokens' in which) return eb('token', 'in', padded(which.tokens));
       return eb('created_at', '>', which.madeAfterMs);
     })
@@ -38,6 +46,14 @@ export async function revokeGrants(
     revoked.map(({ id }) => ({ atMs: nowMs, org, actor, event: 'grant_revoked', subject: `grant:${id}` })),
   );
   for (const { id } of revoked) tellGrant(tx, { org, id, change: 'revoked', by: actor });
+}
+
+function selectGoodTokens(tx: Tx, { org, nowMs }: { org: string; nowMs: number }) {
+  return tx
+    .selectFrom('api_tokens')
+    .select('id')
+    .where('org', '=', org)
+    .where(({ eb, or }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', nowMs)]));
 }
 
 /**

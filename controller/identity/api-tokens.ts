@@ -25,6 +25,7 @@ import {
   insertToken,
   LOGIN,
   makeToken,
+  revokeTokens,
   type TokenRow,
 } from './token-rows.js';
 import { findUser, insertOwner, type UserRow } from './users.js';
@@ -168,7 +169,7 @@ export function createTokens({
         .execute();
       return toPage(rows, { limit, keyOf: timeKey, toItem: toTokenView });
     },
-    delete: (principal, id) => removeToken(store, principal, { id, nowMs: clock.nowMs() }),
+    delete: (principal, id) => removeToken(store, principal, { id, nowMs: clock.nowMs(), by: revokeTokens }),
     async login(org, { user, password }, name = LOGIN) {
       const key = `${org}/${user}`;
       let known: UserRow | undefined;
@@ -190,7 +191,7 @@ export function createTokens({
     },
     async logout(principal, bearer) {
       const { id } = parseToken(bearer) ?? {};
-      if (id !== undefined) await removeToken(store, principal, { id, nowMs: clock.nowMs() });
+      if (id !== undefined) await removeToken(store, principal, { id, nowMs: clock.nowMs(), by: deleteTokens });
     },
   };
 }
@@ -255,11 +256,14 @@ async function grantable(
   return role ?? most;
 }
 
-/** One's own, and for an admin anybody's, but none that may more than the one that comes with the call. */
+/**
+ * One's own, and for an admin anybody's, but none that may more than the one that comes with the call. Who logs out
+ * takes back nothing, and their grants stay.
+ */
 function removeToken(
   store: Store,
   principal: Principal,
-  { id, nowMs }: { id: string; nowMs: number },
+  { id, nowMs, by: remove }: { id: string; nowMs: number; by: typeof deleteTokens | typeof revokeTokens },
 ): Promise<boolean> {
   return store.write(async (tx) => {
     const { org, id: actor, role } = principal;
@@ -268,7 +272,7 @@ function removeToken(
     if (row === undefined || user === undefined) return false;
     const may = lesser(Role.parse(row.role), Role.parse(user.role));
     if (!reaches(role, may) || !(row.principal === actor || reaches(role, 'admin'))) return false;
-    await deleteTokens(tx, { id }, { by: principal, nowMs });
+    await remove(tx, { id }, { by: principal, nowMs });
     return true;
   });
 }

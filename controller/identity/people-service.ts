@@ -37,10 +37,10 @@ export type TokenService = Readonly<{
   create: (principal: Principal, ask: CreateApiToken, once?: Once) => Promise<ApiTokenCreated>;
   /** One's own; an admin sees all. Newest first. @throws {MusterError} invalid_request (the cursor) */
   list: (principal: Principal, page: PageRequest) => Promise<Page<ApiTokenView>>;
-  /** With all that were made through it; false when there is none such, or none that the principal may delete. */
+  /** With all that were made through it, and grants; false when there is none such, or none that the principal may delete. */
   delete: (principal: Principal, id: string) => Promise<boolean>;
   /** A token for 12 h; `name` says what for. @throws {MusterError} unauthenticated, rate_limited */
   login: (org: string, ask: Login, name?: typeof LOGIN | typeof BROWSER) => Promise<ApiTokenCreated>;
-  /** Ends this token, which the principal came with. */
+  /** Ends this token, which the principal came with; grants stay. */
   logout: (principal: Principal, bearer: string) => Promise<void>;
 }>;

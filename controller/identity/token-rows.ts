@@ -61,12 +61,15 @@ export function findToken(queries: Queries, org: string, id: string): Promise<To
   return queries.selectFrom('api_tokens').selectAll().where('org', '=', org).where('id', '=', id).executeTakeFirst();
 }
 
-/** Deletes a token, or those of a user (all, or of these names), with every token and grant that was made through them. */
+type Which = Readonly<{ id: string } | { user: string; names?: readonly string[] }>;
+type Meta = Readonly<{ by: Pick<Principal, 'org' | 'id'>; nowMs: number }>;
+
+/** Deletes a token, or those of a user (all, or of these names), with every token that was made through them. */
 export async function deleteTokens(
-  tx: Tx,
-  which: Readonly<{ id: string } | { user: string; names?: readonly string[] }>,
-  { by: { org, id: actor }, nowMs }: { by: Pick<Principal, 'org' | 'id'>; nowMs: number },
-): Promise<void> {
+  tx: Queries,
+  which: Which,
+  { by: { org, id: actor }, nowMs }: Meta,
+): Promise<readonly Pick<TokenRow, 'id' | 'principal'>[]> {
   const deleted = await tx
     .withRecursive('family(id)', (db) => {
       const all = db.selectFrom('api_tokens').select('id').where('org', '=', org);
@@ -79,11 +82,26 @@ export async function deleteTokens(
     })
     .deleteFrom('api_tokens')
     .where('id', 'in', (eb) => eb.selectFrom('family').select('family.id'))
-    .returning('id')
+    .returning(['id', 'principal'])
     .execute();
   await appendAudit(
     tx,
     deleted.map(({ id }) => ({ atMs: nowMs, org, actor, event: 'token_deleted', subject: `token:${id}` })),
   );
-  await revokeGrants(tx, { tokens: deleted.map(({ id }) => id) }, { by: { org, id: actor }, nowMs });
+  return deleted;
+}
+
+/**
+ * The same where tokens are taken from somebody: with the grants that were made with them, and those that the same people
+ * made with a token that has ended, since nobody can tell any more through which other one they had that.
+ */
+export async function revokeTokens(tx: Tx, which: Which, meta: Meta): Promise<void> {
+  const deleted = await deleteTokens(tx, which, meta);
+  await revokeGrants(tx, { tokens: deleted.map(({ id }) => id) }, meta);
+  const people = new Set(deleted.map(({ principal }) => principal));
+  if ('user' in which) people.add(which.user);
+  const isAll = 'user' in which && which.names === undefined;
+  for (const maker of people) {
+    await revokeGrants(tx, { maker, withEndedToken: !(isAll && maker === which.user) }, meta);
+  }
 }

@@ -1,7 +1,6 @@
 import type { Selectable } from 'kysely';
 import { MusterError } from '../../protocol/errors.js';
 import { type Clock, toTime } from '../../runtime/clock.js';
-import { revokeGrants } from '../grants/revoke.js';
 import { Role, USER_PATTERN, type UserView } from '../http/people-schemas.js';
 import { readCursor, toPage } from '../paging.js';
 import type { Principal, Role as RoleName } from '../services.js';
@@ -18,7 +17,7 @@ import { hashPassword, isPassword } from './passwords.js';
 import type { PeopleService } from './people-service.js';
 import { reaches } from './roles.js';
 import { fingerprintOf } from './secrets.js';
-import { BROWSER, deleteTokens, LOGIN } from './token-rows.js';
+import { BROWSER, LOGIN, revokeTokens } from './token-rows.js';
 
 export type UserRow = Selectable<Tables['users']>;
 
@@ -88,7 +87,7 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
         if (refusal !== undefined) return refusal;
         if (hash === undefined && next.role === row.role && next.disabled_at === row.disabled_at) return row;
         await tx.updateTable('users').set(next).where('org', '=', row.org).where('id', '=', id).execute();
-        if (hash !== undefined) await deleteTokens(tx, { user: id, names: SIGNED_IN }, { by: principal, nowMs });
+        if (hash !== undefined) await revokeTokens(tx, { user: id, names: SIGNED_IN }, { by: principal, nowMs });
         const details = {
           ...{ role: next.role, disabled: next.disabled_at !== null, password: hash !== undefined },
           fingerprint: fingerprintOf(next.password_hash),
@@ -107,8 +106,7 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
         if (row === undefined) return false;
         const refusal = await refusalOf(tx, principal, { row, next: undefined });
         if (refusal !== undefined) return refusal;
-        await deleteTokens(tx, { user: id }, { by: principal, nowMs });
-        await revokeGrants(tx, { maker: id }, { by: principal, nowMs }); // somebody else may get the name
+        await revokeTokens(tx, { user: id }, { by: principal, nowMs });
         await tx.deleteFrom('users').where('org', '=', row.org).where('id', '=', id).execute();
         await audit(tx, principal, { event: 'user_deleted', id, nowMs });
         return true;
@@ -136,7 +134,7 @@ export function createUsers({ store, clock, attempts, gate }: Deps): PeopleServi
           .where('password_hash', '=', hashes.before)
           .executeTakeFirst();
         if (Number(numUpdatedRows) === 0) return false;
-        await deleteTokens(tx, { user: id, names: SIGNED_IN }, { by: principal, nowMs });
+        await revokeTokens(tx, { user: id, names: SIGNED_IN }, { by: principal, nowMs });
         await audit(tx, principal, {
           event: 'password_changed',
           id,

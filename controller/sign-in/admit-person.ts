@@ -1,7 +1,7 @@
 import { writeHolders } from '../identity/holders.js';
 import { findIdentity, identityDigest, insertIdentity } from '../identity/identities.js';
 import { fingerprintOf } from '../identity/secrets.js';
-import { deleteTokens } from '../identity/token-rows.js';
+import { revokeTokens } from '../identity/token-rows.js';
 import { findUser, type UserRow } from '../identity/users.js';
 import type { Role } from '../services.js';
 import { appendAudit } from '../store/audit.js';
@@ -29,7 +29,7 @@ const MAX_NAME = 48;
 
 /**
  * The user that a person is, by issuer and subject alone: made at their first sign-in, and given the role that their
- * groups give them now. Whom no group gives one loses every token.
+ * groups give them now. Whom no group gives one loses every token and grant.
  */
 export async function admitPerson(tx: Tx, sign: Sign): Promise<UserRow | NotAdmitted> {
   const { org, person, role } = sign;
@@ -38,7 +38,7 @@ export async function admitPerson(tx: Tx, sign: Sign): Promise<UserRow | NotAdmi
   const user = await findUser(tx, org, id);
   if (identity === undefined && user !== undefined) return refuse(tx, sign, { id, reason: 'name_taken' });
   if (role === undefined) {
-    if (user !== undefined) await deleteTokens(tx, { user: id }, { by: { org, id: CONTROLLER }, nowMs: sign.nowMs });
+    if (user !== undefined) await revokeTokens(tx, { user: id }, { by: { org, id: CONTROLLER }, nowMs: sign.nowMs });
     return refuse(tx, sign, { id, reason: 'no_role' });
   }
   if (identity === undefined) await insertIdentity(tx, { ...identityIn(sign), user_id: id });

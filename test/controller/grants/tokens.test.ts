@@ -21,7 +21,6 @@ type Site = Awaited<ReturnType<typeof startSite>>;
 /** How a token is taken from whoever has it. */
 const ENDS: readonly (readonly [what: string, end: (site: Site) => Promise<unknown>])[] = [
   ['is deleted', ({ services, login }) => services.tokens.delete(OWNER, login.id)],
-  ['is logged out', ({ services, login, ada }) => services.tokens.logout(ada, login.token)],
   [
     'ends with a new password',
     ({ services }) => services.people.changeUser(OWNER, 'ada', { password: `${PASSWORD}!` }),
@@ -71,18 +70,39 @@ test('promise 20: a call that was under way when its token was deleted makes no 
   assert.deepEqual((await services.grants.list('default', { limit: 10 })).items, []);
 });
 
-test('a grant is good for no longer than the token it was made with', async (t) => {
-  const clock = createTestClock();
-  const { login, grant, ask, ada } = await startSite(t, clock);
-  const { id, expires_at } = await grant(ada, { expires_in: '720h' });
-  assert.equal(expires_at, login.expires_at);
-  clock.advance(11 * HOUR_MS);
-  assert.equal((await ask()).approved_by, `grant:${id}`);
+/** How a token ends by itself, and how another one of the same person is taken from them. */
+const ENDED: readonly (readonly [what: string, end: (site: Site) => Promise<unknown>])[] = [
+  ['logged out', ({ services, login, ada }) => services.tokens.logout(ada, login.token)],
+  [
+    'run out',
+    async ({ clock, muster }) => {
+      clock.advance(13 * HOUR_MS);
+      await muster.core.tidy();
+    },
+  ],
+];
+const TAKEN: readonly (readonly [what: string, take: (site: Site) => Promise<unknown>])[] = [
+  ['another token of theirs is deleted', ({ services, spare }) => services.tokens.delete(OWNER, spare.id)],
+  ['they get a new password', ({ services }) => services.people.changeUser(OWNER, 'ada', { password: `${PASSWORD}!` })],
+];
 
-  clock.advance(HOUR_MS);
+for (const [how, end] of ENDED) {
+  for (const [what, take] of TAKEN) {
+    test(`promise 20: a grant stays when its token has ${how}, until ${what}`, async (t) => {
+      const site = await startSite(t);
+      const { id } = await site.grant(site.ada, { expires_in: '720h' });
+      const other = await site.grant(OWNER, { actions: ['drain*'], expires_in: '720h' });
+      await end(site);
+      assert.equal((await site.ask()).approved_by, `grant:${id}`);
 
-  assert.equal((await ask()).status, 'pending');
-});
+      await take(site);
+
+      assert.equal((await site.ask()).status, 'pending');
+      assert.equal((await site.services.grants.get('default', other.id))?.state, 'active');
+      assert.ok((await site.services.audit.verify({})).ok);
+    });
+  }
+}
 
 test('the grants of a user who is deleted are revoked, so that nobody of that name has them whatever the clock says', async (t) => {
   const clock = createTestClock();
@@ -113,7 +133,8 @@ async function startSite(t: TestScope, clock = createTestClock()) {
   assert.ok(ada !== undefined);
   const { principal: ci } = await makeSandbox(muster, 'ci');
   return {
-    ...{ muster, services, login, ada },
+    ...{ muster, services, login, ada, clock },
+    spare: await services.tokens.create(OWNER, { user: 'ada', name: 'spare', expires_in: '720h' }),
     ask: async () => (await services.invocations.create(ci, askFor(FLEET, { action: 'prime' }), BODY)).invocation,
     grant: (by: Principal, changes: object = {}): Promise<GrantView> =>
       services.grants.create(by, CreateGrant.parse({ scope: 'org', target: FLEET, actions: ['prime'], ...changes })),
