@@ -134,7 +134,11 @@ test('without settings there is no sign-in at a provider', async (t) => {
   const { url } = await startTestHttp(t, createScriptedServices().services);
   const code = { device_code: 'x' };
   for (const path of ['login', 'callback?code=x&state=y']) {
-    await assertProblem(await fetch(`${url}/api/v1/auth/oidc/${path}`, { redirect: 'manual' }), 404, 'sign_in_not_set_up');
+    await assertProblem(
+      await fetch(`${url}/api/v1/auth/oidc/${path}`, { redirect: 'manual' }),
+      404,
+      'sign_in_not_set_up',
+    );
   }
   for (const [path, body] of [['session'], ['device'], ['device/poll', code]] as const) {
     const answer = await fetch(`${url}/api/v1/auth/oidc/${path}`, {
