@@ -10,6 +10,9 @@ import { ParameterFields, readParameters } from './parameter-fields.js';
 import type { Wish } from './run-dialog.js';
 import { readTarget, TargetFields } from './target-fields.js';
 
+/** Of so many nodes a person may look at what they print while they print it; of more it comes with their results. */
+const MOST_STREAMS = 8;
+
 /** What is wanted: of whom, which action, with which parameters. */
 export function RunForm({
   target,
@@ -29,9 +32,11 @@ export function RunForm({
   const submit = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
+    const whom = target ?? readTarget(form);
     onDone({
       action: name,
-      target: target ?? readTarget(form),
+      target: whom,
+      stream: 'nodes' in whom && whom.nodes.length <= MOST_STREAMS,
       parameters: readParameters(form, action?.parameters ?? []),
       ...textOf(form, 'reason'),
       ...textOf(form, 'timeout'),
