@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { AgentConfig } from '../../agent/config.js';
 import { BrokerConfig } from '../../broker/config.js';
 import { ControllerConfig } from '../../controller/config.js';
+import { runCommand } from '../support/commands.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const ROOT = new URL('../../', import.meta.url);
 const DOCKER = new URL('deploy/docker/', ROOT);
@@ -172,14 +176,39 @@ test('the images run as a user without rights, from one named Node release', () 
   for (const target of ['controller', 'broker', 'agent']) assert.ok(stages().has(target), `no target ${target}`);
 });
 
-test('what is copied from the repository is there and not ignored', () => {
+/** What is not kept from the images' build, as paths from the root of the repository. */
+function buildContext(): string[] {
   const ignore = readFileSync(new URL('.dockerignore', ROOT), 'utf8').split('\n');
+  assert.ok(ignore.includes('*'), 'the ignore file begins with nothing');
+  return ignore.filter((line) => line.startsWith('!')).map((line) => line.slice(1));
+}
+
+test('what is copied from the repository is there and not ignored', () => {
   const copied = DOCKERFILE.flatMap(([keyword, rest]) =>
     keyword === 'COPY' && !(rest ?? '').startsWith('--from') ? (rest ?? '').split(' ').slice(0, -1) : [],
   );
-  const allowed = ignore.filter((line) => line.startsWith('!')).map((line) => line.slice(1));
+  const allowed = buildContext();
 
-  assert.ok(ignore.includes('*'), 'the ignore file begins with nothing');
   for (const path of copied.filter((each) => each !== '.')) assert.ok(allowed.includes(path), `${path} is ignored`);
   for (const path of allowed) assert.ok(existsSync(new URL(path, ROOT)), `there is no ${path}`);
+});
+
+test('what is not ignored is all that the build of the images needs', async (t) => {
+  const directory = temporaryDirectory(t);
+  for (const path of buildContext()) {
+    mkdirSync(join(directory, dirname(path)), { recursive: true });
+    cpSync(new URL(path, ROOT), join(directory, path), { recursive: true });
+  }
+  const libraries = fileURLToPath(new URL('node_modules', ROOT));
+  mkdirSync(join(directory, 'node_modules'));
+  for (const name of readdirSync(libraries).filter((each) => each !== '.bin')) {
+    symlinkSync(join(libraries, name), join(directory, 'node_modules', name));
+  }
+
+  const { exitCode, stderr } = await runCommand(process.execPath, ['scripts/build.js'], directory);
+
+  assert.equal(exitCode, 0, stderr);
+  for (const file of ['cli/main.js', 'agent/muster-agent.cjs', 'dashboard/index.html']) {
+    assert.ok(existsSync(join(directory, 'dist', file)), file);
+  }
 });
