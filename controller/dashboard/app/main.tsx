@@ -1,9 +1,9 @@
-import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Failure } from './api/client.js';
 import { ToastProvider } from './parts/toasts.js';
-import { SESSION_KEY, Session } from './session/session.js';
+import { endSession, Session } from './session/session.js';
 import './style/base.css';
 import './style/approvals.css';
 import './style/audit.css';
@@ -16,11 +16,8 @@ import './style/terminal.css';
 const TRIES = 2;
 /** What the controller has decided it decides again: only its absence is worth another try. */
 const client: QueryClient = new QueryClient({
-  queryCache: new QueryCache({
-    onError(error) {
-      if (error instanceof Failure && error.code === 'unauthenticated') client.setQueryData(SESSION_KEY, null);
-    },
-  }),
+  queryCache: new QueryCache({ onError: endAfter }),
+  mutationCache: new MutationCache({ onError: endAfter }),
   defaultOptions: {
     queries: {
       staleTime: 10_000,
@@ -29,6 +26,11 @@ const client: QueryClient = new QueryClient({
     mutations: { retry: false },
   },
 });
+
+/** A session that the controller does not know has ended. */
+function endAfter(error: Error): void {
+  if (error instanceof Failure && error.code === 'unauthenticated') endSession(client);
+}
 
 const root = document.getElementById('app');
 if (root !== null) {

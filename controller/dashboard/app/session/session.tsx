@@ -1,13 +1,20 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
 import { createContext, useCallback, useContext } from 'react';
 import type { Me, Role } from '../../../http/people-schemas.js';
 import { call, Failure } from '../api/client.js';
 import { FailureNote } from '../parts/failure-note.js';
 import { Shell } from '../shell.js';
 import { SignInPage } from './sign-in-page.js';
+import { useSignIn } from './use-sign-in.js';
 
 /** Under this key lies who is signed in; null: nobody. */
-export const SESSION_KEY = ['session'] as const;
+const SESSION_KEY = ['session'] as const;
+
+/** From now on nobody is signed in, and what they have seen is not here for the next one. */
+export function endSession(client: QueryClient): void {
+  client.setQueryData(SESSION_KEY, null);
+  client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== SESSION_KEY[0] });
+}
 
 const MeContext = createContext<Me | undefined>(undefined);
 
@@ -40,11 +47,23 @@ export function useMayAsk(): boolean {
 export function Session() {
   const client = useQueryClient();
   const { data: me, error } = useQuery({ queryKey: SESSION_KEY, queryFn: readMe, staleTime: Number.POSITIVE_INFINITY });
-  const end = useCallback(() => {
-    client.clear();
-    client.setQueryData(SESSION_KEY, null);
+  const end = useCallback(() => endSession(client), [client]);
+  const begin = useCallback(() => {
+    endSession(client);
+    client.invalidateQueries({ queryKey: SESSION_KEY });
   }, [client]);
-  if (me === null) return <SignInPage onDone={() => client.invalidateQueries({ queryKey: SESSION_KEY })} />;
+  const signingIn = useSignIn(begin);
+  if (me === null || signingIn.isBusy) return <SignInPage signingIn={signingIn} />;
+  if (me !== undefined && signingIn.error !== undefined) {
+    return (
+      <main className="sign-in">
+        <FailureNote error={signingIn.error} />
+        <button type="button" onClick={signingIn.giveUp}>
+          Go on as {me.id}
+        </button>
+      </main>
+    );
+  }
   if (me !== undefined) {
     return (
       <MeContext value={me}>

@@ -1,16 +1,16 @@
 import { useQuery } from '@tanstack/react-query';
-import { type FormEvent, useEffect, useRef, useState } from 'react';
-import { apiUrl, call, type Failure } from '../api/client.js';
+import { type FormEvent, useState } from 'react';
+import { apiUrl, call } from '../api/client.js';
 import { FailureNote } from '../parts/failure-note.js';
 import { Logo } from '../parts/logo.js';
+import type { SigningIn } from './use-sign-in.js';
 
 type Methods = Readonly<{ password: boolean; oidc: boolean }>;
 type Way = 'password' | 'token';
 
 /** Asks who it is: a name and password, an API token, a provider, or a link from `muster dashboard`. */
-export function SignInPage({ onDone }: { onDone: () => void }) {
+export function SignInPage({ signingIn: { error, isBusy, signIn } }: { signingIn: SigningIn }) {
   const [way, setWay] = useState<Way>('password');
-  const { error, isBusy, signIn } = useSignIn(onDone);
   const { data: methods } = useQuery({
     queryKey: ['methods'],
     queryFn: ({ signal }) => call<Methods>('GET', '/auth/methods', { signal }),
@@ -69,36 +69,6 @@ function TokenField() {
       <input name="token" type="password" autoComplete="off" spellCheck={false} required />
     </label>
   );
-}
-
-/** Signs in; at once when the address brings a link's code, or comes from the provider. */
-function useSignIn(onDone: () => void) {
-  const [error, setError] = useState<Failure>();
-  const [isBusy, setBusy] = useState(false);
-  const signIn = (body: unknown): void => {
-    setBusy(true);
-    setError(undefined);
-    call('POST', '/auth/session', { body })
-      .then(onDone, setError)
-      .finally(() => setBusy(false));
-  };
-  const begun = useRef(false);
-  useEffect(() => {
-    const body = fromAddress();
-    if (body === undefined || begun.current) return;
-    begun.current = true; // a code works once
-    history.replaceState(null, '', '#/');
-    signIn(body);
-  });
-  return { error, isBusy, signIn };
-}
-
-/** What the fragment says that there is to sign in with; it reaches no server and no log. */
-function fromAddress(): unknown {
-  const [path, query] = location.hash.slice(1).split('?', 2);
-  if (path !== '/sign-in') return undefined;
-  const code = new URLSearchParams(query).get('code');
-  return code === null ? { oidc: true } : { code };
 }
 
 /** Where the provider sends the browser back to. */
