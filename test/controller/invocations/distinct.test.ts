@@ -32,6 +32,21 @@ test('promise 19: whoever made a token for somebody else does not approve what w
   assert.equal(Object(row?.details).askers, 'ben owner');
 });
 
+test('promise 19: a browser that was signed in with such a token, or by a link of it, is both of them, too', async (t) => {
+  const { muster, ask, approve, ada } = await startSite(t);
+  const { sessions, tokens } = muster.core.services;
+  const { token } = await tokens.create(OWNER, { user: 'ben', name: 'handed over' });
+  const { code } = await sessions.createLink(await authenticated(muster, token));
+
+  for (const proof of [{ token }, { code }]) {
+    const { cookies } = await sessions.begin(proof, { cookies: undefined, origin: undefined, host: 'localhost' });
+    const browser = await authenticated(muster, sessions.tokenIn(cookies[0]?.split(';', 1)[0]) ?? '');
+    await refused(approve(OWNER, await ask(browser)));
+    await refused(approve(browser, await ask(OWNER)));
+    assert.equal((await approve(ada, await ask(browser)))?.approved_by, 'ada');
+  }
+});
+
 test('promise 19: a token that has ended leaves who was behind what it asked', async (t) => {
   const { muster, ask, approve } = await startSite(t);
   const asBen = await tokenFor(muster, OWNER, 'ben');

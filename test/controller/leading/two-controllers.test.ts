@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import type { Client } from '../../../cli/client.js';
 import { InvocationAnswer, InvocationView, NodeView, Problem } from '../../../controller/http/schemas.js';
 import { openEvents, openWebSocket } from '../../support/events.js';
+import { askPlainly } from '../../support/plain-http.js';
+import { cookieOf } from '../../support/sessions.js';
 import { roleOf, startSeveral, submit } from '../../support/several.js';
 import { until } from '../../support/until.js';
 
@@ -39,6 +41,28 @@ test('any controller answers, with what the one that leads knows', async (t) => 
   assert.equal(new Set(keys.map(({ id }) => id)).size, 1);
   const metrics = await (await fetch(`${standing.url}/metrics`)).text();
   assert.match(metrics, /^muster_controller_leads 0$/m);
+});
+
+test('the dashboard, and whoever has signed in there, is at every controller', async (t) => {
+  const several = await startSeveral(t);
+  if (several === undefined) return t.skip('PostgreSQL is not installed');
+  const [leading, standing] = several.controllers;
+  const pageAt = async ({ url }: { url: string }): Promise<unknown> => {
+    const { status, headers } = await fetch(`${url}/`);
+    return { status, type: headers.get('content-type'), etag: headers.get('etag') };
+  };
+
+  const begun = await askPlainly(standing.url, {
+    ...{ method: 'POST', path: '/api/v1/auth/session', body: JSON.stringify({ token: standing.token }) },
+    headers: { 'content-type': 'application/json', origin: standing.url },
+  });
+
+  assert.equal(begun.status, 201, begun.text);
+  for (const { url } of several.controllers) {
+    const me = await askPlainly(url, { path: '/api/v1/me', headers: { cookie: cookieOf(begun) } });
+    assert.deepEqual([me.status, JSON.parse(me.text).id], [200, 'owner'], me.text);
+  }
+  assert.deepEqual(await pageAt(standing), await pageAt(leading));
 });
 
 test('when the controller that leads is killed, another one leads, and nothing is lost or doubled', async (t) => {

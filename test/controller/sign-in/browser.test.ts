@@ -4,7 +4,9 @@ import { ApiTokenCreated, Me } from '../../../controller/http/people-schemas.js'
 import { toReturnAddress } from '../../../controller/sign-in/return-path.js';
 import { assertThrowsCode } from '../../support/assert-code.js';
 import { auditRows } from '../../support/audit-rows.js';
+import { OWNER } from '../../support/core.js';
 import { assertProblem } from '../../support/http.js';
+import { askPlainly } from '../../support/plain-http.js';
 import { ORIGIN, openBrowser, post, signIn, startSignInSite } from '../../support/sign-in.js';
 import { createPassingClock } from '../../support/test-clock.js';
 
@@ -30,6 +32,34 @@ test('a browser signs in at the provider and gets a token for 12 h, once', async
   assert.equal(browser.cookies.size, 0, 'nothing of it stays in the browser');
   for (const [name, value] of cookies) browser.cookies.set(name, value);
   await assertProblem(await browser.collect(), 401, 'sign_in_failed');
+});
+
+test('a page takes the sign-in for a session: the browser holds a token named browser, and no script sees it', async (t) => {
+  const site = await startSignInSite(t);
+  const browser = openBrowser(site);
+  await browser.get(await browser.begin());
+  const handOver = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+  const begin = (headers: Readonly<Record<string, string>>) =>
+    askPlainly(site.url, {
+      ...{ method: 'POST', path: '/api/v1/auth/session', body: '{"oidc":true}' },
+      headers: { 'content-type': 'application/json', cookie: handOver, ...headers },
+    });
+
+  const foreign = await begin({ origin: 'https://evil.example' });
+  const made = await begin({ origin: ORIGIN });
+  const again = await begin({ origin: ORIGIN });
+
+  assert.equal(foreign.status, 403, foreign.text);
+  assert.equal(made.status, 201, made.text);
+  assert.match(JSON.parse(made.text).id, /^ann-[0-9a-f]{12}$/);
+  const [cleared = '', session = ''] = made.headers['set-cookie'] ?? [];
+  assert.match(cleared, /^__Host-muster-signed-in=; Max-Age=0;/);
+  assert.match(session, /^__Host-muster-session=mst_\S+; Max-Age=\d+; Path=\/; HttpOnly; SameSite=Strict; Secure$/);
+  const cookie = session.split(';', 1)[0] ?? '';
+  assert.equal((await askPlainly(site.url, { path: '/api/v1/me', headers: { cookie } })).status, 200);
+  const [token] = (await site.core.core.services.tokens.list(OWNER, { limit: 1 })).items;
+  assert.equal(token?.name, 'browser');
+  assert.deepEqual([again.status, JSON.parse(again.text).code], [401, 'sign_in_failed']);
 });
 
 test('no token, code or secret is in an address of ours, and cookies are for this host and no script', async (t) => {
