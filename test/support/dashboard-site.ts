@@ -3,6 +3,7 @@ import { dashboardDirectory } from '../../cli/dashboard-directory.js';
 import { readDashboard } from '../../controller/http/dashboard.js';
 import { ensureOwnerToken } from '../../controller/identity/api-tokens.js';
 import type { Role } from '../../controller/services.js';
+import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.js';
 import { createLogger } from '../../runtime/logger.js';
 import type { TestScope } from './broker.js';
 import type { Site } from './browser.js';
@@ -26,10 +27,14 @@ export type DashboardSite = Site &
 /** Starts one, which ends with the test. `config` changes settings of the controller. */
 export async function startDashboardSite(
   t: TestScope,
-  { config = {}, prepare }: { config?: Readonly<Record<string, unknown>>; prepare?: (core: TestCore) => unknown } = {},
+  {
+    config = {},
+    clock = SYSTEM_CLOCK,
+    prepare,
+  }: { config?: Readonly<Record<string, unknown>>; clock?: Clock; prepare?: (core: TestCore) => unknown } = {},
 ): Promise<DashboardSite> {
-  const core = await startTestCore(t, { config });
-  const token = await ensureOwnerToken(core.store, 'default', Date.now());
+  const core = await startTestCore(t, { config, clock });
+  const token = await ensureOwnerToken(core.store, 'default', clock.nowMs());
   assert.ok(token);
   await prepare?.(core);
   const { services } = core.core;

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useId } from 'react';
 import { Link } from 'wouter';
+import { escapeText } from '../../../../runtime/terminal-text.js';
 import type { InvocationView } from '../../../http/schemas.js';
 import { invocationQuery } from '../api/queries.js';
 import { Actor } from '../parts/actor.js';
@@ -39,13 +40,14 @@ function Fate({ id }: { id: string }) {
   const { status, approved_by, error } = data.invocation;
   return (
     <p role="status">
-      It waits no more: <Status of={status} />{' '}
+      It waits no more: <Status of={status} />
       {approved_by !== null && (
         <>
+          {' '}
           approved by <Actor id={approved_by} />
         </>
-      )}{' '}
-      {error}
+      )}
+      {error !== null && ` (${escapeText(error)})`}
     </p>
   );
 }
