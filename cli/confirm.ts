@@ -1,4 +1,6 @@
+import { Me } from '../controller/http/people-schemas.js';
 import { InvocationPreview } from '../controller/http/schemas.js';
+import { MusterError } from '../protocol/errors.js';
 import { escapeText } from '../runtime/terminal-text.js';
 import type { Client } from './client.js';
 import type { Io } from './io.js';
@@ -17,13 +19,30 @@ export function preview(client: Client, ask: Ask): Promise<InvocationPreview> {
  */
 export async function confirmAsk(client: Client, ask: Ask, io: Io): Promise<Ask | undefined> {
   const shown = await preview(client, ask);
-  const { decision, risk, counts, digest, target } = shown;
+  const { decision, risk, digest } = shown;
   const isOwnToConfirm = decision.kind === 'approved' || decision.code === 'confirmation_required';
   if (risk === 'read' || !isOwnToConfirm) return ask;
   io.stderr.write(renderPreview(shown));
-  const away = counts.offline + counts.never_seen;
-  const nodes = `on ${countNodes(counts.total)}${away === 0 ? '' : `, ${away} of them away`}`;
-  const where = 'integration' in target ? `in ${escapeText(target.integration)}` : nodes;
-  const answer = await io.readLine(`It changes something ${where}. Run it? [y/N] `);
+  const answer = await io.readLine(`It changes something ${whereOf(shown)}. Run it? [y/N] `);
   return /^y(es)?$/i.test(answer.trim()) ? { ...ask, confirm: true, digest } : undefined;
+}
+
+/**
+ * Where nobody can be asked: an owner's ask that changes something would approve itself, and has to say that it is meant.
+ * What is approved beforehand by a grant, or waits, needs no such word.
+ * @throws {MusterError} confirmation_required
+ */
+export async function refuseUnconfirmed(client: Client, ask: Ask): Promise<void> {
+  const shown = await preview(client, ask);
+  if (shown.risk === 'read' || shown.decision.kind !== 'approved') return;
+  const { role } = await client.call(Me, { path: '/me' });
+  if (role !== 'owner') return;
+  const what = `It changes something ${whereOf(shown)}, and there is no terminal to ask at`;
+  throw new MusterError('confirmation_required', `${what}: add --yes`);
+}
+
+function whereOf({ counts, target }: InvocationPreview): string {
+  if ('integration' in target) return `in ${escapeText(target.integration)}`;
+  const away = counts.offline + counts.never_seen;
+  return `on ${countNodes(counts.total)}${away === 0 ? '' : `, ${away} of them away`}`;
 }

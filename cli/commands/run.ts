@@ -14,7 +14,7 @@ import { EXIT } from '../../runtime/exit-codes.js';
 import { readParameters, type TypedParameters, toParameters } from '../../runtime/parameters.js';
 import { BatchOptions, toBatch } from '../batch.js';
 import type { Client } from '../client.js';
-import { confirmAsk, preview } from '../confirm.js';
+import { confirmAsk, preview, refuseUnconfirmed } from '../confirm.js';
 import { complete, follow } from '../follow.js';
 import { toAsk, typeIntegrationParameters } from '../integration-ask.js';
 import type { Io } from '../io.js';
@@ -27,7 +27,7 @@ const HELP = `
 Say which nodes with exactly one of --node, --group, --label and --all, or which other system with --integration.
 Values are typed as the action announces them (see: muster actions, muster integration list). Durations are written 500ms, 30s, 10m or 24h.
 
-At a terminal, what changes something is shown first and has to be confirmed, unless --yes is there.
+What changes something and is yours to confirm is shown and asked about at a terminal; elsewhere it needs --yes.
 
 Examples:
   $ muster run gather_info --node pump-7
@@ -97,13 +97,20 @@ export function runCommand(io: Io): Command {
     const parameters = await typeParameters(client, spelled, typed);
     const body = { ...spelled, parameters };
     if (ask.dryRun) return showPreview(await preview(client, body), { isJson, io });
-    const confirmed = io.isInteractive && !ask.yes ? await confirmAsk(client, body, io) : body;
+    const confirmed = ask.yes ? body : await confirm(client, body, io);
     if (confirmed === undefined) return refrain(io);
     const invocation = await create(client, confirmed);
     if (ask.detach) return print(io, { isJson, value: { invocation }, render: () => invocation.id });
     if (invocation.status === 'pending') tellPending(invocation, io);
     await report(client, { invocation, isJson, isLive: ask.stream && !isJson, io });
   });
+}
+
+/** By the person at the terminal; without one what has to be confirmed is refused. */
+async function confirm(client: Client, body: Readonly<Record<string, unknown>>, io: Io) {
+  if (io.isInteractive) return confirmAsk(client, body, io);
+  await refuseUnconfirmed(client, body);
+  return body;
 }
 
 /** Exit code 77 when it would not be taken. */

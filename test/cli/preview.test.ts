@@ -63,6 +63,22 @@ test('nobody is asked about what only reads, nor when --yes is there', async (t)
   assert.deepEqual([sure.exitCode, sure.prompts], [0, []]);
 });
 
+test('C-11: without a terminal what an owner asks for and changes something is refused with 77 unless --yes is there', async (t) => {
+  const controller = await startTestController(t);
+  const ping = { ...PRIME, name: 'ping' };
+  const agent = await controller.startAgent('pump-1', { actions: [PRIME, ping], runs: true });
+
+  for (const words of [PUMP, [...PUMP, '--json', '--detach']]) {
+    const { exitCode, stdout, stderr } = await controller.muster(...words);
+    assert.deepEqual([exitCode, stdout], [77, ''], stderr);
+    assert.match(stderr, /^muster: It changes something on 1 node, .*: add --yes \[confirmation_required\]$/m);
+  }
+  assert.equal(agent.offers.length, 0);
+  assert.deepEqual(await controller.core.store.read.selectFrom('invocations').selectAll().execute(), []);
+  assert.equal((await controller.muster('run', 'ping', '--node', 'pump-1')).exitCode, 0);
+  assert.equal((await controller.muster(...PUMP, '--yes')).exitCode, 0);
+});
+
 test('what changes between the question and the answer is not run', async (t) => {
   const controller = await startTestController(t);
   const agent = await controller.startAgent('pump-1', { actions: [PRIME], runs: true });

@@ -77,16 +77,16 @@ test('P-1: a hook runs with its parameters, and does not run once it was changed
     what: 'the hook is announced',
   });
 
-  const [first] = Answer.parse(await up.json('run', 'deploy', 'target=blue', '--node', up.node)).executions;
+  const [first] = Answer.parse(await up.json('run', 'deploy', 'target=blue', '--node', up.node, '--yes')).executions;
   assert.deepEqual([first?.status, first?.exit_code, first?.stdout], ['failed', 3, 'to blue\n']);
   assert.ok((first?.duration_ms ?? 0) > 0);
 
-  const missing = await up.muster('run', 'deploy', '--node', up.node);
+  const missing = await up.muster('run', 'deploy', '--node', up.node, '--yes');
   assert.equal(missing.exitCode, 2);
   assert.match(missing.stderr, /missing_required_parameter/);
 
   writeFileSync(hook, `#!/bin/sh\ntouch ${ran}\n`);
-  const refused = await up.muster('run', 'deploy', 'target=blue', '--node', up.node, '--json');
+  const refused = await up.muster('run', 'deploy', 'target=blue', '--node', up.node, '--yes', '--json');
   assert.equal(refused.exitCode, 1);
   assert.match(refused.stdout + refused.stderr, /integrity_check_failed|hook_changed/);
   await assert.rejects(
