@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { clearAbandoned, ownPrefix } from '../test/support/abandoned.js';
 import { installDebianPackages } from '../test/support/install-debian-packages.js';
 import { buildTests } from './build-tests.js';
 
@@ -18,8 +19,9 @@ if (files.length === 0) {
   process.stderr.write('no test file found\n');
   process.exit(1);
 }
+clearAbandoned([tmpdir(), '/dev/shm']);
 await installDebianPackages();
-const directory = mkdtempSync(join(tmpdir(), 'muster-test-'));
+const directory = mkdtempSync(join(tmpdir(), ownPrefix()));
 process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
 chmodSync(directory, 0o755); // some tests start what was built as another user
 const [tally, built] = [join(directory, 'tally.json'), join(directory, 'built')];

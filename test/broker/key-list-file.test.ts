@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { type KeySource, startKeyListFile } from '../../broker/key-list-file.js';
@@ -12,6 +11,7 @@ import { assertThrowsCode } from '../support/assert-code.js';
 import { startTestBroker, type TestScope } from '../support/broker.js';
 import { deniedCount } from '../support/broker-metrics.js';
 import { connectClient, refusalOf, whenClosed } from '../support/mqtt-clients.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
 import { createTestClock, type TestClock } from '../support/test-clock.js';
 import { until } from '../support/until.js';
 
@@ -28,8 +28,7 @@ type KeyFiles = Readonly<{
 
 /** The two files that the broker reads, in a directory of their own, and what was logged about them. */
 function createKeyFiles(t: TestScope): KeyFiles {
-  const directory = mkdtempSync(join(tmpdir(), 'muster-keys-'));
-  t.after(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryDirectory(t);
   const root = generateKeyPair();
   const clock = createTestClock();
   const [rootFile, keysFile] = [join(directory, 'root.jwk.json'), join(directory, 'keys.jws')];

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { connect as connectTls } from 'node:tls';
@@ -17,6 +16,7 @@ import { deniedCount } from '../support/broker-metrics.js';
 import { findCommand, runCommand } from '../support/commands.js';
 import { connectClient, nextMessage, whenClosed } from '../support/mqtt-clients.js';
 import { openRaw } from '../support/raw-mqtt.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const STATUS = 'muster/v1/default/node/pump-7/status';
 const log = createLogger('broker', { level: 'silent' });
@@ -26,8 +26,7 @@ const keys = { keyOf: () => undefined, notReady: () => undefined, stop: () => un
 async function makeCertificate(t: TestScope): Promise<{ tls_cert_file: string; tls_key_file: string } | undefined> {
   const openssl = findCommand('openssl');
   if (openssl === undefined) return undefined;
-  const directory = mkdtempSync(join(tmpdir(), 'muster-tls-'));
-  t.after(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryDirectory(t);
   const [tls_cert_file, tls_key_file] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
   const { exitCode, stderr } = await runCommand(openssl, [
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
@@ -149,8 +148,7 @@ test('a taken port is port_in_use, and what had been opened is closed again', as
 });
 
 test('a certificate that cannot be read is config_invalid', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'muster-tls-'));
-  t.after(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryDirectory(t);
   const file = join(directory, 'broken.pem');
   writeFileSync(file, 'no certificate');
   const config = { port: 0, metrics_port: 0, tls_port: 0, tls_cert_file: file, tls_key_file: file };

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +9,7 @@ import { TOPICS } from '../../protocol/topics.js';
 import { asyncApiDocument } from '../../scripts/generate/asyncapi.js';
 import { generatedFiles } from '../../scripts/generate/files.js';
 import { runnable } from '../support/runnable.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -19,8 +19,7 @@ test('every generated file is as the code says', async () => {
 });
 
 test('the check fails and names the file when one is stale or left over', (t) => {
-  const copy = mkdtempSync(join(tmpdir(), 'muster-generate-'));
-  t.after(() => rmSync(copy, { recursive: true }));
+  const copy = temporaryDirectory(t);
   copyFileSync(join(ROOT, 'topics.md'), join(copy, 'topics.md'));
   assert.equal(generate('--root', copy).status, 0);
   assert.equal(generate('--root', copy, '--check').status, 0);

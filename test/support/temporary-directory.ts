@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ownPrefix } from './abandoned.js';
 import type { TestScope } from './broker.js';
 
 /** Linux has it everywhere; inside containers it is small as a rule. */
@@ -8,7 +9,7 @@ const MEMORY = '/dev/shm';
 /** A PostgreSQL server keeps up to 1 GiB of its log, and several run at once. */
 const ROOM_BYTES = 4 * 2 ** 30;
 
-/** An empty directory that is removed after the test. */
+/** An empty directory that is removed after the test, or at the next run when this one is killed. */
 export function temporaryDirectory(t: TestScope): string {
   return directoryIn(t, tmpdir());
 }
@@ -22,7 +23,7 @@ export function memoryDirectory(t: TestScope): string {
 }
 
 function directoryIn(t: TestScope, parent: string): string {
-  const directory = mkdtempSync(join(parent, 'muster-'));
+  const directory = mkdtempSync(join(parent, ownPrefix()));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
