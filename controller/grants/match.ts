@@ -100,12 +100,19 @@ function nameOf({ action, integration }: Question): string {
   return integration === undefined ? action : action.slice(action.indexOf('/') + 1);
 }
 
+/** How a list of nodes begins, as a column of the store holds it. */
+const NODES = '{"nodes":';
+
 /** Whether every node, or the integration, is what the grant names. */
 function namesTargets(grant: GrantRow, { nodes, integration }: Question): boolean {
   if (integration === null) return false; // it is gone: nothing will be asked of it
   if (integration !== undefined) return grant.integration === ANY_INTEGRATION || grant.integration === integration;
+  const [first] = nodes;
+  // Reading 500 lists of 1,000 nodes takes 0.3 s (2026-11-21): most of them do not name the first one.
+  if (first === undefined || (grant.target?.startsWith(NODES) && !grant.target.includes(`"${first.node}"`)))
+    return false;
   const target = readTarget(grant);
-  return target !== undefined && nodes.length > 0 && nodes.every(nameTest(target));
+  return target !== undefined && nodes.every(nameTest(target));
 }
 
 /** The nodes may be as many as a fleet, and the names too: none is looked for in a list. */
