@@ -98,7 +98,9 @@ test('of output beyond a MiB its end is shown, which is said, and the download h
   await openAt(page, site, `/invocations/${id}?node=node-1`);
 
   const stdout = page.getByRole('region', { name: 'stdout of node-1' });
-  await page.getByText('Only the end is shown, 1.0 MB. The download has all of it.').waitFor();
+  await page
+    .locator('.output .hint', { hasText: 'Only the end is shown, 1.0 MB. The download has all of it.' })
+    .waitFor();
   const text = (await stdout.textContent()) ?? '';
   assert.ok(text.length > 1_000_000 && text.length <= 1024 * 1024, String(text.length));
   assert.match(text, /^line .*line 00100000\n$/s);
@@ -110,7 +112,7 @@ test('of output beyond a MiB its end is shown, which is said, and the download h
   assert.equal(download.suggestedFilename(), `node-1-${id}-stdout.txt`);
   assert.equal(bytes.length, 14 * LINES);
   assert.match(bytes.toString(), /^line 00000001\n/);
-  await showsText(page, 'stderr: nothing printed');
+  await page.locator('.execution-detail > .hint', { hasText: 'stderr: nothing printed' }).waitFor();
 });
 
 test('whoever asked cancels it from its page, with a reason, and the page shows how it ended', async (t, browser) => {

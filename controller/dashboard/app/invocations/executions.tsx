@@ -39,8 +39,8 @@ export function Executions({ invocation, only }: { invocation: InvocationView; o
   }
   const view = filters.view ?? (counts.total > FEW_NODES ? 'groups' : 'list');
   return (
-    <section aria-labelledby="executions" className="executions">
-      <h2 id="executions">Executions</h2>
+    <div className="executions">
+      <h2>Executions</h2>
       <div className="filters">
         <Counts counts={counts} picked={filters.status ?? ''} onPick={(status) => setFilter('status', status)} />
         <fieldset className="toggles">
@@ -58,7 +58,7 @@ export function Executions({ invocation, only }: { invocation: InvocationView; o
       ) : (
         <ExecutionList id={id} status={filters.status} hrefOf={hrefOf} />
       )}
-    </section>
+    </div>
   );
 }
 
