@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
+import { InvocationAnswer } from '../../controller/http/schemas.js';
 import { sha256Hex } from '../../protocol/envelope.js';
 import { invoke } from '../support/asks.js';
 import { browserTests, showsText, signIn } from '../support/browser.js';
 import { startDashboardSite } from '../support/dashboard-site.js';
+import { TOKEN } from '../support/integrations.js';
 import { addManyResults } from '../support/many-results.js';
+import { startStandIn } from '../support/stand-in.js';
 import { until } from '../support/until.js';
 
 const HOSTILE = '<img src=x onerror="window.harmed=1">';
@@ -88,4 +91,30 @@ test('a changed hook, hostile words of a node and what is not known yet are told
   await page.getByRole('article', { name: 'pump-2' }).getByText('asked to end, and has not answered yet').waitFor();
   await page.getByRole('article', { name: 'pump-2' }).getByRole('link', { name: 'Output' }).click();
   await showsText(page, 'Nothing printed: the node has not begun.');
+});
+
+test('what an integration answered is shown as JSON, beside what it was asked', async (t, browser) => {
+  const issues = [{ id: '1', title: `${HOSTILE} \u202e`, tags: { level: 'error' } }];
+  const sentry = await startStandIn(t, () => ({ json: issues }));
+  const site = await startDashboardSite(t);
+  const post = async (path: string, body: object): Promise<unknown> => {
+    const headers = { authorization: `Bearer ${site.token}`, 'content-type': 'application/json' };
+    const answer = await fetch(`${site.url}/api/v1${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    assert.ok(answer.ok, await answer.clone().text());
+    return answer.json();
+  };
+  const credential = { provider: 'stored', token: TOKEN };
+  await post('/integrations', { adapter: 'sentry', base_url: sentry.url, credential });
+  const parameters = { organization: 'acme', project: 'pump-ui' };
+  const asked = await post('/invocations', { action: 'list_issues', target: { integration: 'sentry' }, parameters });
+  const { invocation } = InvocationAnswer.parse(asked);
+  const page = await browser.open();
+  await signIn(page, site, `/invocations/${invocation.id}`);
+
+  const shown = page.getByRole('region', { name: 'Result' }).locator('pre');
+  assert.equal(await shown.innerText(), JSON.stringify(issues, undefined, 2).replace('\u202e', '\\u202e'));
+  const facts = page.getByRole('region', { name: 'What was asked' });
+  for (const text of ['the integration sentry', 'acme', 'pump-ui'])
+    await facts.getByText(text, { exact: true }).waitFor();
+  assert.equal(await page.evaluate('document.images.length'), 0);
 });

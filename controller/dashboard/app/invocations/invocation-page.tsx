@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from 'wouter';
+import { escapeOutput } from '../../../../runtime/terminal-text.js';
 import type { InvocationAnswer } from '../../../http/schemas.js';
 import { invocationQuery } from '../api/queries.js';
 import { FailureNote } from '../parts/failure-note.js';
@@ -53,7 +54,7 @@ function IntegrationResult({ answer: { result, result_truncated } }: { answer: I
       {result === undefined ? (
         <p className="hint">The integration has answered nothing yet, or nothing that is kept.</p>
       ) : (
-        <pre className="json">{JSON.stringify(result, undefined, 2)}</pre>
+        <pre className="json">{escapeOutput(JSON.stringify(result, undefined, 2))}</pre>
       )}
       {result_truncated === true && <p className="hint">There was more than is kept.</p>}
     </section>
