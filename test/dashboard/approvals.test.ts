@@ -129,6 +129,8 @@ test('at the end of its time an ask says expired and takes no answer, and then w
   await card.getByText('It waits no more: expired (Nobody approved it in time)').waitFor();
   await becomes(site, asked, 'expired');
   assert.equal(await card.getByRole('button').count(), 0);
+  await page.getByRole('button', { name: 'Put away what waits no more' }).click();
+  await showsText(page, 'Nothing waits for an approval.');
 });
 
 test('who may not approve sees what waits, and no button', async (t, browser) => {

@@ -9,13 +9,14 @@ import { Status } from '../parts/status.js';
 import { placeInWords } from '../parts/words.js';
 import { useIsAdmin } from '../session/session.js';
 import { AskFacts } from './ask-facts.js';
-import { Countdown, useLeftMs } from './countdown.js';
+import { Countdown, useIsOver } from './countdown.js';
 import { DecisionForm } from './decision-form.js';
 
 /** One ask with all that there is to decide by; when it waits no more, what became of it. */
 export function AskCard({ ask, aheadMs, isWaiting }: { ask: InvocationView; aheadMs: number; isWaiting: boolean }) {
   const headId = useId();
-  const leftMs = useLeftMs(ask.expires_at, aheadMs);
+  const end = { at: ask.expires_at, aheadMs };
+  const isOver = useIsOver(end);
   const mayApprove = useIsAdmin();
   return (
     <article className="card ask" aria-labelledby={headId}>
@@ -23,11 +24,11 @@ export function AskCard({ ask, aheadMs, isWaiting }: { ask: InvocationView; ahea
         <h2 id={headId}>
           <Link href={`/invocations/${ask.id}`}>{ask.action}</Link> on {placeInWords(ask)}
         </h2>
-        {isWaiting && <Countdown leftMs={leftMs} />}
+        {isWaiting && <Countdown end={end} />}
       </header>
       <AskFacts ask={ask} />
       {!isWaiting && <Fate id={ask.id} />}
-      {isWaiting && mayApprove && <DecisionForm ask={ask} isOver={leftMs === 0} />}
+      {isWaiting && mayApprove && <DecisionForm ask={ask} isOver={isOver} />}
       {isWaiting && !mayApprove && <p className="hint">It waits for an admin or an owner.</p>}
     </article>
   );
@@ -36,10 +37,15 @@ export function AskCard({ ask, aheadMs, isWaiting }: { ask: InvocationView; ahea
 /** What became of an ask that waits no more. */
 function Fate({ id }: { id: string }) {
   const { data } = useQuery(invocationQuery(id));
-  if (data === undefined) return <p role="status">It waits no more.</p>;
+  if (data === undefined)
+    return (
+      <p role="status" className="fate">
+        It waits no more.
+      </p>
+    );
   const { status, approved_by, error } = data.invocation;
   return (
-    <p role="status">
+    <p role="status" className="fate">
       It waits no more: <Status of={status} />
       {approved_by !== null && (
         <>

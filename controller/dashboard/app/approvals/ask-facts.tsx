@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { Link } from 'wouter';
 import { escapeOutput } from '../../../../runtime/terminal-text.js';
 import type { InvocationView } from '../../../http/schemas.js';
 import { Actor } from '../parts/actor.js';
@@ -54,6 +55,9 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
   );
 }
 
+/** What stands for a secret in a list. */
+const HIDDEN = '[redacted]';
+
 function ParameterList({ ask }: { ask: InvocationView }) {
   const parameters = parametersOf(ask);
   if (parameters.length === 0) return 'none';
@@ -63,7 +67,8 @@ function ParameterList({ ask }: { ask: InvocationView }) {
         <li key={name}>
           <code>
             {name} = {value}
-          </code>
+          </code>{' '}
+          {value === HIDDEN && <Link href={`/invocations/${ask.id}`}>look at it</Link>}
         </li>
       ))}
     </ul>

@@ -5,7 +5,7 @@ import type { InvocationView } from '../../../http/schemas.js';
 import { Actor } from '../parts/actor.js';
 import { placeInWords, RISK_WORDS } from '../parts/words.js';
 import { useIsAdmin } from '../session/session.js';
-import { Countdown, useLeftMs } from './countdown.js';
+import { Countdown, useIsOver } from './countdown.js';
 import { useDecision } from './decisions.js';
 import { parametersOf } from './parameters.js';
 
@@ -15,7 +15,8 @@ const SHORT_LENGTH = 160;
 /** An ask in a few lines, with what one may say to it at once. */
 export function BannerAsk({ ask, aheadMs }: { ask: InvocationView; aheadMs: number }) {
   const { action, risk, created_by, expires_at } = ask;
-  const leftMs = useLeftMs(expires_at, aheadMs);
+  const end = { at: expires_at, aheadMs };
+  const isOver = useIsOver(end);
   const asked = parametersOf(ask)
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
@@ -25,13 +26,13 @@ export function BannerAsk({ ask, aheadMs }: { ask: InvocationView; aheadMs: numb
     <>
       <p>
         <Link href="/approvals">{action}</Link> on {placeInWords(ask)}{' '}
-        <span className={`risk ${risk}`}>{RISK_WORDS[risk]}</span> <Countdown leftMs={leftMs} />
+        <span className={`risk ${risk}`}>{RISK_WORDS[risk]}</span> <Countdown end={end} />
         <br />
         asked for by <Actor id={created_by} />: {cut(reason)}
         <br />
         <code>{cut(asked)}</code>
       </p>
-      <Answer ask={ask} isOver={leftMs === 0} isWhole={isWhole && risk !== 'danger'} />
+      <Answer ask={ask} isOver={isOver} isWhole={isWhole && risk !== 'danger'} />
     </>
   );
 }

@@ -1,31 +1,45 @@
-import { useNowMs } from '../parts/moment.js';
+import { useSyncExternalStore } from 'react';
 
+/** When an ask ends by the controller's clock, and how far that is ahead of ours. */
+export type End = Readonly<{ at: string; aheadMs: number }>;
+
+/** Shorter than what is shown, so that no second is left out. */
 const STEP_MS = 250;
+const SHORT_SECONDS = 60;
 
-/** How many ms are left until `at` by the controller's clock, which is `aheadMs` ahead of ours; 0 when it is over. */
-export function useLeftMs(at: string, aheadMs: number): number {
-  return Math.max(0, Date.parse(at) - useNowMs(STEP_MS) - aheadMs);
+/** Whether the time of an ask is over. */
+export function useIsOver(end: End): boolean {
+  return useSyncExternalStore(everyStep, () => secondsUntil(end) === 0);
 }
 
 /** How long an ask still waits. It is not read out as it passes. */
-export function Countdown({ leftMs }: { leftMs: number }) {
+export function Countdown({ end }: { end: End }) {
+  const seconds = useSyncExternalStore(everyStep, () => secondsUntil(end));
   return (
-    <span role="timer" aria-live="off" aria-label="Time left to decide" className={toneOf(leftMs)}>
-      {leftMs === 0 ? 'expired' : toClock(leftMs)}
+    <span
+      role="timer"
+      aria-live="off"
+      aria-label="Time left to decide"
+      className={seconds < SHORT_SECONDS ? 'countdown short' : 'countdown'}
+    >
+      {seconds === 0 ? 'expired' : toClock(seconds)}
     </span>
   );
 }
 
-const SHORT_MS = 60_000;
+function everyStep(onChange: () => void): () => void {
+  const timer = setInterval(onChange, STEP_MS);
+  return () => clearInterval(timer);
+}
 
-function toneOf(leftMs: number): string {
-  return leftMs < SHORT_MS ? 'countdown short' : 'countdown';
+function secondsUntil({ at, aheadMs }: End): number {
+  return Math.max(0, Math.ceil((Date.parse(at) - Date.now() - aheadMs) / 1000));
 }
 
 /** `4:07`, `1:00:00`. */
-function toClock(leftMs: number): string {
-  const seconds = Math.ceil(leftMs / 1000);
-  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  const [first = 0, ...rest] = parts[0] === 0 ? parts.slice(1) : parts;
-  return [String(first), ...rest.map((part) => String(part).padStart(2, '0'))].join(':');
+function toClock(seconds: number): string {
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor(seconds / 60) % 60;
+  const rest = String(seconds % 60).padStart(2, '0');
+  return hours === 0 ? `${minutes}:${rest}` : `${hours}:${String(minutes).padStart(2, '0')}:${rest}`;
 }
