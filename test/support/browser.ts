@@ -91,6 +91,7 @@ export async function signIn(page: Page, { url, token }: Site, path = '/nodes'):
     headers: { origin: new URL(url).origin },
   });
   assert.equal(answer.status(), 201, await answer.text());
+  await page.goto('about:blank'); // else a page that is there already would not be loaded again
   await page.goto(`${url}/#${path}`);
 }
 
