@@ -14,14 +14,20 @@ import { until } from '../support/until.js';
 
 const HOSTILE = '<img src=x onerror="window.harmed=1">';
 const LINES = 100_000;
+/** How many pixels of what was printed are below what is seen of it. */
+const FROM_END = `(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight)(
+  document.querySelector('.terminal'),
+)`;
 const test = browserTests();
 
-/** Colours, markup and junk; then it waits for the file `go` beside it; then its last words and exit code 3. */
+/** Colours, markup and junk; many lines once there is `go.1`; its last words and exit code 3 once there is `go`. */
 const TALK = (go: string): string => `#!/bin/sh
 printf '\\033[1;32mgreen\\033[0m \\033[38;5;208morange\\033[0m\\n'
 printf '%s\\n' '${HOSTILE}'
 printf 'bell\\a \\033]0;title\\aand \\342\\200\\256turned\\n'
 printf '10%%\\r20%%\\rready\\n'
+while ! [ -e '${go}.1' ]; do sleep 0.05; done
+seq -f 'line %g' 1 300
 while ! [ -e '${go}' ]; do sleep 0.05; done
 echo last words
 echo complaint >&2
@@ -57,6 +63,10 @@ async function ask({ client }: TestInstallation, body: Partial<CreateInvocation>
   return invocation.id;
 }
 
+async function untilAtEnd(page: Page): Promise<void> {
+  await until(async () => Number(await page.evaluate(FROM_END)) < 5, { what: 'the end in sight' });
+}
+
 async function openAt(page: Page, { url, ownerToken }: TestInstallation, path: string): Promise<void> {
   await signIn(page, { url, token: ownerToken }, path);
 }
@@ -78,6 +88,19 @@ test('what a hook prints is shown while it runs, in its colours, and nothing in 
   assert.equal(await stdout.getByText('orange').getAttribute('style'), 'color: rgb(255, 135, 0);');
   assert.deepEqual(await page.evaluate('[document.images.length, typeof window.harmed]'), [0, 'undefined']);
   assert.equal(await page.locator('h1 + .status').innerText(), 'executing');
+
+  writeFileSync(`${go}.1`, '');
+  await stdout.getByText('line 300').waitFor();
+  assert.match((await stdout.textContent()) ?? '', /^green orange\n.*ready\nline 1\nline 2\n.*\nline 300\n$/s);
+  const follow = page.getByRole('button', { name: 'Follow' });
+  await untilAtEnd(page);
+  await stdout.focus();
+  await page.keyboard.press('Home');
+  await until(async () => (await follow.getAttribute('aria-pressed')) === 'false', {
+    what: 'that it stays where one is',
+  });
+  await follow.click();
+  await untilAtEnd(page);
 
   writeFileSync(go, '');
   await page.getByText('exit code 3').waitFor();
