@@ -17,6 +17,10 @@ const FLUSH = {
   parameters: [{ name: 'mode', type: 'string', required: false, description: '' }],
 } as const;
 const ACTIONS = [PING, { ...FLUSH, parameters: [...FLUSH.parameters] }, { ...PING, name: 'drain' }];
+const HOOK = {
+  ...{ name: 'deploy.sh', description: 'puts a release in place', parameters: [], source: 'local' },
+  ...{ checksum: '5'.repeat(64), sandbox: 'bubblewrap', network: false, writable: ['/srv/release'] },
+};
 /** The shipped time to approve. */
 const TIME_MS = 300_000;
 /** What the controller refuses, every browser writes into its console. */
@@ -27,7 +31,7 @@ const test = browserTests();
 /** A page, a node that runs what it is asked, and the program `triage` that asks; `ask` gives what then waits. */
 async function startWaiting(t: TestScope, options: Parameters<typeof startDashboardSite>[1] = {}) {
   const site = await startDashboardSite(t, options);
-  const agent = await site.startAgent(NODE, { actions: ACTIONS, runs: true });
+  const agent = await site.startAgent(NODE, { actions: ACTIONS, hooks: [HOOK], runs: true });
   const { token } = await makeSandbox(site.core, 'triage');
   const ask = (body: object = {}) => askOf(site, token, { reason: 'the filter is full', ...body });
   return { site, agent, ask };
@@ -167,8 +171,12 @@ test('a new ask is read out once, and takes the focus from nobody', async (t, br
   const before = await timer.innerText();
   await until(async () => (await timer.innerText()) < before, { what: 'seconds pass' });
 
+  await ask({ action: 'drain', parameters: {} });
+  await bannerOf(page).getByText('and 1 more').waitFor();
+
   assert.deepEqual(await page.evaluate('news'), [
     'Waits for an approval: flush on node pump-1, asked for by a program.',
+    'Waits for an approval: drain on node pump-1, asked for by a program.',
   ]);
   assert.equal(await timer.evaluate((element) => element.closest('[role=status], [aria-live=polite]')), null);
   assert.equal(await page.locator('input[type=search]:focus').count(), 1);
@@ -262,6 +270,20 @@ test('a card has everything to decide by, and hostile text stays text', async (t
   assert.equal(await card.locator('img').count(), 0);
   await card.getByRole('link', { name: 'flush' }).click();
   await page.waitForURL(`${site.url}/#/invocations/${asked.id}`);
+});
+
+test('the card of a hook says what its sandbox lets it reach', async (t, browser) => {
+  const { site, ask } = await startWaiting(t);
+  await ask({ action: 'deploy.sh', parameters: {} });
+  const page = await browser.open();
+
+  await signIn(page, site, '/approvals');
+
+  const card = cardOf(page, 'deploy.sh');
+  await card.getByText('deploy.sh: puts a release in place').waitFor();
+  await card
+    .getByText('a hook, confined by bubblewrap, without the network of the node, writes /srv/release')
+    .waitFor();
 });
 
 test('of two who decide at once one is heard, and the other is told', async (t, browser) => {
