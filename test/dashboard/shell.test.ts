@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Page } from 'playwright-core';
-import { createClient } from '../../cli/client.js';
-import { readConnection } from '../../cli/installation.js';
-import { SessionLink } from '../../controller/http/session-schemas.js';
+import { readConnection, writeConnection } from '../../cli/installation.js';
 import { browserTests, type Site, showsText, signIn } from '../support/browser.js';
 import { OWNER } from '../support/core.js';
 import { PASSWORD, startDashboardSite } from '../support/dashboard-site.js';
@@ -68,11 +66,14 @@ test('what is wrong is said in the words of the controller, and an API token sig
   await isSignedInAs(page, 'the-viewer');
 });
 
-test('a link signs in once, also where somebody else is signed in, and stays in no history', async (t, browser) => {
+test('a link of muster dashboard signs in once, also where somebody else is signed in, and stays in no history', async (t, browser) => {
   const site = await startDashboardSite(t);
-  const linkOf = async (as: Site): Promise<string> => {
-    const { code } = await createClient(as).call(SessionLink, { method: 'POST', path: '/auth/session-links' });
-    return `${site.url}/#/sign-in?code=${code}`;
+  const linkOf = async ({ url, token }: Site): Promise<string> => {
+    const data = temporaryDirectory(t);
+    writeConnection(data, { url, token });
+    const { stdout, stderr } = await runMuster(t, ['dashboard', '--no-open', '--data', data]);
+    assert.equal(stderr, '');
+    return stdout.trim();
   };
   const [first, second] = [await linkOf(site), await linkOf(await site.as('viewer'))];
   const page = await browser.open();
