@@ -192,8 +192,9 @@ test('a session of a person whose token has run out says so', async (t) => {
 test('promise 20: streams that a cookie has opened end with its session, within 5 s', async (t) => {
   const { site, cookie } = await startSite(t, { limits: { checkMs: 50 } });
   const socket = await openWebSocket(t, site, { cookie, origin: site.origin });
-  const closed = once(socket, 'close');
-  const events = await fetch(`${site.url}/api/v1/events`, { headers: { cookie } });
+  const signal = AbortSignal.timeout(5_000);
+  const closed = once(socket, 'close', { signal });
+  const events = await fetch(`${site.url}/api/v1/events`, { headers: { cookie }, signal });
   assert.equal(events.status, 200);
 
   const headers = { cookie, origin: site.origin };
