@@ -128,11 +128,11 @@ export const approvalsQuery = () =>
     },
   });
 
-/** The first nodes that have a hook of this name, and how each confines it. */
-export const hooksQuery = (name: string) =>
+/** The first nodes that have a hook of this name, or the one, and how each confines it. */
+export const hooksQuery = (name: string, node?: string) =>
   queryOptions({
-    queryKey: ['nodes', 'hooks', name],
-    queryFn: ({ signal }) => call<Page<HookView>>('GET', `/hooks${toQuery({ name, limit: PAGE })}`, { signal }),
+    queryKey: ['nodes', 'hooks', name, node ?? null],
+    queryFn: ({ signal }) => call<Page<HookView>>('GET', `/hooks${toQuery({ name, node, limit: PAGE })}`, { signal }),
   });
 
 export const sandboxQuery = (id: string) =>

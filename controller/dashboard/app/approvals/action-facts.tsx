@@ -2,9 +2,11 @@ import { useQuery } from '@tanstack/react-query';
 import type { HookView, InvocationView } from '../../../http/schemas.js';
 import { actionsQuery, hooksQuery } from '../api/queries.js';
 
+type Target = InvocationView['target'];
+
 /** What an action says that it does; of a hook also what it may reach on its nodes. */
 export function ActionFacts({ ask: { action, target } }: { ask: InvocationView }) {
-  const { data } = useQuery({ ...actionsQuery(), enabled: !('integration' in target) });
+  const { data } = useQuery({ ...actionsQuery(onlyNodeOf(target)), enabled: !('integration' in target) });
   const offers = data?.filter(({ name }) => name === action) ?? [];
   return (
     <>
@@ -20,17 +22,26 @@ export function ActionFacts({ ask: { action, target } }: { ask: InvocationView }
 }
 
 /** Each way in which the nodes confine a hook; the digest binds it for every one of them. */
-function HookFacts({ name, target }: { name: string; target: InvocationView['target'] }) {
-  const { data } = useQuery(hooksQuery(name));
+function HookFacts({ name, target }: { name: string; target: Target }) {
+  const { data } = useQuery(hooksQuery(name, onlyNodeOf(target)));
+  if (data === undefined) return null;
   const isAsked = ({ node }: HookView): boolean => !('nodes' in target) || target.nodes.includes(node);
-  const ways = new Set(data?.items.filter(isAsked).map(inWords));
+  const ways = new Set(data.items.filter(isAsked).map(inWords));
   return (
     <ul className="plain">
       {[...ways].map((way) => (
         <li key={way}>{way}</li>
       ))}
+      {data.next_cursor !== null && (
+        <li>on the first {data.items.length} nodes that have it; others are not looked at here</li>
+      )}
     </ul>
   );
+}
+
+/** A fleet has more to say than one node of it. */
+function onlyNodeOf(target: Target): string | undefined {
+  return 'nodes' in target && target.nodes.length === 1 ? target.nodes[0] : undefined;
 }
 
 function inWords({ sandbox, network, writable, changed }: HookView): string {
