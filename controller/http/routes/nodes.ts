@@ -38,7 +38,6 @@ export function nodeRoutes(app: App, { services: { nodes, seenBy } }: RouteDeps)
     config: { rule: 'viewer or sandbox' },
     schema: {
       summary: 'Count the nodes by their state',
-      description: 'A node that is called summary is found in the list alone.',
       tags: ['fleet'],
       response: { 200: NodesSummary, ...FAILURE },
     },
