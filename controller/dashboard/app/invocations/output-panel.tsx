@@ -58,7 +58,14 @@ function Scroller({
   children: ReactNode;
 }) {
   const ref = useRef<HTMLElement>(null);
+  const topRef = useRef(0);
   const [isFollowing, setFollowing] = useState(isGrowing);
+  const follow = (box: Element): void => {
+    const isUp = box.scrollTop < topRef.current; // text that grows below is no reason to stay behind
+    topRef.current = box.scrollTop;
+    if (isAtEnd(box)) setFollowing(true);
+    else if (isUp) setFollowing(false);
+  };
   // biome-ignore lint/correctness/useExhaustiveDependencies: it is the text that makes the box longer
   useLayoutEffect(() => {
     if (isFollowing && ref.current !== null) ref.current.scrollTop = ref.current.scrollHeight;
@@ -84,7 +91,7 @@ function Scroller({
         aria-label={label}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
         tabIndex={0}
-        onScroll={({ currentTarget }) => setFollowing(isAtEnd(currentTarget))}
+        onScroll={({ currentTarget }) => follow(currentTarget)}
       >
         <AnsiText text={text} />
       </section>
