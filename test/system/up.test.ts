@@ -21,6 +21,10 @@ test('muster up shows a first action, stops at Ctrl-C with 0 and starts again on
 
   assert.match(first.stdout(), /"node_id":/);
   assert.match(first.stdout(), /: success/);
+  assert.match(
+    first.stdout(),
+    /^Dashboard: +http:\/\/127\.0\.0\.1:\d+\/ {2}\(npx muster dashboard opens it signed in\)$/m,
+  );
   assert.equal(statSync(join(dataDir, 'cli.json')).mode & 0o777, 0o600);
   assert.equal((await interrupt(first)).exitCode, 0);
 
