@@ -50,7 +50,7 @@ function InvocationRow({ invocation }: { invocation: InvocationView }) {
         <Status of={status} />
       </span>
       <span className="counts">{countsInWords(counts)}</span>
-      <span className="risk">{RISK_WORDS[risk]}</span>
+      <span className="danger-of">{RISK_WORDS[risk]}</span>
       <span className="who">
         <Asker id={created_by} />
       </span>
