@@ -36,19 +36,12 @@ function cardOf(page: Page, node: string): Locator {
   return page.getByRole('article', { name: node });
 }
 
-test('F-73: the card of each node has a button 📨 Actions, whose tooltip says what it does', async (t, browser) => {
+test('F-73, F-74, F-75, F-78: the button of a card opens a dialog with three actions, Send, Cancel and ×', async (t, browser) => {
   const page = await browser.open();
   await showNode(t, page);
-
   const button = cardOf(page, NODE).getByRole('button');
-
   assert.equal(await button.innerText(), '📨 Actions');
   assert.equal(await button.getAttribute('title'), 'Send message or command');
-});
-
-test('F-74, F-75, F-78: the dialog names the machine, offers three actions, and has Send, Cancel and ×', async (t, browser) => {
-  const page = await browser.open();
-  await showNode(t, page);
 
   const dialog = await openDialog(page);
 
@@ -60,9 +53,9 @@ test('F-74, F-75, F-78: the dialog names the machine, offers three actions, and 
   assert.equal(await dialog.getByRole('button', { name: 'Close' }).innerText(), '×');
 });
 
-test('F-76, F-77: the field for a message is there for a message alone, and the warning for a reboot alone', async (t, browser) => {
+test('F-76, F-77, F-81, S-F-28: the field is for a message alone, which is asked for when it is empty; the warning is for a reboot', async (t, browser) => {
   const page = await browser.open();
-  await showNode(t, page);
+  const { core } = await showNode(t, page);
   const dialog = await openDialog(page);
   const field = dialog.locator('textarea');
   const warning = dialog.getByText('⚠️ This will reboot the machine!', { exact: true });
@@ -71,13 +64,23 @@ test('F-76, F-77: the field for a message is there for a message alone, and the 
   assert.deepEqual(await shown(), [true, false]);
   assert.equal(await field.getAttribute('placeholder'), 'Enter message...');
   assert.equal(await field.getAttribute('rows'), '3');
+  for (const text of ['', '  \n']) {
+    await field.fill(text);
+    const told = await page.locator('.toast.error').count();
+    await dialog.getByRole('button', { name: 'Send' }).click();
+    const toast = page.locator('.toast.error').nth(told);
+    assert.equal(await toast.innerText(), 'Please enter a message');
+  }
+  assert.equal(await dialog.isVisible(), true);
+  assert.deepEqual(await core.store.read.selectFrom('invocations').select('id').execute(), []);
+
   await dialog.getByLabel('Action type').selectOption('🔄 Restart Agent');
   assert.deepEqual(await shown(), [false, false]);
   await dialog.getByLabel('Action type').selectOption('🔌 Reboot Machine');
   assert.deepEqual(await shown(), [false, true]);
 });
 
-test('F-74, F-78, F-84: ×, Cancel, Escape and a click beside it close the dialog, and the focus goes back to the button', async (t, browser) => {
+test('F-74, F-78, F-84: ×, Cancel, Escape and a click beside it close the dialog and give the focus back; what begins within it does not', async (t, browser) => {
   const page = await browser.open();
   await showNode(t, page);
 
@@ -92,23 +95,16 @@ test('F-74, F-78, F-84: ×, Cancel, Escape and a click beside it close the dialo
     await dialog.waitFor({ state: 'detached' });
     assert.equal(await page.evaluate('document.activeElement.textContent'), '📨 Actions');
   }
-});
 
-test('F-84: a click within the dialog, and text that is marked from within it to beside it, close nothing', async (t, browser) => {
-  const page = await browser.open();
-  await showNode(t, page);
   const dialog = await openDialog(page);
   const field = dialog.locator('textarea');
   await field.fill('a long message');
-
   await dialog.getByText('Action type').click();
   await field.hover();
-  await page.mouse.down();
+  await page.mouse.down(); // marks what is written, and ends beside the dialog
   await page.mouse.move(5, 300);
   await page.mouse.up();
   await dialog.getByRole('heading').click();
-
-  assert.equal(await dialog.isVisible(), true);
   assert.equal(await field.inputValue(), 'a long message');
 });
 
@@ -156,26 +152,6 @@ test('F-80: a half black sheet lies over the whole page, and the dialog is 500 p
   assert.equal(new Set([warning.colour, warning.page, warning.line]).size, 3);
   await page.emulateMedia({ colorScheme: 'dark' });
   assert.notDeepEqual(Looks.parse(await page.evaluate(LOOKS)).warning, warning);
-});
-
-test('F-81, S-F-28: without a message nothing is sent, and a toast asks for one', async (t, browser) => {
-  const page = await browser.open();
-  const { core } = await showNode(t, page);
-  const dialog = await openDialog(page);
-
-  for (const text of ['', '  \n']) {
-    await dialog.locator('textarea').fill(text);
-    await dialog.getByRole('button', { name: 'Send' }).click();
-    await page
-      .locator('.toast.error')
-      .filter({ hasText: /^Please enter a message$/ })
-      .first()
-      .waitFor();
-  }
-
-  assert.equal(await dialog.isVisible(), true);
-  const asked = await core.store.read.selectFrom('invocations').select('id').execute();
-  assert.deepEqual(asked, []);
 });
 
 test('F-82, F-83, F-89: a message that is sent closes the dialog, and appears on the machine titled DashFleet', async (t, browser) => {
