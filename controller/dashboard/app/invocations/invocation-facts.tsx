@@ -67,7 +67,7 @@ function Parameters({ parameters }: Pick<InvocationView, 'parameters'>) {
   const entries = Object.entries(parameters);
   if (entries.length === 0) return <>none</>;
   return (
-    <dl className="parameters">
+    <dl className="values">
       {entries.map(([name, value]) => (
         <div key={name}>
           <dt>
