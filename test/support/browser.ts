@@ -8,7 +8,7 @@ const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome'];
 /** It talks to what a test tells it to, and to nobody else. */
 const ARGS = [
   ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  ...['--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-smooth-scrolling'],
 ];
 const START_MS = 60_000;
 /** For each wait of a test. */
