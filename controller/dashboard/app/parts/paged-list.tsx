@@ -12,7 +12,7 @@ const AHEAD = 40;
  * rows cost what thirty do. `renderRow` gives the inside of a row, `rowPx` its height.
  */
 export function PagedList<T>({
-  query: { data, error, hasNextPage, isFetchingNextPage, isPending, fetchNextPage },
+  query: { data, error, hasNextPage, isFetching, isPending, fetchNextPage },
   ...shape
 }: {
   query: UseInfiniteQueryResult<InfiniteData<Page<T>>>;
@@ -34,9 +34,11 @@ export function PagedList<T>({
   });
   const rows = virtualizer.getVirtualItems();
   const lastSeen = rows.at(-1)?.index ?? 0;
+  // Not while the pages that are there are read anew: each of the two would end the other.
+  const mayFetch = hasNextPage && !isFetching && error === null;
   useEffect(() => {
-    if (hasNextPage && !isFetchingNextPage && lastSeen >= items.length - AHEAD) fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, lastSeen, items.length, fetchNextPage]);
+    if (mayFetch && lastSeen >= items.length - AHEAD) fetchNextPage();
+  }, [mayFetch, lastSeen, items.length, fetchNextPage]);
 
   if (error !== null && items.length === 0) return <FailureNote error={error} />;
   if (isPending) return <p className="waiting">Loading …</p>;
