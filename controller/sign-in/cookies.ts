@@ -11,6 +11,12 @@ export type Cookie = Readonly<{
 /** Lax: it comes with a link of another site that is followed. Strict: with no request that another site has begun. */
 export type SameSite = 'Lax' | 'Strict';
 
+/**
+ * The blanks of HTTP alone. `trim` takes away others, too, and then a name that browsers let any neighbour set, since it
+ * does not begin with `__Host-`, would pass for one that they do not.
+ */
+const LEADING_BLANKS = /^[ \t]+/;
+
 /** With https it is bound to this very host (`__Host-`); plain HTTP, which is for this machine alone, has no such thing. */
 export function createCookie(name: string, origin: string, sameSite: SameSite = 'Lax'): Cookie {
   const isSecure = origin.startsWith('https:');
@@ -20,9 +26,9 @@ export function createCookie(name: string, origin: string, sameSite: SameSite = 
     set: (value, lifeSeconds) => `${full}=${value}; Max-Age=${lifeSeconds}; ${attributes}`,
     clear: () => `${full}=; Max-Age=0; ${attributes}`,
     read(header = '') {
-      const found = header.split(';').filter((pair) => pair.trim().startsWith(`${full}=`));
-      const [pair] = found;
-      return pair === undefined || found.length > 1 ? undefined : pair.slice(pair.indexOf('=') + 1).trim();
+      const pairs = header.split(';').map((pair) => pair.replace(LEADING_BLANKS, ''));
+      const [pair, ...others] = pairs.filter((each) => each.startsWith(`${full}=`));
+      return pair === undefined || others.length > 0 ? undefined : pair.slice(full.length + 1);
     },
   };
 }

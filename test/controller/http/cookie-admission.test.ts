@@ -143,6 +143,21 @@ test('what cannot be a session in a cookie is none', async (t) => {
   assertRefused(giant, 431, 'headers_too_large');
 });
 
+test('a cookie whose name a neighbour may set does not pass for the one that is bound to this host', async (t) => {
+  const started = await startSessionSite(t, { config: { public_url: 'https://muster.example.org' } });
+  const site = { ...started, origin: 'https://muster.example.org' };
+  const { cookie } = await signInBrowser(site);
+  const read = (sent: string) => askPlainly(site.url, { path: ME, headers: { cookie: sent } });
+
+  for (const blank of ['\u00a0', '\u00a0 ', ' \u00a0', '\u0085', 'Â\u00a0', 'â\u0080\u0080']) {
+    assertRefused(await read(`${blank}${cookie}`), 401, 'unauthenticated');
+    assertRefused(await read(`theme=dark; ${blank}${cookie}`), 401, 'unauthenticated');
+    const own = await read(`${blank}__Host-muster-session=other; ${cookie}`);
+    assert.equal(own.status, 200, 'and nobody is signed out by one');
+  }
+  assert.equal((await read(`theme=dark;\t ${cookie}`)).status, 200);
+});
+
 test('the cookie counts below /api/v1 and nowhere else', async (t) => {
   const { site, cookie } = await startSite(t, { config: { mcp: true } });
   const headers = { cookie, origin: site.origin };
