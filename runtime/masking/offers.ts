@@ -9,18 +9,19 @@ const Rest = Capabilities.pick({ binary: true, containers: true, terminals: true
 
 /**
  * An announcement without registered values. A hook or built-in that is called by one, or takes a parameter that is, is
- * left out, since nobody could ask for it under another name; so is what the protocol does not take once it is masked.
- * `limits.hooks_left_out` counts these hooks, too. Node and org stay: they say whose announcement it is. The same object
- * when there is nothing in it.
+ * left out, since nobody could ask for it under another name; so is what the protocol does not take once it is masked, and
+ * a container whose id, name or key of a label holds one, since nobody could tell whether it is protected. `limits` counts
+ * these hooks and containers. Node and org stay: they say whose announcement it is. The same object when there is nothing
+ * in it.
  */
 export function maskOffers(mask: Mask, value: Capabilities): MaskedOffers {
   if (!mask.isOn()) return { value, leftOut: 0 };
   const { v, node, org, builtin_actions, hooks, ...rest } = value;
   const builtins = maskSpecs(mask, ActionSpec, builtin_actions);
   const kept = maskSpecs(mask, HookSpec, hooks);
-  const shownRest = mask.json(rest);
+  const shownRest = maskRest(mask, rest);
   if (builtins.isClean && kept.isClean && shownRest === rest) return { value, leftOut: 0 };
-  const { limits, ...others } = Rest.safeParse(shownRest).data ?? nothingOf(rest);
+  const { limits, ...others } = shownRest;
   const hooksLeftOut = kept.leftOut + countOf(value.limits.hooks_left_out);
   return {
     value: {
@@ -47,10 +48,20 @@ function sameNames<T extends ActionSpec>(spec: T, masked: T | undefined): T | un
   return masked !== undefined && names(masked) === names(spec) ? masked : undefined;
 }
 
-/** Of what cannot be told: that there are containers, which count as protected then. */
-function nothingOf({ containers, limits }: z.infer<typeof Rest>): z.infer<typeof Rest> {
-  const leftOut = containers.length + countOf(limits.containers_left_out);
-  return { containers: [], terminals: [], limits: leftOut > 0 ? { containers_left_out: leftOut } : {} };
+/** The same object when there is nothing in it. Containers that are left out count as protected. */
+function maskRest(mask: Mask, rest: z.infer<typeof Rest>): z.infer<typeof Rest> {
+  const masked = mask.json(rest);
+  if (masked === rest) return rest;
+  const shown = Rest.safeParse(masked).data ?? { containers: [], terminals: [], limits: {} };
+  const containers = shown.containers.filter((each, index) => marksOf(each) === marksOf(rest.containers[index]));
+  const leftOut = rest.containers.length - containers.length + countOf(rest.limits.containers_left_out);
+  const limits = { ...shown.limits, ...(leftOut > 0 ? { containers_left_out: leftOut } : {}) };
+  return { ...shown, containers, limits };
+}
+
+/** By what a container is found, and may be protected. */
+function marksOf({ id, name, labels }: Readonly<Record<string, unknown>> = {}): string {
+  return JSON.stringify([id, name, Object.keys(Object(labels))]);
 }
 
 function countOf(value: unknown): number {

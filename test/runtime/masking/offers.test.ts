@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { containersOf, hidesContainers, namedContainers } from '../../../controller/nodes/announced-containers.js';
 import { Capabilities, type HookSpec } from '../../../protocol/messages/capabilities.js';
 import { createSecrets, NO_MASK } from '../../../runtime/masking/mask.js';
 import { maskOffers } from '../../../runtime/masking/offers.js';
@@ -42,6 +43,34 @@ test('containers that cannot be told once they are masked count as left out, so 
   const { value } = maskOffers(maskOf(VALUE.slice(0, 8)), { ...offering([]), containers });
 
   assert.deepEqual([value.containers, value.limits.containers_left_out], [[], 1]);
+});
+
+test('a container that is found or protected by what is masked counts as left out, so that it is protected', () => {
+  const containerOf = (changes: Readonly<Record<string, unknown>>) => ({
+    ...{ id: 'a'.repeat(64), name: 'database', image: 'db:1', state: 'running', labels: {} },
+    ...changes,
+  });
+  const told = [containerOf({}), containerOf({ image: `registry/${VALUE}:1`, labels: { note: VALUE } })];
+  const hidden = [
+    containerOf({ name: VALUE, labels: { 'muster.protected': 'true' } }),
+    containerOf({ id: VALUE }),
+    containerOf({ labels: { [`${VALUE}.by`]: 'x' } }),
+  ];
+  const offered = { ...offering([]), containers: [...hidden, ...told], limits: { containers_left_out: 4 } };
+  const { value } = maskOffers(maskOf(VALUE), offered);
+
+  assert.deepEqual(
+    value.containers.map(({ name, image }) => [name, image]),
+    [
+      ['database', 'db:1'],
+      ['database', 'registry/[redacted]:1'],
+    ],
+  );
+  assert.deepEqual(value.limits, { containers_left_out: 7 });
+  const [named] = namedContainers([{ containers: containersOf(value), hidesContainers: hidesContainers(value) }], {
+    container: VALUE,
+  });
+  assert.equal(named?.labels['muster.protected'], 'true');
 });
 
 function maskOf(...values: string[]) {
