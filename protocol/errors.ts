@@ -211,6 +211,11 @@ export const ERROR_CODES = {
     'this controller has no OpenID Connect provider',
     'log in with a password: muster login --user NAME; or have controller.oidc and controller.public_url set (docs/operate.md)',
   ),
+  signed_in_already: api(
+    409,
+    'the link is of somebody else than the browser is signed in as',
+    'if you want that, sign out and open another link: muster dashboard',
+  ),
   sign_in_unavailable: api(
     503,
     'the OpenID Connect provider cannot be reached, or does not answer as it should',

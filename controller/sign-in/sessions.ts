@@ -28,7 +28,8 @@ export type SessionService = Readonly<{
   /**
    * A session, and the cookies that go with it.
    * @throws {MusterError} unauthenticated (what was given is wrong, or has ended), rate_limited, forbidden (the cookie
-   *   would cross a network in clear); for a sign-in at the provider sign_in_not_set_up, sign_in_failed
+   *   would cross a network in clear), signed_in_already (a link of somebody else); for a sign-in at the provider
+   *   sign_in_not_set_up, sign_in_failed
    */
   begin: (
     ask: CreateSession,
@@ -65,9 +66,22 @@ export function createSessions(deps: Deps): SessionService {
 
   function prove(ask: CreateSession, browser: Browser): Promise<Proven> {
     if ('token' in ask) return proveByToken(ask.token);
-    if ('code' in ask) return follow(deps, links.take(ask.code), 'The link was used, or is older than two minutes');
+    if ('code' in ask) return proveByLink(ask.code, browser);
     if ('user' in ask) return tokens.login(org, ask, BROWSER).then((made) => ({ made, org }));
     return proveByProvider(browser);
+  }
+
+  /** A link may come from anybody: who opens one unawares stays who they are, and works in nobody else's name. */
+  async function proveByLink(code: string, { cookies }: Browser): Promise<Proven> {
+    const maker = links.take(code);
+    const current = await whoIsIn(cookies);
+    if (maker !== undefined && current !== undefined && !isSamePerson(maker, current)) {
+      throw new MusterError(
+        'signed_in_already',
+        `This browser is signed in as ${current.id}, and the link is of ${maker.id}`,
+      );
+    }
+    return follow(deps, maker, 'The link was used, or is older than two minutes');
   }
 
   async function proveByToken(token: string): Promise<Proven> {
@@ -87,11 +101,16 @@ export function createSessions(deps: Deps): SessionService {
     return value === undefined || parseToken(value) === undefined ? undefined : value;
   }
 
+  async function whoIsIn(cookies: string | undefined): Promise<Principal | undefined> {
+    const token = tokenIn(cookies);
+    return token === undefined ? undefined : authenticate(token);
+  }
+
   return {
     publicOrigin,
     methods: { password: true, oidc: signIn !== undefined },
     async begin(ask, browser) {
-      refuseInClear(publicOrigin, browser.host);
+      refuseInClear(publicOrigin, browser);
       const { made, cookies = [], ...of } = await prove(ask, browser);
       const session = SessionView.parse({ id: made.user, org: of.org, role: made.role, expires_at: made.expires_at });
       const lifeSeconds = Math.max(0, Math.floor((Date.parse(session.expires_at) - clock.nowMs()) / 1000));
@@ -99,7 +118,7 @@ export function createSessions(deps: Deps): SessionService {
     },
     async end(cookies) {
       const token = tokenIn(cookies);
-      const principal = token === undefined ? undefined : await authenticate(token);
+      const principal = await whoIsIn(cookies);
       if (token !== undefined && principal !== undefined) await tokens.logout(principal, token);
       return cookie.clear();
     },
@@ -112,6 +131,10 @@ export function createSessions(deps: Deps): SessionService {
     },
     tokenIn,
   };
+}
+
+function isSamePerson(one: Principal, other: Principal): boolean {
+  return one.org === other.org && one.id === other.id;
 }
 
 /** A session of somebody who is known by another token, and ends with that. @throws {MusterError} unauthenticated */
@@ -138,12 +161,15 @@ async function addThrough(store: Store, principal: Principal, nowMs: number): Pr
 }
 
 /** Who reads the cookie on its way is signed in. @throws {MusterError} forbidden */
-function refuseInClear(publicOrigin: string | undefined, host = ''): void {
-  const address = `http://${host}`;
-  const isHere = URL.canParse(address) && isLoopback(new URL(address).hostname);
-  if (isHere || publicOrigin?.startsWith('https:') === true) return;
+function refuseInClear(publicOrigin: string | undefined, { origin, host = '' }: Browser): void {
+  const isPageInClear = origin?.startsWith('http:') === true && !isHere(origin);
+  if (!isPageInClear && (publicOrigin?.startsWith('https:') === true || isHere(`http://${host}`))) return;
   throw new MusterError(
     'forbidden',
-    'Browsers sign in over https, or on the machine of the controller: set controller.public_url to its https address',
+    'Browsers sign in over https, or on the machine of the controller: set controller.public_url to its https address, and open that',
   );
+}
+
+function isHere(address: string): boolean {
+  return URL.canParse(address) && isLoopback(new URL(address).hostname);
 }

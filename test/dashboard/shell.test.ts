@@ -66,7 +66,7 @@ test('what is wrong is said in the words of the controller, and an API token sig
   await isSignedInAs(page, 'the-viewer');
 });
 
-test('a link of muster dashboard signs in once, also where somebody else is signed in, and stays in no history', async (t, browser) => {
+test('a link of muster dashboard signs in once, in the place of nobody else, and stays in no history', async (t, browser) => {
   const site = await startDashboardSite(t);
   const linkOf = async ({ url, token }: Site): Promise<string> => {
     const data = temporaryDirectory(t);
@@ -75,18 +75,26 @@ test('a link of muster dashboard signs in once, also where somebody else is sign
     assert.equal(stderr, '');
     return stdout.trim();
   };
-  const [first, second] = [await linkOf(site), await linkOf(await site.as('viewer'))];
+  const viewer = await site.as('viewer');
+  const [first, again, second] = [await linkOf(site), await linkOf(site), await linkOf(viewer)];
   const page = await browser.open();
-  browser.expectFaults(SIGNED_OUT);
+  browser.expectFaults(SIGNED_OUT, /status of 409 .*\/auth\/session$/);
 
   await page.goto(first);
   await isSignedInAs(page, 'owner');
   await page.waitForURL(/#\/nodes$/);
-  await page.goto(second); // only the fragment changes, so that nothing is loaded
-  await isSignedInAs(page, 'the-viewer');
+  await page.goto(again); // only the fragment changes, so that nothing is loaded
+  await isSignedInAs(page, 'owner');
+  await page.goto(second);
+  await showsText(page, /This browser is signed in as owner, and the link is of the-viewer/);
+  await page.getByRole('button', { name: 'Go on as owner' }).click();
+  await isSignedInAs(page, 'owner');
   await page.goto(first);
   await showsText(page, /The link was used, or is older than two minutes/);
-  await page.getByRole('button', { name: 'Go on as the-viewer' }).click();
+  await page.getByRole('button', { name: 'Go on as owner' }).click();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await showsSignIn(page);
+  await page.goto(await linkOf(viewer));
   await isSignedInAs(page, 'the-viewer');
 
   const other = await browser.open();

@@ -72,6 +72,21 @@ test('over a network in clear no browser signs in, whatever it knows', async (t)
   assert.deepEqual((await site.core.core.services.tokens.list(OWNER, { limit: 10 })).items, []);
 });
 
+test('with an https address the page of another one in clear signs nobody in, where no browser would keep the cookie', async (t) => {
+  const site = await startSessionSite(t, { config: { public_url: 'https://muster.example.org' } });
+  const proof = { user: 'ann', password: PASSWORD };
+  const from = (origin: string) => beginSession(site, proof, { origin, host: new URL(origin).host });
+
+  for (const origin of ['http://192.0.2.7:8080', 'http://muster.example.org:8080', 'http://muster.example.org']) {
+    const answer = await from(origin);
+    assertRefused(answer, 403, 'forbidden');
+    assert.equal(answer.headers['set-cookie'], undefined);
+  }
+  assert.deepEqual((await site.core.core.services.tokens.list(OWNER, { limit: 10 })).items, []);
+  assert.equal((await from('https://muster.example.org')).status, 201);
+  assert.equal((await from('http://localhost:8080')).status, 201, 'on the machine itself');
+});
+
 test('a wrong password, and one too many, are refused as by POST /login', async (t) => {
   const site = await startSessionSite(t);
 
@@ -223,6 +238,30 @@ test('a link lasts two minutes, and no longer than the token, the role and the u
   const revoked = await makeLink(site, token);
   await tokens.delete(OWNER, id);
   assertRefused(await beginSession(site, { code: revoked.code }), 401, 'unauthenticated');
+});
+
+test('a link of somebody else is refused where somebody is signed in, so that nobody works unawares in another name', async (t) => {
+  const site = await startSessionSite(t);
+  const { people, tokens } = site.core.core.services;
+  await people.createUser(OWNER, { id: 'mallory', role: 'viewer' });
+  const { token: ofMallory } = await tokens.create(OWNER, { user: 'mallory', name: 'cli' });
+  const { cookie } = await signInBrowser(site);
+  const { code } = await makeLink(site, ofMallory);
+
+  const lured = await beginSession(site, { code }, { cookie });
+
+  assertRefused(lured, 409, 'signed_in_already');
+  assert.match(lured.text, /signed in as ann, and the link is of mallory/);
+  assert.equal(lured.headers['set-cookie'], undefined);
+  assert.equal(JSON.parse((await readMe(site, cookie)).text).id, 'ann');
+  assertRefused(await beginSession(site, { code }), 401, 'unauthenticated');
+
+  const { token } = await tokenOfAnn(site, 'viewer');
+  const own = await beginSession(site, { code: (await makeLink(site, token)).code }, { cookie });
+  assert.equal(JSON.parse(own.text).role, 'viewer', 'one of their own is taken');
+  await askPlainly(site.url, { method: 'DELETE', path: SESSION, headers: { cookie, origin: site.origin } });
+  const after = await beginSession(site, { code: (await makeLink(site, ofMallory)).code }, { cookie });
+  assert.equal(JSON.parse(after.text).id, 'mallory', 'a session that has ended is none');
 });
 
 test('of one user ten links are open at once, and nobody pushes out those of others', async (t) => {
