@@ -7,6 +7,7 @@ import { browserTests, type Site, showsText, signIn } from '../support/browser.j
 import { OWNER } from '../support/core.js';
 import { PASSWORD, startDashboardSite } from '../support/dashboard-site.js';
 import { freePort } from '../support/free-port.js';
+import { createGate } from '../support/gate.js';
 import { runMuster, spawnMuster } from '../support/muster.js';
 import { startPrefixProxy } from '../support/prefix-proxy.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -119,6 +120,64 @@ test('a session that is revoked elsewhere shows the sign-in, and nothing of what
 
   await showsSignIn(page);
   assert.equal(await page.getByText('kiosk-1').count(), 0);
+});
+
+test('signing out that does not reach the controller says that one is still signed in', async (t, browser) => {
+  const site = await startDashboardSite(t);
+  const page = await browser.open();
+  browser.expectFaults(/ERR_FAILED/);
+  await signIn(page, site);
+  await isSignedInAs(page, 'owner');
+  await page.route('**/api/v1/auth/session', (route) => route.abort());
+
+  await page.getByRole('button', { name: 'Sign out' }).click();
+
+  await showsText(page, 'You are still signed in: The controller does not answer');
+  await page.unroute('**/api/v1/auth/session');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await showsSignIn(page);
+  assert.deepEqual(await page.context().cookies(), []);
+});
+
+test('a session that ended while no events came shows the sign-in', async (t, browser) => {
+  const site = await startDashboardSite(t);
+  await site.startAgent('kiosk-1');
+  const page = await browser.open();
+  browser.expectFaults(SIGNED_OUT);
+  const away = createGate();
+  await page.route('**/api/v1/events', async (route) => {
+    await away.passed;
+    await route.continue();
+  });
+  await signIn(page, site);
+  await showsText(page, 'kiosk-1');
+  const { tokens } = site.core.core.services;
+  const { items } = await tokens.list(OWNER, { limit: 10 });
+  for (const { id, name } of items) if (name === 'browser') await tokens.delete(OWNER, id);
+
+  away.open();
+
+  await showsSignIn(page);
+  assert.equal(await page.getByText('kiosk-1').count(), 0);
+});
+
+test('who signs in beside a page is who it is for from then on', async (t, browser) => {
+  const site = await startDashboardSite(t);
+  await site.startAgent('kiosk-1');
+  const viewer = await site.as('viewer');
+  const page = await browser.open();
+  await signIn(page, site);
+  await page.getByRole('button', { name: '📨 Actions' }).waitFor();
+  await page.context().request.post(`${site.url}/api/v1/auth/session`, {
+    data: { token: viewer.token },
+    headers: { origin: new URL(site.url).origin },
+  });
+
+  await page.evaluate("dispatchEvent(new Event('visibilitychange'))"); // as when one comes back from another tab
+
+  await isSignedInAs(page, 'the-viewer');
+  await page.getByRole('article', { name: 'kiosk-1' }).waitFor();
+  assert.equal(await page.getByRole('main').getByRole('button').count(), 0);
 });
 
 test('what is live is said, also while the controller is away, and it follows again once that is back', async (t, browser) => {

@@ -1,7 +1,7 @@
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { Failure } from './api/client.js';
+import { Failure, isSignedOut } from './api/client.js';
 import { ToastProvider } from './parts/toasts.js';
 import { endSession, Session } from './session/session.js';
 import './style/base.css';
@@ -29,7 +29,7 @@ const client: QueryClient = new QueryClient({
 
 /** A session that the controller does not know has ended. */
 function endAfter(error: Error): void {
-  if (error instanceof Failure && error.code === 'unauthenticated') endSession(client);
+  if (isSignedOut(error)) endSession(client);
 }
 
 const root = document.getElementById('app');

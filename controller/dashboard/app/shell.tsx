@@ -1,11 +1,12 @@
-import { useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, Redirect, Route, Router, Switch, useLocation } from 'wouter';
-import { call } from './api/client.js';
+import { call, isSignedOut } from './api/client.js';
 import { type LiveState, useLive } from './api/live.js';
 import { ApprovalsBanner } from './approvals/approvals-banner.js';
 import { PAGES } from './pages.js';
 import { useFragmentLocation, useFragmentSearch } from './parts/fragment-location.js';
 import { Logo } from './parts/logo.js';
+import { useToast } from './parts/toasts.js';
 import { reaches, useMe } from './session/session.js';
 
 /** The frame of every page: where one can go, who one is, and what waits for a person. */
@@ -77,14 +78,23 @@ function LiveMark({ state }: { state: LiveState }) {
 function UserMenu({ onEnd }: { onEnd: () => void }) {
   const { id, role, org } = useMe();
   const client = useQueryClient();
-  const signOut = async (): Promise<void> => {
-    await client.cancelQueries();
-    await call('DELETE', '/auth/session').finally(onEnd);
-  };
+  const say = useToast();
+  const { mutate: signOut, isPending } = useMutation({
+    async mutationFn() {
+      await client.cancelQueries();
+      await call('DELETE', '/auth/session');
+    },
+    onSuccess: onEnd,
+    onError(error) {
+      if (isSignedOut(error)) return;
+      say(`You are still signed in: ${error.message}`, { isError: true }); // the cookie is out of the page's reach
+      client.invalidateQueries();
+    },
+  });
   return (
     <span className="user">
       <span title={`${org}: ${role}`}>{id}</span>
-      <button type="button" className="link" onClick={signOut}>
+      <button type="button" className="link" disabled={isPending} onClick={() => signOut()}>
         Sign out
       </button>
     </span>

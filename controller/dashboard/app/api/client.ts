@@ -14,6 +14,11 @@ export class Failure extends Error {
   }
 }
 
+/** Whether the controller knows of no session. */
+export function isSignedOut(error: unknown): boolean {
+  return error instanceof Failure && error.code === 'unauthenticated';
+}
+
 export type Ask = Readonly<{
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
@@ -45,8 +50,9 @@ export async function callTimed<T>(
   { headers, ...ask }: Ask = {},
 ): Promise<Readonly<{ answer: T; aheadMs: number }>> {
   const response = await send(method, path, { ...ask, headers: { accept: 'application/json', ...headers } });
-  const text = await response.text();
-  return { answer: text === '' ? undefined : JSON.parse(text), aheadMs: aheadOf(response) };
+  const aheadMs = aheadOf(response); // before its body, which may take its time
+  const text = await reach(response.text(), ask.signal);
+  return { answer: text === '' ? undefined : JSON.parse(text), aheadMs };
 }
 
 /** Reads what is no JSON: its octets, and the headers that came with them. @throws {Failure} */
@@ -56,7 +62,7 @@ export async function callForBytes(
   ask: Pick<Ask, 'signal'> = {},
 ): Promise<Readonly<{ bytes: Uint8Array; headers: Headers }>> {
   const response = await send(method, path, ask);
-  return { bytes: new Uint8Array(await response.arrayBuffer()), headers: response.headers };
+  return { bytes: new Uint8Array(await reach(response.arrayBuffer(), ask.signal)), headers: response.headers };
 }
 
 /** The answer, unless it is a refusal. @throws {Failure} */
@@ -66,17 +72,23 @@ async function send(
   { body, headers, signal, timeoutMs = TIMEOUT_MS }: Ask,
 ): Promise<Response> {
   const timeout = AbortSignal.timeout(timeoutMs);
-  const response = await fetch(apiUrl(path), {
+  const asked = fetch(apiUrl(path), {
     method,
     headers: { ...(body === undefined ? {} : JSON_TYPE), ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-  }).catch((error: unknown) => {
+  });
+  const response = await reach(asked, signal);
+  if (!response.ok) throw toFailure(response, await reach(response.text(), signal));
+  return response;
+}
+
+/** What comes over the network, head or body, unless the connection or the patience ends first. @throws {Failure} */
+function reach<T>(coming: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return coming.catch((error: unknown) => {
     if (signal?.aborted) throw error;
     throw new Failure({ code: 'unreachable', detail: 'The controller does not answer', next: 'Look whether it runs' });
   });
-  if (!response.ok) throw toFailure(response, await response.text());
-  return response;
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' };

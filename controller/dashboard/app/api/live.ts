@@ -2,6 +2,7 @@ import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import type { StreamMessage } from '../../../http/event-schemas.js';
 import { apiUrl } from './client.js';
+import { SESSION_KEY } from './queries.js';
 
 /** Whether what is shown follows what happens. */
 export type LiveState = 'connecting' | 'live' | 'away';
@@ -36,6 +37,7 @@ function follow(
     source.onerror = () => {
       onState('away');
       if (source.readyState !== EventSource.CLOSED) return; // it tries again by itself
+      client.invalidateQueries({ queryKey: SESSION_KEY }); // it was refused: perhaps nobody is signed in any more
       retry = setTimeout(open, RETRY_MS);
     };
     for (const type of TYPES) source.addEventListener(type, ({ data }) => take(JSON.parse(data)));

@@ -21,6 +21,9 @@ export type Page<T> = Readonly<{ items: readonly T[]; next_cursor: string | null
 /** Values of a query string; what is empty is left out. */
 export type Filter = Readonly<Record<string, string | readonly string[] | undefined>>;
 
+/** Under this key lies who is signed in; null: nobody. */
+export const SESSION_KEY = ['session'] as const;
+
 const PAGE = '200';
 
 /** `?a=b&…`, empty when nothing is asked for. */

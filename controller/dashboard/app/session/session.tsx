@@ -1,19 +1,25 @@
 import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
 import { createContext, useCallback, useContext } from 'react';
 import type { Me, Role } from '../../../http/people-schemas.js';
-import { call, Failure } from '../api/client.js';
+import { call, isSignedOut } from '../api/client.js';
+import { SESSION_KEY } from '../api/queries.js';
 import { FailureNote } from '../parts/failure-note.js';
 import { Shell } from '../shell.js';
 import { SignInPage } from './sign-in-page.js';
 import { useSignIn } from './use-sign-in.js';
 
-/** Under this key lies who is signed in; null: nobody. */
-const SESSION_KEY = ['session'] as const;
-
 /** From now on nobody is signed in, and what they have seen is not here for the next one. */
 export function endSession(client: QueryClient): void {
   client.setQueryData(SESSION_KEY, null);
+  forget(client);
+}
+
+function forget(client: QueryClient): void {
   client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== SESSION_KEY[0] });
+}
+
+function nameOf({ org, id }: Me): string {
+  return `${org}/${id}`;
 }
 
 const MeContext = createContext<Me | undefined>(undefined);
@@ -46,7 +52,12 @@ export function useMayAsk(): boolean {
 /** The page for whoever is signed in, or the one that signs them in. */
 export function Session() {
   const client = useQueryClient();
-  const { data: me, error } = useQuery({ queryKey: SESSION_KEY, queryFn: readMe, staleTime: Number.POSITIVE_INFINITY });
+  const { data: me, error } = useQuery({
+    queryKey: SESSION_KEY,
+    queryFn: readMe,
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchOnWindowFocus: 'always', // somebody else may have signed in beside this page
+  });
   const end = useCallback(() => endSession(client), [client]);
   const begin = useCallback(() => {
     endSession(client);
@@ -67,18 +78,22 @@ export function Session() {
   if (me !== undefined) {
     return (
       <MeContext value={me}>
-        <Shell onEnd={end} />
+        <Shell key={nameOf(me)} onEnd={end} />
       </MeContext>
     );
   }
   return error === null ? <p className="waiting">One moment …</p> : <FailureNote error={error} />;
 }
 
-async function readMe({ signal }: { signal: AbortSignal }): Promise<Me | null> {
+/** Who it is; what another one has seen is not here for them. */
+async function readMe({ client, signal }: { client: QueryClient; signal: AbortSignal }): Promise<Me | null> {
   try {
-    return await call<Me>('GET', '/me', { signal });
+    const me = await call<Me>('GET', '/me', { signal });
+    const before = client.getQueryData<Me | null>(SESSION_KEY) ?? me;
+    if (nameOf(before) !== nameOf(me)) forget(client);
+    return me;
   } catch (error) {
-    if (error instanceof Failure && error.code === 'unauthenticated') return null;
+    if (isSignedOut(error)) return null;
     throw error;
   }
 }
