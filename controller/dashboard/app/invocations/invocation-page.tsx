@@ -39,7 +39,7 @@ export function InvocationPage() {
           {'integration' in invocation.target ? (
             <IntegrationResult answer={data} />
           ) : (
-            <Executions invocation={invocation} only={only?.node} />
+            <Executions key={invocation.id} invocation={invocation} only={only?.node} />
           )}
         </div>
       </div>

@@ -2,7 +2,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { Link } from 'wouter';
 import type { InvocationView } from '../../../http/schemas.js';
-import { askOnce } from '../api/ask.js';
+import { useAskOnce } from '../api/ask.js';
 import { recentQuery } from '../api/queries.js';
 import { Dialog } from '../parts/dialog.js';
 import { Ago } from '../parts/moment.js';
@@ -27,6 +27,7 @@ export function ActionsDialog({ node, onClose }: { node: string; onClose: () => 
   const [text, setText] = useState('');
   const say = useToast();
   const confirm = useIsAdmin();
+  const askOnce = useAskOnce();
   const { mutate: send, isPending } = useMutation({
     mutationFn: () =>
       askOnce({
@@ -35,16 +36,13 @@ export function ActionsDialog({ node, onClose }: { node: string; onClose: () => 
         parameters: kind === 'message' ? { title: TITLE, text } : {},
         confirm,
       }),
-    onSuccess() {
-      say(`Action sent to ${node}!`);
-      onClose();
-    },
+    onSuccess: () => say(`Action sent to ${node}!`),
     onError: ({ message }) => say(`Error: ${message}`, { isError: true }),
   });
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     if (kind === 'message' && text.trim() === '') say('Please enter a message', { isError: true });
-    else send();
+    else send(undefined, { onSuccess: onClose }); // nothing that was opened after this one is closed
   };
   return (
     <Dialog title={`Actions for ${node}`} onClose={onClose}>

@@ -21,7 +21,7 @@ export function NodePage() {
   const [wish, setWish] = useState<Wish>();
   const [isActing, setActing] = useState(false);
   const mayAsk = useMayAsk();
-  if (error !== null) return <FailureNote error={error} />;
+  if (data === undefined && error !== null) return <FailureNote error={error} />;
   if (data === undefined) return <p className="waiting">Loading …</p>;
   const onRun = mayAsk ? setWish : undefined;
   return (
@@ -41,6 +41,7 @@ export function NodePage() {
           </span>
         )}
       </header>
+      {error !== null && <FailureNote error={error} />}
       <NodeFacts of={data} />
       <div className="columns">
         <Recent node={node} />

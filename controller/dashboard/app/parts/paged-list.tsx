@@ -12,7 +12,7 @@ const AHEAD = 40;
  * rows cost what thirty do. `renderRow` gives the inside of a row, `rowPx` its height.
  */
 export function PagedList<T>({
-  query: { data, error, hasNextPage, isFetching, isPending, fetchNextPage },
+  query: { data, error, hasNextPage, isFetching, isPending, fetchNextPage, refetch },
   ...shape
 }: {
   query: UseInfiniteQueryResult<InfiniteData<Page<T>>>;
@@ -45,24 +45,39 @@ export function PagedList<T>({
   if (items.length === 0 && hasNextPage) return <p className="waiting">Looking further …</p>;
   if (items.length === 0) return <div className="empty">{empty}</div>;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
-    <section className="paged-list" ref={scrollRef} aria-label={label} tabIndex={0}>
-      <ul style={{ height: virtualizer.getTotalSize() }}>
-        {rows.map(({ index, start }) => {
-          const item = items[index];
-          if (item === undefined) return null;
-          return (
-            <li
-              key={keyOf(item)}
-              aria-setsize={hasNextPage ? -1 : items.length}
-              aria-posinset={index + 1}
-              style={{ height: rowPx, transform: `translateY(${start}px)` }}
-            >
-              {renderRow(item)}
-            </li>
-          );
-        })}
-      </ul>
-    </section>
+    <>
+      {error !== null && <StaleNote error={error} onRetry={refetch} />}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard */}
+      <section className="paged-list" ref={scrollRef} aria-label={label} tabIndex={0}>
+        <ul style={{ height: virtualizer.getTotalSize() }}>
+          {rows.map(({ index, start }) => {
+            const item = items[index];
+            if (item === undefined) return null;
+            return (
+              <li
+                key={keyOf(item)}
+                aria-setsize={hasNextPage ? -1 : items.length}
+                aria-posinset={index + 1}
+                style={{ height: rowPx, transform: `translateY(${start}px)` }}
+              >
+                {renderRow(item)}
+              </li>
+            );
+          })}
+        </ul>
+      </section>
+    </>
+  );
+}
+
+/** The rows are those of before, or not all that there are. */
+function StaleNote({ error, onRetry }: { error: Error; onRetry: () => void }) {
+  return (
+    <div>
+      <FailureNote error={error} />
+      <button type="button" onClick={onRetry}>
+        Try again
+      </button>
+    </div>
   );
 }

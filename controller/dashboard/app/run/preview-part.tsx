@@ -24,7 +24,7 @@ export function PreviewPart({
     onSend();
   };
   return (
-    <form onSubmit={submit} className="preview">
+    <form ref={focus} tabIndex={-1} aria-label="What it comes to" onSubmit={submit} className="preview">
       <p>
         <strong>{action}</strong> on {describeTarget(target)}: {counts.total === 1 ? '1 node' : `${counts.total} nodes`}
         , of which {counts.online} online. Risk: {risk}.
@@ -66,6 +66,11 @@ export function PreviewPart({
       </footer>
     </form>
   );
+}
+
+/** What came in place of the form is where whoever uses the keyboard, or listens, goes on. */
+function focus(element: HTMLElement | null): void {
+  element?.focus();
 }
 
 const DECISIONS: Readonly<Record<InvocationPreview['decision']['kind'], string>> = {

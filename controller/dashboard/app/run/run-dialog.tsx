@@ -1,8 +1,8 @@
 import { useMutation } from '@tanstack/react-query';
-import { useState } from 'react';
 import { useLocation } from 'wouter';
 import type { Selector } from '../../../../protocol/selectors.js';
-import { type Ask, askOnce, previewAsk } from '../api/ask.js';
+import type { InvocationAnswer } from '../../../http/schemas.js';
+import { type Ask, previewAsk, useAskOnce } from '../api/ask.js';
 import { Dialog } from '../parts/dialog.js';
 import { FailureNote } from '../parts/failure-note.js';
 import { useToast } from '../parts/toasts.js';
@@ -29,32 +29,31 @@ export function RunDialog({
   const confirm = useIsAdmin();
   const say = useToast();
   const [, navigate] = useLocation();
-  const [key] = useState(() => crypto.randomUUID());
+  const askOnce = useAskOnce();
   const preview = useMutation({
     mutationFn: async (ask: Ask) => ({ ask, plan: await previewAsk({ ...ask, confirm }) }),
   });
   const { mutate: send, ...sending } = useMutation({
-    mutationFn: ({ ask, digest }: { ask: Ask; digest: string }) => askOnce({ ...ask, confirm, digest }, key),
-    onSuccess({ invocation: { id, status } }) {
-      say(status === 'pending' ? 'It waits for an approval.' : 'It was sent.');
-      onClose();
-      navigate(`/invocations/${id}`);
-    },
+    mutationFn: ({ ask, digest }: { ask: Ask; digest: string }) => askOnce({ ...ask, confirm, digest }),
+    onSuccess: ({ invocation: { status } }) => say(status === 'pending' ? 'It waits for an approval.' : 'It was sent.'),
   });
+  const follow = ({ invocation: { id } }: InvocationAnswer): void => {
+    onClose();
+    navigate(`/invocations/${id}`);
+  };
   const { data: planned } = preview;
   return (
     <Dialog title="Run an action" onClose={onClose} isWide>
-      {planned === undefined ? (
-        <>
-          <RunForm target={target} wish={wish} isBusy={preview.isPending} onDone={preview.mutate} />
-          {preview.error !== null && <FailureNote error={preview.error} />}
-        </>
-      ) : (
+      <div hidden={planned !== undefined}>
+        <RunForm target={target} wish={wish} isBusy={preview.isPending} onDone={preview.mutate} />
+        {preview.error !== null && <FailureNote error={preview.error} />}
+      </div>
+      {planned !== undefined && (
         <>
           <PreviewPart
             plan={planned.plan}
             isBusy={sending.isPending}
-            onSend={() => send({ ask: planned.ask, digest: planned.plan.digest })}
+            onSend={() => send({ ask: planned.ask, digest: planned.plan.digest }, { onSuccess: follow })}
             onBack={preview.reset}
           />
           {sending.error !== null && <FailureNote error={sending.error} />}

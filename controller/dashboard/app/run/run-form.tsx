@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { describeSelector } from '../../../../protocol/describe-selector.js';
 import type { Selector } from '../../../../protocol/selectors.js';
+import { escapeText } from '../../../../runtime/terminal-text.js';
 import type { ActionView } from '../../../http/schemas.js';
 import type { Ask } from '../api/ask.js';
 import { actionsQuery } from '../api/queries.js';
@@ -43,7 +44,7 @@ export function RunForm({
       ...textOf(form, 'expires_in'),
     });
   };
-  if (error !== null) return <FailureNote error={error} />;
+  if (actions === undefined && error !== null) return <FailureNote error={error} />;
   return (
     <form onSubmit={submit}>
       {target === undefined ? <TargetFields /> : <p>On {describeSelector(target)}.</p>}
@@ -57,7 +58,7 @@ export function RunForm({
           ))}
         </select>
       </label>
-      {action !== undefined && <p className="hint">{action.description}</p>}
+      {action !== undefined && <p className="hint">{escapeText(action.description)}</p>}
       <ParameterFields key={name} specs={action?.parameters ?? []} presets={name === first ? presets : {}} />
       <label>
         Reason
