@@ -16,9 +16,15 @@ const FLUSH = {
   description: 'flushes the pipes',
   parameters: [{ name: 'mode', type: 'string', required: false, description: '' }],
 } as const;
-const ACTIONS = [PING, { ...FLUSH, parameters: [...FLUSH.parameters] }, { ...PING, name: 'drain' }];
+const KEY = { name: 'token', type: 'string', required: true, description: '' } as const;
+const ACTIONS = [
+  PING,
+  { ...FLUSH, parameters: [...FLUSH.parameters] },
+  { ...PING, name: 'drain' },
+  { ...PING, name: 'unlock', parameters: [KEY] },
+];
 const HOOK = {
-  ...{ name: 'deploy.sh', description: 'puts a release in place', parameters: [], source: 'local' },
+  ...{ name: 'deploy.sh', description: 'puts a release in place\u202e', parameters: [], source: 'local' },
   ...{ checksum: '5'.repeat(64), sandbox: 'bubblewrap', network: false, writable: ['/srv/release'] },
 };
 /** The shipped time to approve. */
@@ -247,6 +253,26 @@ test('what is of risk danger, or too long to be shown whole, is not approved fro
   );
 });
 
+test('what the banner does not show whole, a secret or the names of all nodes, is not approved there', async (t, browser) => {
+  const { site, ask } = await startWaiting(t);
+  const nodes = [NODE, 'pump-2', 'pump-3', 'pump-4'];
+  for (const node of nodes.slice(1)) await site.startAgent(node, { actions: ACTIONS, runs: true });
+  const page = await browser.open();
+  await ask({ target: { nodes } });
+  await ask({ action: 'unlock', parameters: { token: 'open sesame' } });
+  await signIn(page, site);
+
+  await bannerOf(page).getByText('4 nodes: pump-1, pump-2, pump-3 and 1 more').waitFor();
+  assert.deepEqual(await bannerOf(page).getByRole('button').allInnerTexts(), ['Deny']);
+  await button(bannerOf(page), 'Deny').click();
+
+  await bannerOf(page).getByText('token=[redacted]').waitFor();
+  assert.deepEqual(await bannerOf(page).getByRole('button').allInnerTexts(), ['Deny']);
+  await bannerOf(page).getByRole('link', { name: 'Look at it to approve it' }).click();
+  await cardOf(page, 'unlock').getByRole('link', { name: 'look at it' }).click();
+  await showsText(page, 'open sesame');
+});
+
 test('a card has everything to decide by, and hostile text stays text', async (t, browser) => {
   const { site, ask } = await startWaiting(t);
   for (let number = 2; number <= 22; number += 1) {
@@ -280,7 +306,7 @@ test('the card of a hook says what its sandbox lets it reach', async (t, browser
   await signIn(page, site, '/approvals');
 
   const card = cardOf(page, 'deploy.sh');
-  await card.getByText('deploy.sh: puts a release in place').waitFor();
+  await card.getByText('deploy.sh: puts a release in place\\u202e').waitFor();
   await card
     .getByText('a hook, confined by bubblewrap, without the network of the node, writes /srv/release')
     .waitFor();

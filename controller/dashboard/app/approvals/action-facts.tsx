@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { escapeText } from '../../../../runtime/terminal-text.js';
 import type { HookView, InvocationView } from '../../../http/schemas.js';
 import { actionsQuery, hooksQuery } from '../api/queries.js';
 
@@ -13,7 +14,7 @@ export function ActionFacts({ ask: { action, target } }: { ask: InvocationView }
       <code>{action}</code>
       {offers.map(({ kind, description }) => (
         <span key={kind}>
-          {description !== '' && `: ${description}`}
+          {description !== '' && `: ${escapeText(description)}`}
           {kind === 'hook' && <HookFacts name={action} target={target} />}
         </span>
       ))}
@@ -26,7 +27,7 @@ function HookFacts({ name, target }: { name: string; target: Target }) {
   const { data } = useQuery(hooksQuery(name, onlyNodeOf(target)));
   if (data === undefined) return null;
   const isAsked = ({ node }: HookView): boolean => !('nodes' in target) || target.nodes.includes(node);
-  const ways = new Set(data.items.filter(isAsked).map(inWords));
+  const ways = new Set(data.items.filter(isAsked).map((hook) => escapeText(inWords(hook))));
   return (
     <ul className="plain">
       {[...ways].map((way) => (

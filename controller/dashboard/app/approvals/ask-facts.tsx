@@ -6,7 +6,7 @@ import { Actor } from '../parts/actor.js';
 import { Ago } from '../parts/moment.js';
 import { RISK_WORDS } from '../parts/words.js';
 import { ActionFacts } from './action-facts.js';
-import { parametersOf } from './parameters.js';
+import { HIDDEN, parametersOf } from './parameters.js';
 import { TargetNodes } from './target-nodes.js';
 
 /** Who asks for what, of whom, why, and what it may do. */
@@ -55,9 +55,6 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
   );
 }
 
-/** What stands for a secret in a list. */
-const HIDDEN = '[redacted]';
-
 function ParameterList({ ask }: { ask: InvocationView }) {
   const parameters = parametersOf(ask);
   if (parameters.length === 0) return 'none';
@@ -68,7 +65,7 @@ function ParameterList({ ask }: { ask: InvocationView }) {
           <code>
             {name} = {value}
           </code>{' '}
-          {value === HIDDEN && <Link href={`/invocations/${ask.id}`}>look at it</Link>}
+          {value.includes(HIDDEN) && <Link href={`/invocations/${ask.id}`}>look at it</Link>}
         </li>
       ))}
     </ul>

@@ -3,11 +3,11 @@ import { Link } from 'wouter';
 import { escapeText } from '../../../../runtime/terminal-text.js';
 import type { InvocationView } from '../../../http/schemas.js';
 import { Actor } from '../parts/actor.js';
-import { placeInWords, RISK_WORDS } from '../parts/words.js';
+import { namesAll, placeInWords, RISK_WORDS } from '../parts/words.js';
 import { useIsAdmin } from '../session/session.js';
 import { Countdown, useIsOver } from './countdown.js';
 import { useDecision } from './decisions.js';
-import { parametersOf } from './parameters.js';
+import { HIDDEN, parametersOf } from './parameters.js';
 
 /** Parameters, or a reason, that are longer are to be read where all of them stand. */
 const SHORT_LENGTH = 160;
@@ -21,7 +21,8 @@ export function BannerAsk({ ask, aheadMs }: { ask: InvocationView; aheadMs: numb
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
   const reason = escapeText(ask.reason ?? 'no reason was given');
-  const isWhole = asked.length <= SHORT_LENGTH && reason.length <= SHORT_LENGTH;
+  const isWhole =
+    asked.length <= SHORT_LENGTH && reason.length <= SHORT_LENGTH && !asked.includes(HIDDEN) && namesAll(ask);
   return (
     <>
       <p>

@@ -1,4 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { escapeText } from '../../../../runtime/terminal-text.js';
 import type { HookView } from '../../../http/schemas.js';
 import { call } from '../api/client.js';
 import { useToast } from '../parts/toasts.js';
@@ -16,8 +17,8 @@ export function Hooks({ hooks }: { hooks: readonly HookView[] }) {
             <span>
               <strong>{hook.name}</strong> <code title={hook.checksum}>{hook.checksum.slice(0, 12)}</code>
               <br />
-              <small>{inWords(hook)}</small>
-              {hook.fault !== null && <small className="error-text">{hook.fault}</small>}
+              <small>{escapeText(inWords(hook))}</small>
+              {hook.fault !== null && <small className="error-text">{escapeText(hook.fault)}</small>}
             </span>
             {hook.changed && <Accept hook={hook} />}
           </li>

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { escapeText } from '../../../../runtime/terminal-text.js';
 import { actionsQuery } from '../api/queries.js';
 import { FailureNote } from '../parts/failure-note.js';
 import type { Wish } from '../run/run-dialog.js';
@@ -21,7 +22,7 @@ export function Offers({ node, onRun }: { node: string; onRun: ((wish: Wish) => 
                 {risk}
               </span>
               <br />
-              <small>{description}</small>
+              <small>{escapeText(description)}</small>
             </span>
             {onRun !== undefined && (
               <button type="button" aria-label={`Run ${name} …`} onClick={() => onRun({ action: name })}>

@@ -19,6 +19,11 @@ export function placeInWords({ target, nodes }: Pick<InvocationView, 'target' | 
   return `${countNodes(nodes)}: ${target.nodes.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
+/** Whether those words name every node that the ask names. */
+export function namesAll({ target }: Pick<InvocationView, 'target'>): boolean {
+  return !('nodes' in target) || target.nodes.length <= NAMED;
+}
+
 /** What may come of an action. */
 export const RISK_WORDS: Readonly<Record<Risk, string>> = {
   read: 'only reads',
