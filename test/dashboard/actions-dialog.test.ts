@@ -7,6 +7,7 @@ import type { TestScope } from '../support/broker.js';
 import { browserTests, showsText, signIn } from '../support/browser.js';
 import { OWNER } from '../support/core.js';
 import { startDashboardSite } from '../support/dashboard-site.js';
+import { createGate } from '../support/gate.js';
 import { writeHook } from '../support/hooks.js';
 import { startInstallation } from '../support/installation.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -53,6 +54,16 @@ test('F-73, F-74, F-75, F-78: the button of a card opens a dialog with three act
   assert.equal(await dialog.getByRole('button', { name: 'Close' }).innerText(), '×');
 });
 
+/** Whether nothing lies over the last toast, and whoever listens to the dialog hears it. */
+const LAST_TOAST = `(() => {
+  const toast = [...document.querySelectorAll('.toast')].at(-1);
+  const { left, top, width, height } = toast.getBoundingClientRect();
+  return {
+    isOnTop: document.elementFromPoint(left + width / 2, top + height / 2) === toast,
+    isHeard: toast.closest('dialog [role=status]') !== null,
+  };
+})()`;
+
 test('F-76, F-77, F-81, S-F-28: the field is for a message alone, which is asked for when it is empty; the warning is for a reboot', async (t, browser) => {
   const page = await browser.open();
   const { core } = await showNode(t, page);
@@ -70,6 +81,7 @@ test('F-76, F-77, F-81, S-F-28: the field is for a message alone, which is asked
     await dialog.getByRole('button', { name: 'Send' }).click();
     const toast = page.locator('.toast.error').nth(told);
     assert.equal(await toast.innerText(), 'Please enter a message');
+    assert.deepEqual(await page.evaluate(LAST_TOAST), { isOnTop: true, isHeard: true });
   }
   assert.equal(await dialog.isVisible(), true);
   assert.deepEqual(await core.store.read.selectFrom('invocations').select('id').execute(), []);
@@ -208,4 +220,50 @@ test('F-79, F-83: the results of a machine are hidden while there are none, and 
 
   await agent.result(offered, { status: 'failed', exit_code: 1 });
   await first.getByText('failed', { exact: true }).waitFor();
+});
+
+test('F-83: what is sent again because no answer came is asked once', async (t, browser) => {
+  const page = await browser.open();
+  const { core } = await showNode(t, page);
+  browser.expectFaults(/ERR_FAILED/);
+  await page.route(
+    '**/api/v1/invocations',
+    async (route) => {
+      await route.fetch(); // the controller has taken it
+      await route.abort();
+    },
+    { times: 1 },
+  );
+  const dialog = await openDialog(page);
+  await dialog.getByLabel('Action type').selectOption('🔌 Reboot Machine');
+  await dialog.getByRole('button', { name: 'Send' }).click();
+  await showsText(page, 'Error: The controller does not answer');
+
+  await dialog.getByRole('button', { name: 'Send' }).click();
+
+  await dialog.waitFor({ state: 'detached' });
+  assert.equal((await core.store.read.selectFrom('invocations').select('id').execute()).length, 1);
+});
+
+test('an answer that comes when its dialog is gone closes no other', async (t, browser) => {
+  const page = await browser.open();
+  await showNode(t, page);
+  const gate = createGate();
+  await page.route('**/api/v1/invocations', async (route) => {
+    await gate.passed;
+    await route.continue();
+  });
+  const first = await openDialog(page);
+  await first.getByLabel('Action type').selectOption('🔄 Restart Agent');
+  await first.getByRole('button', { name: 'Send' }).click();
+  await first.getByRole('button', { name: 'Cancel' }).click();
+  await first.waitFor({ state: 'detached' });
+  const second = await openDialog(page);
+  await second.locator('textarea').fill('half a message');
+
+  gate.open();
+
+  await showsText(page, `Action sent to ${NODE}!`);
+  await second.getByRole('listitem').first().waitFor();
+  assert.equal(await second.locator('textarea').inputValue(), 'half a message');
 });

@@ -1,4 +1,5 @@
 import { type MouseEvent, type ReactNode, useId, useLayoutEffect, useRef } from 'react';
+import { useToastPlace } from './toasts.js';
 
 /**
  * A modal dialog with a title and a × button. Escape, the button and a click beside it close it; the rest of the page
@@ -17,12 +18,17 @@ export function Dialog({
 }) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
+  const setToastPlace = useToastPlace();
   // Of layout: it is closed while it is still in the document, and only then gives the focus back.
   useLayoutEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
-    return () => dialog?.close();
-  }, []);
+    setToastPlace(dialog);
+    return () => {
+      setToastPlace(null);
+      dialog?.close();
+    };
+  }, [setToastPlace]);
   const pressedBeside = useRef(false);
   const press = (event: MouseEvent): void => {
     pressedBeside.current = isBeside(event);
