@@ -54,13 +54,22 @@ function nameTest(target: NodeConnection['target']): (node: ReachedNode) => bool
   return ({ node, groups, labels }) => matches(target, { node, groups: [...groups.keys()], labels });
 }
 
-/** A registry as it looks from within a reach: only those nodes, and of what they offer only what may be asked for. */
+/**
+ * A registry as it looks from within a reach: only those nodes, and of what they offer only what may be asked for. That is
+ * looked at when it is read, and once for all nodes that offer the same: a fleet has few such offers, and a list few nodes.
+ */
 export function narrowRegistry(registry: SeenNodes, reach: Reach): SeenNodes {
+  const narrow = createNarrowing();
   const seen = (record: NodeRecord): NodeRecord | undefined => {
     const patterns = reach.patternsOn(record);
     if (patterns.length === 0) return undefined;
-    const { catalogue } = record;
-    return { ...record, catalogue: catalogue === undefined ? undefined : narrowCatalogue(catalogue, patterns) };
+    const { catalogue: whole } = record;
+    return {
+      ...record,
+      get catalogue() {
+        return whole === undefined ? undefined : narrow(whole, patterns);
+      },
+    };
   };
   return {
     get(node) {
@@ -76,6 +85,15 @@ export function narrowRegistry(registry: SeenNodes, reach: Reach): SeenNodes {
   };
 }
 
-function narrowCatalogue(catalogue: Catalogue, patterns: readonly string[]): Catalogue {
-  return new Map([...catalogue].filter(([name]) => fitsAny(patterns, name)));
+/** What of a catalogue fits one of the patterns: the same object for the same two. */
+function createNarrowing(): (whole: Catalogue, patterns: readonly string[]) => Catalogue {
+  const known = new Map<Catalogue, Map<string, Catalogue>>();
+  return (whole, patterns) => {
+    const ofWhole = known.get(whole) ?? new Map<string, Catalogue>();
+    known.set(whole, ofWhole);
+    const key = JSON.stringify(patterns);
+    const narrowed = ofWhole.get(key) ?? new Map([...whole].filter(([name]) => fitsAny(patterns, name)));
+    ofWhole.set(key, narrowed);
+    return narrowed;
+  };
 }
