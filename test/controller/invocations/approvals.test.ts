@@ -276,8 +276,14 @@ test('C-39, A-24: the trail and the event say who denied it and why, and what wa
   assert.deepEqual(asked?.details, { ...about, target: 'nodes pump-1', reason: 'ticket 4711' });
   assert.deepEqual([row?.actor, row?.details], ['ada', { digest, reason: 'not on a Friday' }]);
   assert.equal(denied?.duration_ms, null, 'it never ran');
-  const page = await events.read(feed.head);
-  const told = page === 'gone' ? [] : page.events.filter(({ type }) => type === 'action_approval_result');
+  const told = await until(
+    async () => {
+      const page = await events.read(feed.head);
+      const results = page === 'gone' ? [] : page.events.filter(({ type }) => type === 'action_approval_result');
+      return results.length > 0 && results;
+    },
+    { what: 'the event' },
+  );
   const result = { type: 'action_approval_result', invocationId: invocation.id, status: 'denied', approvedBy: 'ada' };
   assert.deepEqual(
     told.map(({ text }) => JSON.parse(text)).map(({ id: _, at: __, ...rest }) => rest),

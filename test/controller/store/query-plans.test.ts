@@ -45,15 +45,17 @@ for (const [what, run] of Object.entries(OFTEN)) {
     const plans = await plansOf(t, run);
 
     assert.ok(plans.length > 0);
-    for (const { sql, plan } of plans) assert.doesNotMatch(plan, /TEMP B-TREE FOR ORDER BY|^SCAN (?!events)/m, sql);
+    // Of each state no more than a page is put together with those of the others.
+    const slow = /TEMP B-TREE FOR ORDER BY|^SCAN (?!events|of_state)/m;
+    for (const { sql, plan } of plans) assert.doesNotMatch(plan, slow, sql);
   });
 }
 
-test('a list that is narrowed to states reads each of them by itself', async (t) => {
+test('a list that is narrowed to states reads each of them by itself, and all in one statement', async (t) => {
   const plans = await plansOf(t, (read) => findInvocations(read, { ...PAGE, action: 'ping' }));
 
-  assert.equal(plans.length, 8);
-  for (const { plan } of plans) assert.match(plan, /invocations_by_action \(org=\? AND action=\? AND status=\?\)/);
+  const whole = plans.at(-1)?.plan ?? '';
+  assert.equal(whole.match(/invocations_by_action \(org=\? AND action=\? AND status=\?\)/g)?.length, 8);
 });
 
 test('F-16: what a node that polls is given is found by the node and its state', async (t) => {
@@ -62,7 +64,7 @@ test('F-16: what a node that polls is given is found by the node and its state',
   assert.match(plans[0]?.plan ?? '', /executions_open_by_node \(node=\? AND status=\?\)/);
 });
 
-/** What SQLite would do for each query that `run` makes, one step to a line. */
+/** What SQLite would do for each query that `run` makes, one step to a line; the parts of a query come before it. */
 async function plansOf(t: TestScope, run: (queries: Queries) => Promise<unknown>) {
   const store = await openStore(temporaryDirectory(t));
   t.after(store.close);
