@@ -11,6 +11,7 @@ import { createGate } from '../support/gate.js';
 import { runMuster, spawnMuster } from '../support/muster.js';
 import { startPrefixProxy } from '../support/prefix-proxy.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
+import { until } from '../support/until.js';
 
 const test = browserTests();
 /** What a browser writes into its console for each answer that says that the session is over. */
@@ -166,8 +167,13 @@ test('who signs in beside a page is who it is for from then on', async (t, brows
   await site.startAgent('kiosk-1');
   const viewer = await site.as('viewer');
   const page = await browser.open();
+  let looks = 0;
+  page.on('response', (response) => {
+    if (response.url().endsWith('/api/v1/me')) looks += 1;
+  });
   await signIn(page, site);
   await page.getByRole('button', { name: '📨 Actions' }).waitFor();
+  await until(() => looks > 1, { what: 'what is read anew when events begin to come' });
   await page.context().request.post(`${site.url}/api/v1/auth/session`, {
     data: { token: viewer.token },
     headers: { origin: new URL(site.url).origin },
