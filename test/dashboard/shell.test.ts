@@ -210,6 +210,29 @@ test('what is live is said, also while the controller is away, and it follows ag
   await page.getByRole('article', { name: 'kiosk-1' }).waitFor();
 });
 
+test('a page out of sight holds no connection, and shows what happened meanwhile when it is seen again', async (t, browser) => {
+  const site = await startDashboardSite(t);
+  const agent = await site.startAgent('kiosk-1');
+  const page = await browser.open();
+  await signIn(page, site);
+  const card = page.getByRole('article', { name: 'kiosk-1' });
+  await page.locator('.live').getByText('live', { exact: true }).waitFor();
+  await card.getByText('online', { exact: true }).waitFor();
+
+  const ended = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/api/v1/events'));
+  await page.evaluate(TURN('hidden'));
+  await ended;
+  await agent.goOffline();
+  await page.evaluate(TURN('visible'));
+
+  await card.getByText('offline', { exact: true }).waitFor();
+});
+
+/** For the page: what its browser would say when somebody goes to another tab, or comes back. */
+const TURN = (state: 'hidden' | 'visible') => `
+  Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => '${state}' });
+  document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));`;
+
 test('an address that is none says so, and the way back works', async (t, browser) => {
   const page = await browser.open();
   await signIn(page, await startDashboardSite(t), '/nothing/here?really');

@@ -24,34 +24,48 @@ export function useLive(onEnd: () => void): LiveState {
   return state;
 }
 
-/** Opens the stream, again and again; gives what ends it. */
+/**
+ * Opens the stream, again and again, while the page is in sight: over HTTP/1.1 browsers share six connections among all
+ * tabs of a site, and the streams of six would leave none to ask with. Gives what ends it.
+ */
 function follow(
   client: QueryClient,
   { onState, onEnd }: { onState: (state: LiveState) => void; onEnd: () => void },
 ): () => void {
   const renewals = createRenewals(client);
-  let source: EventSource;
+  let source: EventSource | undefined;
   let retry: ReturnType<typeof setTimeout> | undefined;
   const open = (): void => {
-    source = new EventSource(apiUrl('/events'));
-    source.onerror = () => {
+    const opened = new EventSource(apiUrl('/events'));
+    source = opened;
+    opened.onerror = () => {
       onState('away');
-      if (source.readyState !== EventSource.CLOSED) return; // it tries again by itself
+      if (opened.readyState !== EventSource.CLOSED) return; // it tries again by itself
       client.invalidateQueries({ queryKey: SESSION_KEY }); // it was refused: perhaps nobody is signed in any more
       retry = setTimeout(open, RETRY_MS);
     };
-    for (const type of TYPES) source.addEventListener(type, ({ data }) => take(JSON.parse(data)));
+    for (const type of TYPES) opened.addEventListener(type, ({ data }) => take(JSON.parse(data)));
   };
   const take = (message: StreamMessage): void => {
     if (message.type === 'end' && message.code !== 'unavailable') onEnd();
     if (message.type === 'ready') onState('live');
     for (const key of staleAfter(message)) renewals.add(key);
   };
-  open();
-  return () => {
+  const close = (): void => {
     clearTimeout(retry);
+    source?.close();
+    source = undefined;
+  };
+  const look = (): void => {
+    if (document.visibilityState === 'hidden') close();
+    else if (source === undefined) open();
+  };
+  look();
+  document.addEventListener('visibilitychange', look);
+  return () => {
+    document.removeEventListener('visibilitychange', look);
     renewals.stop();
-    source.close();
+    close();
   };
 }
 
