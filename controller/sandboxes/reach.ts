@@ -55,21 +55,16 @@ function nameTest(target: NodeConnection['target']): (node: ReachedNode) => bool
 }
 
 /**
- * A registry as it looks from within a reach: only those nodes, and of what they offer only what may be asked for. That is
- * looked at when it is read, and once for all nodes that offer the same: a fleet has few such offers, and a list few nodes.
+ * A registry as it looks from within a reach: only those nodes, and of what they offer only what may be asked for, which
+ * is looked at once for all nodes that offer the same.
  */
 export function narrowRegistry(registry: SeenNodes, reach: Reach): SeenNodes {
   const narrow = createNarrowing();
   const seen = (record: NodeRecord): NodeRecord | undefined => {
     const patterns = reach.patternsOn(record);
     if (patterns.length === 0) return undefined;
-    const { catalogue: whole } = record;
-    return {
-      ...record,
-      get catalogue() {
-        return whole === undefined ? undefined : narrow(whole, patterns);
-      },
-    };
+    const { catalogue } = record;
+    return { ...record, catalogue: catalogue === undefined ? undefined : narrow(catalogue, patterns) };
   };
   return {
     get(node) {
@@ -91,7 +86,7 @@ function createNarrowing(): (whole: Catalogue, patterns: readonly string[]) => C
   return (whole, patterns) => {
     const ofWhole = known.get(whole) ?? new Map<string, Catalogue>();
     known.set(whole, ofWhole);
-    const key = JSON.stringify(patterns);
+    const key = patterns.join('\n');
     const narrowed = ofWhole.get(key) ?? new Map([...whole].filter(([name]) => fitsAny(patterns, name)));
     ofWhole.set(key, narrowed);
     return narrowed;

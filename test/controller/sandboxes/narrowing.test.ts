@@ -14,7 +14,7 @@ class CountedCatalogue extends Map<string, Offer> {
   }
 }
 
-test('a sandbox that goes through its nodes has no offer looked at that it does not read, and each of those once', () => {
+test('a sandbox that goes through its nodes has what they offer looked at once, and not for each of them', () => {
   const catalogue = new CountedCatalogue(
     ['ping', 'prime'].map((name) => [name, { kind: 'builtin', spec: { name, description: '', parameters: [] } }]),
   );
@@ -26,10 +26,9 @@ test('a sandbox that goes through its nodes has no offer looked at that it does 
   ]);
   const registry = narrowRegistry({ get: (node) => byName.get(node), all: () => byName.values() }, reach);
 
-  assert.equal([...registry.all()].map(({ node }) => node).length, 100);
-  assert.equal(catalogue.walks, 0);
   const offered = [...registry.all()].map((record) => [...(record.catalogue?.keys() ?? [])].join());
 
+  assert.equal(offered.length, 100);
   assert.deepEqual([offered[0], offered[1], offered[2]], ['ping', 'ping,prime', 'ping']);
   assert.equal(catalogue.walks, 2, 'one for each of the two that see other things');
   assert.equal(registry.get('pump-0')?.catalogue, registry.get('pump-99')?.catalogue);
