@@ -80,3 +80,18 @@ test('rows that cannot be read anew stay, with the fault and a way to try again'
   await card.getByText('offline').waitFor();
   assert.equal(await page.getByRole('alert').count(), 0);
 });
+
+test('however long a word of a node is, its page and the dialog stay as wide as the window', async (t, browser) => {
+  const site = await startDashboardSite(t);
+  await site.startAgent(NODE, { actions: [{ ...FLUSH, description: 'x'.repeat(1024) }] });
+  const page = await browser.open();
+  await signIn(page, site, `/nodes/${NODE}`);
+  const isWide = (what: string): Promise<unknown> =>
+    page.evaluate(`(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.querySelector('${what}'))`);
+
+  await page.getByText('x'.repeat(1024)).waitFor();
+  assert.equal(await isWide('html'), false);
+  await page.getByRole('button', { name: 'Run flush …' }).click();
+  await page.getByRole('dialog').getByText('x'.repeat(1024)).waitFor();
+  assert.equal(await isWide('dialog'), false);
+});
