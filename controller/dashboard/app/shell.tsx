@@ -4,6 +4,7 @@ import { call, isSignedOut } from './api/client.js';
 import { type LiveState, useLive } from './api/live.js';
 import { ApprovalsBanner } from './approvals/approvals-banner.js';
 import { PAGES } from './pages.js';
+import { FaultBoundary } from './parts/fault-boundary.js';
 import { useFragmentLocation, useFragmentSearch } from './parts/fragment-location.js';
 import { Logo } from './parts/logo.js';
 import { useToast } from './parts/toasts.js';
@@ -28,7 +29,13 @@ export function Shell({ onEnd }: { onEnd: () => void }) {
         <Switch>
           {PAGES.map(({ path, Page, least = 'viewer' }) => (
             <Route key={path} path={path}>
-              {reaches(role, least) ? <Page /> : <h1>This page needs the role {least}</h1>}
+              {reaches(role, least) ? (
+                <FaultBoundary key={path}>
+                  <Page />
+                </FaultBoundary>
+              ) : (
+                <h1>This page needs the role {least}</h1>
+              )}
             </Route>
           ))}
           <Route path="/">

@@ -27,7 +27,7 @@ export const SESSION_KEY = ['session'] as const;
 const PAGE = '200';
 
 /** `?a=b&…`, empty when nothing is asked for. */
-export function toQuery(filter: Filter): string {
+function toQuery(filter: Filter): string {
   const pairs = Object.entries(filter).flatMap(([name, value = '']) =>
     (typeof value === 'string' ? [value] : value).filter((each) => each !== '').map((each) => [name, each]),
   );

@@ -1,7 +1,7 @@
 import { useSyncExternalStore } from 'react';
 
 /** When an ask ends by the controller's clock, and how far that is ahead of ours. */
-export type End = Readonly<{ at: string; aheadMs: number }>;
+type End = Readonly<{ at: string; aheadMs: number }>;
 
 /** Shorter than what is shown, so that no second is left out. */
 const STEP_MS = 250;

@@ -5,9 +5,7 @@ import { call } from '../api/client.js';
 import { useToast } from '../parts/toasts.js';
 
 /** What a person says to an ask; a grant says it to the next ones, too. */
-export type Decision =
-  | Readonly<{ kind: 'approve'; grant?: GrantWithApproval }>
-  | Readonly<{ kind: 'deny'; reason?: string }>;
+type Decision = Readonly<{ kind: 'approve'; grant?: GrantWithApproval }> | Readonly<{ kind: 'deny'; reason?: string }>;
 
 const DONE = { approve: 'Approved', deny: 'Denied' } as const;
 

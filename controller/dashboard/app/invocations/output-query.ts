@@ -3,7 +3,7 @@ import type { ExecutionView } from '../../../http/schemas.js';
 import { callForBytes } from '../api/client.js';
 
 /** So much of the end of a stream is shown, in bytes. */
-export const SHOWN_BYTES = 1024 * 1024;
+const SHOWN_BYTES = 1024 * 1024;
 /** As much more is let in before the beginning goes, so that it does not go with every line. */
 const SLACK_BYTES = SHOWN_BYTES / 4;
 /** A line longer than this may be cut anywhere. */

@@ -31,7 +31,7 @@ export function Ago({ at, fallback = 'never' }: { at: string | null; fallback?: 
 }
 
 /** The time of this machine, anew each so many ms. */
-export function useNowMs(stepMs: number): number {
+function useNowMs(stepMs: number): number {
   const [nowMs, setNowMs] = useState(() => Date.now());
   useEffect(() => {
     const timer = setInterval(() => setNowMs(Date.now()), stepMs);

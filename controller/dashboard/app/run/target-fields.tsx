@@ -40,7 +40,7 @@ export function TargetFields() {
 function NodesField() {
   const [text, setText] = useState('');
   const last = text.split(',').at(-1)?.trim() ?? '';
-  const { data } = useInfiniteQuery(nodesQuery({ q: last }));
+  const { data } = useInfiniteQuery(nodesQuery({ q: last, limit: '20' }));
   const before = text.slice(0, text.length - last.length);
   return (
     <label>
@@ -54,7 +54,7 @@ function NodesField() {
         onChange={({ target: { value } }) => setText(value)}
       />
       <datalist id="known-nodes">
-        {data?.pages[0]?.items.slice(0, 20).map(({ node }) => (
+        {data?.pages[0]?.items.map(({ node }) => (
           <option key={node} value={`${before}${node}`} />
         ))}
       </datalist>
