@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { codesOf, type ErrorCode } from '../protocol/errors.js';
 import { REJECTION_REASONS, type RejectionReason } from '../protocol/messages/ack.js';
-import { OUTCOMES, type Outcome } from '../protocol/messages/result.js';
+import { OUTCOMES, type Outcome } from '../protocol/outcomes.js';
 import { VERSION } from '../runtime/version.js';
 
 /** What the agent counts. `action` is always a name that the node offers, or `other`. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ENDED_STATUSES, ExecutionView, InvocationAnswer } from '../controller/http/schemas.js';
+import { ExecutionView, InvocationAnswer } from '../controller/http/schemas.js';
+import { ENDED_STATUSES } from '../controller/http/statuses.js';
 import { isMusterError } from '../protocol/errors.js';
 import type { Client } from './client.js';
 

@@ -1,5 +1,6 @@
 import type { Me } from '../controller/http/people-schemas.js';
-import { ActionView, ENDED_STATUSES, InvocationAnswer, NodeView, pageOf } from '../controller/http/schemas.js';
+import { ActionView, InvocationAnswer, NodeView, pageOf } from '../controller/http/schemas.js';
+import { ENDED_STATUSES } from '../controller/http/statuses.js';
 import type { McpBackend, Waiting } from '../controller/mcp/backend.js';
 import type { Client } from './client.js';
 import { offeredIntegrations } from './offered-integrations.js';

@@ -2,7 +2,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { codesOf, type ErrorCode } from '../protocol/errors.js';
 import type { Risk } from '../protocol/messages/capabilities.js';
 import { VERSION } from '../runtime/version.js';
-import { EXECUTION_STATUSES, type ExecutionStatus, type InvocationStatus } from './http/schemas.js';
+import type { ExecutionStatus, InvocationStatus } from './http/schemas.js';
+import { EXECUTION_STATUSES } from './http/statuses.js';
 import { OPEN_STATUSES } from './invocations/completion.js';
 
 /** What the controller counts. Labels are closed sets: an action that no node offers counts as `other`. */

@@ -1,6 +1,6 @@
 import { formatDuration, parseDuration } from '../../protocol/durations.js';
 import type { Request } from '../../protocol/messages/request.js';
-import type { Outcome } from '../../protocol/messages/result.js';
+import type { Outcome } from '../../protocol/outcomes.js';
 import type { Clock } from '../../runtime/clock.js';
 import { MAX_TIMER_MS } from '../../runtime/deadline.js';
 import type { Logger } from '../../runtime/logger.js';

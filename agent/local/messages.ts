@@ -5,7 +5,8 @@ import { ActionName, ExecutionId, Id, Time } from '../../protocol/ids.js';
 import { ActionSpec, HookSpec } from '../../protocol/messages/capabilities.js';
 import { Output } from '../../protocol/messages/output.js';
 import { Parameters } from '../../protocol/messages/parameters.js';
-import { OUTCOMES, Result } from '../../protocol/messages/result.js';
+import { Result } from '../../protocol/messages/result.js';
+import { OUTCOMES } from '../../protocol/outcomes.js';
 import { PROOF_NAME } from './proof.js';
 
 /** The longest line that a caller may send: 64 KiB of parameters and what stands around them. */

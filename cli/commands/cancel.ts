@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { z } from 'zod';
-import { ENDED_STATUSES, InvocationAnswer } from '../../controller/http/schemas.js';
+import { InvocationAnswer } from '../../controller/http/schemas.js';
+import { ENDED_STATUSES } from '../../controller/http/statuses.js';
 import { parseInvocationId } from '../invocation-id.js';
 import type { Io } from '../io.js';
 import { addConnectionOptions, connect, print } from '../options.js';

@@ -7,14 +7,13 @@ import { NodeTokenView } from '../../controller/http/polling-schemas.js';
 import { SandboxView } from '../../controller/http/sandbox-schemas.js';
 import {
   ActionView,
-  ENDED_STATUSES,
   EnrollmentTokenView,
   GroupView,
   HookView,
-  INVOCATION_STATUSES,
   InvocationView,
   NodeView,
 } from '../../controller/http/schemas.js';
+import { ENDED_STATUSES, INVOCATION_STATUSES } from '../../controller/http/statuses.js';
 import { TOPICS } from '../../protocol/topics.js';
 import type { Call, Client } from '../client.js';
 

@@ -1,9 +1,5 @@
-import {
-  ENDED_STATUSES,
-  type ExecutionStatus,
-  type ExecutionView,
-  type InvocationStatus,
-} from '../../controller/http/schemas.js';
+import type { ExecutionStatus, ExecutionView, InvocationStatus } from '../../controller/http/schemas.js';
+import { ENDED_STATUSES } from '../../controller/http/statuses.js';
 import { STOP_REASONS } from '../../controller/invocations/completion.js';
 import type { Cell } from './table.js';
 

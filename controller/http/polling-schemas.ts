@@ -5,7 +5,8 @@ import { ActionSpec, Capabilities, HookSpec } from '../../protocol/messages/capa
 import { MAX_GROUPS } from '../../protocol/messages/control.js';
 import { Parameters } from '../../protocol/messages/parameters.js';
 import { TriggeredBy } from '../../protocol/messages/request.js';
-import { ErrorCodeText, OUTCOMES } from '../../protocol/messages/result.js';
+import { ErrorCodeText } from '../../protocol/messages/result.js';
+import { OUTCOMES } from '../../protocol/outcomes.js';
 import { Labels } from '../../protocol/selectors.js';
 import { FLEET_ACTIONS } from '../polling/fleet-actions.js';
 

@@ -6,38 +6,17 @@ import { MAX_GROUPS } from '../../protocol/messages/control.js';
 import { Encoding } from '../../protocol/messages/output.js';
 import { ParameterSpec, Parameters } from '../../protocol/messages/parameters.js';
 import { MAX_REQUEST_WINDOW_MS, Spread } from '../../protocol/messages/request.js';
-import { OUTCOMES, Violation } from '../../protocol/messages/result.js';
+import { Violation } from '../../protocol/messages/result.js';
 import { Labels, Selector } from '../../protocol/selectors.js';
 import { Batch, BatchView } from './batch-schemas.js';
 import { ContainerView } from './container-schemas.js';
 import { GrantWithApproval } from './grant-schemas.js';
+import { EXECUTION_STATUSES, INVOCATION_STATUSES } from './statuses.js';
 import { AnyParameters, InvocationTarget, ShownParameters } from './target-schemas.js';
 
-/** Invocation states (A-33 and `cancelled`). */
-export const INVOCATION_STATUSES = [
-  'pending',
-  'approved',
-  'executing',
-  'completed',
-  'failed',
-  'denied',
-  'expired',
-  'cancelled',
-] as const;
 export const InvocationStatus = z.enum(INVOCATION_STATUSES);
 export type InvocationStatus = z.infer<typeof InvocationStatus>;
 
-/** States after which an invocation changes no more. */
-export const ENDED_STATUSES: ReadonlySet<InvocationStatus> = new Set([
-  'completed',
-  'failed',
-  'denied',
-  'expired',
-  'cancelled',
-]);
-
-/** Execution states: waiting for its batch, on the way, then one of the agent's outcomes or the controller's own ends. */
-export const EXECUTION_STATUSES = ['held', 'queued', 'sent', 'accepted', 'rejected', 'expired', ...OUTCOMES] as const;
 export const ExecutionStatus = z.enum(EXECUTION_STATUSES);
 export type ExecutionStatus = z.infer<typeof ExecutionStatus>;
 

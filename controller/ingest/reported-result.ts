@@ -3,7 +3,8 @@ import { encodeBase64Url } from '../../protocol/base64url.js';
 import { sha256Hex } from '../../protocol/envelope.js';
 import { ExecutionId, Id, Sha256Hex, Time } from '../../protocol/ids.js';
 import { TriggeredBy } from '../../protocol/messages/request.js';
-import { ErrorCodeText, MAX_INLINE_BYTES, OUTCOMES, type Result } from '../../protocol/messages/result.js';
+import { ErrorCodeText, MAX_INLINE_BYTES, type Result } from '../../protocol/messages/result.js';
+import { OUTCOMES } from '../../protocol/outcomes.js';
 
 /** What only a node with a journal and a clock of its own can say. */
 type OnlySigned = 'boot_id' | 'process_id' | 'duration' | 'duration_ms' | 'finished_at';

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { MAX_CHUNKS } from '../../protocol/messages/output.js';
 import type { OpenExecutions } from '../dispatch/open-executions.js';
 import { groupBy } from '../grouping.js';
-import { EXECUTION_STATUSES } from '../http/schemas.js';
+import { EXECUTION_STATUSES } from '../http/statuses.js';
 import type { ControllerMetrics } from '../metrics.js';
 import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/database.js';

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { type Counts, EXECUTION_STATUSES, type ExecutionStatus, type InvocationStatus } from '../http/schemas.js';
+import type { Counts, ExecutionStatus, InvocationStatus } from '../http/schemas.js';
+import { EXECUTION_STATUSES } from '../http/statuses.js';
 
 /** The states of an execution that may still move by themselves. */
 export const OPEN_STATUSES = ['held', 'queued', 'sent', 'accepted'] as const satisfies readonly ExecutionStatus[];

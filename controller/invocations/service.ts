@@ -1,5 +1,6 @@
 import type { InvocationEvents } from '../events/invocation-events.js';
-import { ENDED_STATUSES, type InvocationView } from '../http/schemas.js';
+import type { InvocationView } from '../http/schemas.js';
+import { ENDED_STATUSES } from '../http/statuses.js';
 import { readParameters } from '../http/target-schemas.js';
 import type { InvocationService } from '../services.js';
 import type { ExecutionRow } from '../store/executions.js';

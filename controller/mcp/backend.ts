@@ -2,7 +2,8 @@ import { sha256Hex } from '../../protocol/envelope.js';
 import { MusterError } from '../../protocol/errors.js';
 import { splitAsk } from '../http/asks.js';
 import type { IntegrationAction } from '../http/integration-schemas.js';
-import { type ActionView, type AnyAsk, ENDED_STATUSES, type InvocationAnswer, type NodeView } from '../http/schemas.js';
+import type { ActionView, AnyAsk, InvocationAnswer, NodeView } from '../http/schemas.js';
+import { ENDED_STATUSES } from '../http/statuses.js';
 import type { Page, PageRequest, Principal, Services } from '../services.js';
 
 /** How long to wait for an end, and what ends the wait. */

@@ -2,7 +2,7 @@ import { isMeant } from '../../protocol/containers.js';
 import { sha256Hex } from '../../protocol/envelope.js';
 import { type ErrorCode, isMusterError, MusterError } from '../../protocol/errors.js';
 import type { Clock } from '../../runtime/clock.js';
-import { ENDED_STATUSES } from '../http/schemas.js';
+import { ENDED_STATUSES } from '../http/statuses.js';
 import type { Replay } from '../invocations/create.js';
 import type { ContainerService, InvocationService, Principal } from '../services.js';
 import { type AuditEntry, appendAudit } from '../store/audit.js';

@@ -1,7 +1,8 @@
 import { OWN_INTEGRATION } from '../http/event-schemas.js';
 import type { IntegrationView } from '../http/integration-schemas.js';
 import { type ActionInvocation, type AvailableIntegration, NODE_INTEGRATION } from '../http/sandbox-action-schemas.js';
-import { type ActionView, ENDED_STATUSES, type ExecutionView, type InvocationView } from '../http/schemas.js';
+import type { ActionView, ExecutionView, InvocationView } from '../http/schemas.js';
+import { ENDED_STATUSES } from '../http/statuses.js';
 import { pageOfAll } from '../paging.js';
 import type { Page, PageRequest } from '../services.js';
 import { sandboxOf } from './rows.js';

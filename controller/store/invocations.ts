@@ -1,13 +1,8 @@
 import type { Selectable } from 'kysely';
 import type { z } from 'zod';
 import { padded, slicesOf } from '../grouping.js';
-import {
-  Counts,
-  EXECUTION_STATUSES,
-  ExecutionStatus,
-  InvocationStatus,
-  type InvocationStatus as Status,
-} from '../http/schemas.js';
+import { Counts, ExecutionStatus, InvocationStatus, type InvocationStatus as Status } from '../http/schemas.js';
+import { EXECUTION_STATUSES } from '../http/statuses.js';
 import { type StopReason, statusOf } from '../invocations/completion.js';
 import { appendAudit } from './audit.js';
 import type { Queries, Tx } from './database.js';

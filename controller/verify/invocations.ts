@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { groupBy } from '../grouping.js';
-import { ENDED_STATUSES, ExecutionStatus, InvocationStatus } from '../http/schemas.js';
+import { ExecutionStatus, InvocationStatus } from '../http/schemas.js';
+import { ENDED_STATUSES } from '../http/statuses.js';
 import { statusOf } from '../invocations/completion.js';
 import type { Queries } from '../store/database.js';
 import { noExecutions } from '../store/invocations.js';

@@ -1,13 +1,10 @@
 import { z } from 'zod';
 import { TimeoutDuration } from '../durations.js';
 import { ActionName, ExecutionId, Id, Sha256Hex, Time, Uuid } from '../ids.js';
+import { OUTCOMES } from '../outcomes.js';
 import { Encoding } from './output.js';
 import { Parameters } from './parameters.js';
 import { TriggeredBy } from './request.js';
-
-/** How an accepted execution ends (P-35). */
-export const OUTCOMES = ['success', 'failed', 'timeout', 'cancelled', 'error'] as const;
-export type Outcome = (typeof OUTCOMES)[number];
 
 /** At most this many bytes of a stream stand in the result itself, head and tail; the rest follows as output messages. */
 export const MAX_INLINE_BYTES = 64 * 1024;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createAgentMetrics } from '../../agent/metrics.js';
 import { codesOf } from '../../protocol/errors.js';
 import { REJECTION_REASONS } from '../../protocol/messages/ack.js';
-import { OUTCOMES } from '../../protocol/messages/result.js';
+import { OUTCOMES } from '../../protocol/outcomes.js';
 
 test('known label values stand at 0 from the start', async () => {
   const metrics = createAgentMetrics();

@@ -1,11 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PolicyView } from '../../controller/http/policy-schemas.js';
-import {
-  Counts,
-  type CreateInvocation,
-  EXECUTION_STATUSES,
-  type InvocationView,
-} from '../../controller/http/schemas.js';
+import { Counts, type CreateInvocation, type InvocationView } from '../../controller/http/schemas.js';
+import { EXECUTION_STATUSES } from '../../controller/http/statuses.js';
 import { SHIPPED_POLICY } from '../../controller/policy/document.js';
 import type { Role, Services } from '../../controller/services.js';
 import { MusterError } from '../../protocol/errors.js';

@@ -4,7 +4,6 @@ import { DEFAULT_WAIT_SECONDS } from '../prefer.js';
 import {
   ApproveInvocation,
   DenyInvocation,
-  ENDED_STATUSES,
   InvocationAnswer,
   InvocationId,
   InvocationView,
@@ -12,6 +11,7 @@ import {
   pageOf,
   WaitHeaders,
 } from '../schemas.js';
+import { ENDED_STATUSES } from '../statuses.js';
 import { answerWhenDone, PAGE_NOTE, WAIT_NOTE } from './invocations.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ContainerReference } from '../../../protocol/containers.js';
 import { DEFAULT_WAIT_SECONDS } from '../prefer.js';
-import { AskHeaders, ENDED_STATUSES, type ExecutionView, type InvocationView } from '../schemas.js';
+import { AskHeaders, type ExecutionView, type InvocationView } from '../schemas.js';
+import { ENDED_STATUSES } from '../statuses.js';
 import { answerWhenDone } from './invocations.js';
 import { API, type App, FAILURE, principalOf, type RouteDeps } from './route.js';
 

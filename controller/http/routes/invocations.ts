@@ -12,7 +12,6 @@ import {
   AnyAsk,
   AskHeaders,
   CancelInvocation,
-  ENDED_STATUSES,
   type ExecutionView,
   InvocationAnswer,
   InvocationId,
@@ -21,6 +20,7 @@ import {
   pageOf,
   WaitHeaders,
 } from '../schemas.js';
+import { ENDED_STATUSES } from '../statuses.js';
 import { API, type App, FAILURE, found, principalOf, type RouteDeps, toPage } from './route.js';
 
 /** An answer holds the executions while they are at most this many, and print little enough for one page. */

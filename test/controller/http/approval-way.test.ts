@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   ApproveInvocation,
-  ENDED_STATUSES,
   InvocationAnswer,
   InvocationView,
   Problem,
   pageOf,
 } from '../../../controller/http/schemas.js';
+import { ENDED_STATUSES } from '../../../controller/http/statuses.js';
 import type { ActionSpec } from '../../../protocol/messages/capabilities.js';
 import { auditRows } from '../../support/audit-rows.js';
 import type { TestScope } from '../../support/broker.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { EXECUTION_STATUSES } from '../../../controller/http/schemas.js';
+import { EXECUTION_STATUSES } from '../../../controller/http/statuses.js';
 import { OPEN_STATUSES, STOP_REASONS, statusOf } from '../../../controller/invocations/completion.js';
 import { noExecutions } from '../../../controller/store/invocations.js';
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { ENDED_STATUSES, INVOCATION_STATUSES, type InvocationView } from '../../../controller/http/schemas.js';
+import type { InvocationView } from '../../../controller/http/schemas.js';
+import { ENDED_STATUSES, INVOCATION_STATUSES } from '../../../controller/http/statuses.js';
 import type { Principal } from '../../../controller/services.js';
 import { firstBrokenAuditRow } from '../../../controller/store/audit.js';
 import { isMusterError } from '../../../protocol/errors.js';

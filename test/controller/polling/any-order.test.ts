@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ENDED_STATUSES } from '../../../controller/http/schemas.js';
+import { ENDED_STATUSES } from '../../../controller/http/statuses.js';
 import type { NodeCaller, PollingService } from '../../../controller/polling/contract.js';
 import { isMusterError } from '../../../protocol/errors.js';
 import { invoke } from '../../support/asks.js';

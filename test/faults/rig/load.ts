@@ -1,11 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import {
-  ENDED_STATUSES,
-  type ExecutionView,
-  InvocationAnswer,
-  type InvocationView,
-} from '../../../controller/http/schemas.js';
+import { type ExecutionView, InvocationAnswer, type InvocationView } from '../../../controller/http/schemas.js';
+import { ENDED_STATUSES } from '../../../controller/http/statuses.js';
 import { parseDuration } from '../../../protocol/durations.js';
 import type { Accepted } from '../judge/evidence.js';
 import { type Deed, LEDGER_HOOK, parametersOf } from '../judge/ledger.js';
