@@ -31,7 +31,7 @@ test('what an ask comes to is shown before it is asked; going back keeps what wa
   const { agent, core, dialog } = await fillIn(t, page);
 
   await button(dialog, 'See what it comes to').click();
-  await dialog.getByText('of which 1 online. Risk: write.').waitFor();
+  await dialog.getByText('of which 1 online. Risk: changes something.').waitFor();
   await dialog.getByText('It runs at once.').waitFor();
   assert.equal(await page.evaluate("document.activeElement.getAttribute('aria-label')"), 'What it comes to');
   await button(dialog, 'Back').click();

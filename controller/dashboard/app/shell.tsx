@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, Redirect, Route, Router, Switch, useLocation } from 'wouter';
+import { reaches } from '../../identity/roles.js';
 import { call, isSignedOut } from './api/client.js';
 import { type LiveState, useLive } from './api/live.js';
 import { ApprovalsBanner } from './approvals/approvals-banner.js';
@@ -8,7 +9,7 @@ import { FaultBoundary } from './parts/fault-boundary.js';
 import { useFragmentLocation, useFragmentSearch } from './parts/fragment-location.js';
 import { Logo } from './parts/logo.js';
 import { useToast } from './parts/toasts.js';
-import { reaches, useMe } from './session/session.js';
+import { useMe } from './session/session.js';
 
 /** The frame of every page: where one can go, who one is, and what waits for a person. */
 export function Shell({ onEnd }: { onEnd: () => void }) {

@@ -3,10 +3,10 @@ import type { GrantView } from '../../../http/grant-schemas.js';
 import { call } from '../api/client.js';
 import { grantsQuery } from '../api/queries.js';
 import { Actor } from '../parts/actor.js';
-import { describeTarget } from '../parts/describe-target.js';
 import { FailureNote } from '../parts/failure-note.js';
 import { Moment } from '../parts/moment.js';
 import { useToast } from '../parts/toasts.js';
+import { describeTarget } from '../parts/words.js';
 import { useIsAdmin } from '../session/session.js';
 
 const COLUMNS = ['Actions', 'On', 'Asked for by', 'Used', 'Until', 'Made by', 'Take back'];

@@ -1,10 +1,10 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import type { InvocationAnswer, InvocationView } from '../../../http/schemas.js';
 import { call } from '../api/client.js';
 import { invocationQuery } from '../api/queries.js';
 import { Dialog } from '../parts/dialog.js';
-import { FailureNote } from '../parts/failure-note.js';
+import { DialogForm } from '../parts/dialog-form.js';
 import { useToast } from '../parts/toasts.js';
 import { useIsAdmin, useMayAsk, useMe } from '../session/session.js';
 import { hasEnded } from './words.js';
@@ -51,13 +51,18 @@ function CancelDialog({ invocation: { id, action }, onClose }: { invocation: Inv
       onClose();
     },
   });
-  const submit = (event: FormEvent<HTMLFormElement>): void => {
-    event.preventDefault();
-    mutate(String(new FormData(event.currentTarget).get('reason') ?? '').trim());
-  };
+  const submit = (form: FormData): void => mutate(String(form.get('reason') ?? '').trim());
   return (
     <Dialog title={`Cancel ${action}?`} onClose={onClose}>
-      <form onSubmit={submit}>
+      <DialogForm
+        onSubmit={submit}
+        onCancel={onClose}
+        submit="Cancel it"
+        cancel="Let it go on"
+        isOff={isPending}
+        isDanger
+        error={error}
+      >
         <p className="hint">
           What no node has been sent ends at once. What may have begun ends when its node says how.
         </p>
@@ -65,16 +70,7 @@ function CancelDialog({ invocation: { id, action }, onClose }: { invocation: Inv
           Reason, for the audit trail
           <textarea name="reason" rows={2} maxLength={1024} placeholder="may be left out" />
         </label>
-        {error !== null && <FailureNote error={error} />}
-        <footer>
-          <button type="submit" className="danger" disabled={isPending}>
-            Cancel it
-          </button>
-          <button type="button" onClick={onClose}>
-            Let it go on
-          </button>
-        </footer>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

@@ -1,13 +1,13 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useSearch } from 'wouter';
 import type { ExecutionStatus, InvocationView } from '../../../http/schemas.js';
+import { EXECUTION_STATUSES } from '../../../http/statuses.js';
 import { executionsQuery } from '../api/queries.js';
 import { useFilters } from '../parts/filters.js';
 import { PagedList } from '../parts/paged-list.js';
 import { ExecutionDetail } from './execution-detail.js';
 import { ExecutionGroups } from './execution-groups.js';
 import { ExecutionRow } from './execution-row.js';
-import { EXECUTION_STATUSES } from './words.js';
 
 /** Of more nodes than this one first sees like ends together. */
 const FEW_NODES = 20;

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { type FocusEvent, type KeyboardEvent, useId } from 'react';
+import { INVOCATION_STATUSES } from '../../../http/statuses.js';
 import { actionsQuery } from '../api/queries.js';
-import { STATUSES } from './words.js';
 
 const DAY_MS = 86_400_000;
 
@@ -44,13 +44,13 @@ export function sinceTime(word: string, now: Date): string | undefined {
 
 function StatusFilter({ picked, onChange }: { picked: readonly string[]; onChange: Change }) {
   const toggle = (status: string): void => {
-    const after = STATUSES.filter((each) => (each === status) !== picked.includes(each));
+    const after = INVOCATION_STATUSES.filter((each) => (each === status) !== picked.includes(each));
     onChange('status', after.join(','));
   };
   return (
     <fieldset className="toggles">
       <legend>Status</legend>
-      {STATUSES.map((status) => (
+      {INVOCATION_STATUSES.map((status) => (
         <button key={status} type="button" aria-pressed={picked.includes(status)} onClick={() => toggle(status)}>
           {status}
         </button>

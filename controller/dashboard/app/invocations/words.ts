@@ -1,31 +1,12 @@
 import type { z } from 'zod';
 import { escapeText } from '../../../../runtime/terminal-text.js';
-import type { Counts, ExecutionStatus, ExecutionView, InvocationView } from '../../../http/schemas.js';
-
-/** Every state of an invocation, in the order in which it comes to them. */
-export const STATUSES = [
-  'pending',
-  'approved',
-  'executing',
-  'completed',
-  'failed',
-  'denied',
-  'expired',
-  'cancelled',
-] as const satisfies readonly InvocationView['status'][];
-
-const ENDED: ReadonlySet<InvocationView['status']> = new Set(['completed', 'failed', 'denied', 'expired', 'cancelled']);
+import type { Counts, ExecutionView, InvocationView } from '../../../http/schemas.js';
+import { ENDED_STATUSES } from '../../../http/statuses.js';
 
 /** Whether nothing of it changes any more. */
 export function hasEnded({ status }: Pick<InvocationView, 'status'>): boolean {
-  return ENDED.has(status);
+  return ENDED_STATUSES.has(status);
 }
-
-/** Every state of an execution, in the order in which it comes to them. */
-export const EXECUTION_STATUSES = [
-  ...(['held', 'queued', 'sent', 'accepted'] as const),
-  ...(['success', 'failed', 'timeout', 'error', 'rejected', 'expired', 'cancelled'] as const),
-] satisfies readonly ExecutionStatus[];
 
 /** `7 of 10 done, 2 failed, 1 cancelled`; empty where no node is asked. */
 export function countsInWords(counts: Readonly<z.infer<typeof Counts>>): string {

@@ -1,10 +1,11 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { Link } from 'wouter';
 import type { InvocationView } from '../../../http/schemas.js';
 import { useAskOnce } from '../api/ask.js';
 import { recentQuery } from '../api/queries.js';
 import { Dialog } from '../parts/dialog.js';
+import { DialogForm } from '../parts/dialog-form.js';
 import { Ago } from '../parts/moment.js';
 import { Status } from '../parts/status.js';
 import { useToast } from '../parts/toasts.js';
@@ -39,14 +40,13 @@ export function ActionsDialog({ node, onClose }: { node: string; onClose: () => 
     onSuccess: () => say(`Action sent to ${node}!`),
     onError: ({ message }) => say(`Error: ${message}`, { isError: true }),
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
+  const submit = (): void => {
     if (kind === 'message' && text.trim() === '') say('Please enter a message', { isError: true });
     else send(undefined, { onSuccess: onClose }); // nothing that was opened after this one is closed
   };
   return (
     <Dialog title={`Actions for ${node}`} onClose={onClose}>
-      <form onSubmit={submit} noValidate>
+      <DialogForm onSubmit={submit} onCancel={onClose} submit="Send" isOff={isPending} noValidate>
         <label>
           Action type
           <select value={kind} onChange={({ target }) => setKind(kindOf(target.value))}>
@@ -69,15 +69,7 @@ export function ActionsDialog({ node, onClose }: { node: string; onClose: () => 
           </label>
         )}
         {kind === 'reboot' && <p className="warning">⚠️ This will reboot the machine!</p>}
-        <footer>
-          <button type="submit" className="primary" disabled={isPending}>
-            Send
-          </button>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-        </footer>
-      </form>
+      </DialogForm>
       <Results node={node} />
     </Dialog>
   );

@@ -1,10 +1,10 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { useLocation } from 'wouter';
 import type { ChangeNode, NodeView } from '../../../http/schemas.js';
 import { call } from '../api/client.js';
 import { Dialog } from '../parts/dialog.js';
-import { FailureNote } from '../parts/failure-note.js';
+import { DialogForm } from '../parts/dialog-form.js';
 import { fromLabels, toLabels, toList } from '../parts/lists.js';
 import { useToast } from '../parts/toasts.js';
 import { useIsAdmin } from '../session/session.js';
@@ -42,17 +42,18 @@ function ChangeDialog({ node: { node, labels, groups }, onClose }: { node: NodeV
       onClose();
     },
   });
-  const submit = (event: FormEvent<HTMLFormElement>): void => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget);
+  const submit = (form: FormData): void => {
     const text = String(form.get('labels'));
     const odd = toList(text, '\n').find((line) => !/[^=]=/.test(line));
-    if (odd === undefined) mutate({ labels: toLabels(text, '\n'), groups: toList(String(form.get('groups'))) });
-    else say(`${odd} is not of the form key=value`, { isError: true });
+    if (odd !== undefined) say(`${odd} is not of the form key=value`, { isError: true });
+    else
+      mutate(
+        changeOf({ labels, groups }, { labels: toLabels(text, '\n'), groups: toList(String(form.get('groups'))) }),
+      );
   };
   return (
     <Dialog title={`Labels and groups of ${node}`} onClose={onClose}>
-      <form onSubmit={submit}>
+      <DialogForm onSubmit={submit} onCancel={onClose} submit="Save" isOff={isPending} error={error}>
         <label>
           Labels, one in a line
           <textarea name="labels" rows={4} defaultValue={fromLabels(labels).join('\n')} placeholder="site=north" />
@@ -61,18 +62,22 @@ function ChangeDialog({ node: { node, labels, groups }, onClose }: { node: NodeV
           Groups, with commas between
           <input name="groups" defaultValue={groups.join(', ')} placeholder="pumps" />
         </label>
-        {error !== null && <FailureNote error={error} />}
-        <footer>
-          <button type="submit" className="primary" disabled={isPending}>
-            Save
-          </button>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-        </footer>
-      </form>
+      </DialogForm>
     </Dialog>
   );
+}
+
+/** Only what is another by now: what somebody else has changed meanwhile stays as they have left it. */
+function changeOf(
+  before: Pick<NodeView, 'labels' | 'groups'>,
+  { labels, groups }: Pick<NodeView, 'labels' | 'groups'>,
+): ChangeNode {
+  const isSame = (one: readonly string[], other: readonly string[]): boolean =>
+    one.length === other.length && one.every((each) => other.includes(each));
+  return {
+    ...(isSame(fromLabels(labels), fromLabels(before.labels)) ? {} : { labels }),
+    ...(isSame(groups, before.groups) ? {} : { groups }),
+  };
 }
 
 function RemoveDialog({ node, onClose }: { node: string; onClose: () => void }) {
@@ -82,13 +87,16 @@ function RemoveDialog({ node, onClose }: { node: string; onClose: () => void }) 
     mutationFn: () => call('DELETE', addressOf(node)),
     onSuccess: () => navigate('/nodes'),
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    mutate();
-  };
   return (
     <Dialog title={`Remove ${node}`} onClose={onClose}>
-      <form onSubmit={submit}>
+      <DialogForm
+        onSubmit={() => mutate()}
+        onCancel={onClose}
+        submit="Remove it"
+        isOff={isPending || typed !== node}
+        isDanger
+        error={error}
+      >
         <p className="warning">
           Its key is believed by nobody from then on, its connection ends, and what is open on it ends. What it did
           before stays.
@@ -97,16 +105,7 @@ function RemoveDialog({ node, onClose }: { node: string; onClose: () => void }) 
           Its name, to be sure
           <input autoComplete="off" value={typed} onChange={({ target }) => setTyped(target.value)} />
         </label>
-        {error !== null && <FailureNote error={error} />}
-        <footer>
-          <button type="submit" className="danger" disabled={isPending || typed !== node}>
-            Remove it
-          </button>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-        </footer>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { escapeText } from '../../../../runtime/terminal-text.js';
 import { actionsQuery } from '../api/queries.js';
 import { FailureNote } from '../parts/failure-note.js';
+import { RISK_WORDS } from '../parts/words.js';
 import type { Wish } from '../run/run-dialog.js';
 
 /** What a node can do, each with a button for who may ask. */
@@ -19,7 +20,7 @@ export function Offers({ node, onRun }: { node: string; onRun: ((wish: Wish) => 
               <strong>{name}</strong>{' '}
               <span className="hint">
                 {kind === 'hook' ? 'hook, ' : ''}
-                {risk}
+                {RISK_WORDS[risk]}
               </span>
               <br />
               <small>{escapeText(description)}</small>

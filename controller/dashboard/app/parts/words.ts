@@ -1,6 +1,7 @@
+import { describeSelector } from '../../../../protocol/describe-selector.js';
 import type { Risk } from '../../../../protocol/messages/capabilities.js';
 import type { InvocationView } from '../../../http/schemas.js';
-import { describeTarget } from './describe-target.js';
+import type { InvocationTarget } from '../../../http/target-schemas.js';
 
 /** How many names of nodes stand in a line. */
 const NAMED = 3;
@@ -8,6 +9,11 @@ const NAMED = 3;
 /** `1 node`, `12 nodes`. */
 export function countNodes(count: number): string {
   return count === 1 ? '1 node' : `${count} nodes`;
+}
+
+/** Of whom something is asked, in words. */
+export function describeTarget(target: InvocationTarget): string {
+  return 'integration' in target ? `the integration ${target.integration}` : describeSelector(target);
 }
 
 /** On whom an ask is to run: `node pump-1`, `9 nodes: a, b, c and 6 more`, `group pumps (12 nodes)`. */

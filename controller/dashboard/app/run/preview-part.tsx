@@ -1,17 +1,21 @@
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import type { InvocationPreview } from '../../../http/schemas.js';
-import { describeTarget } from '../parts/describe-target.js';
+import { DialogForm } from '../parts/dialog-form.js';
 import { Status } from '../parts/status.js';
+import { countNodes, describeTarget, RISK_WORDS } from '../parts/words.js';
 
 /** What an ask would come to: on whom, how risky, and whether it runs, waits or is refused. */
 export function PreviewPart({
   plan,
   isBusy,
+  error,
   onSend,
   onBack,
 }: {
   plan: InvocationPreview;
   isBusy: boolean;
+  /** Why it was not sent. */
+  error: unknown;
   onSend: () => void;
   onBack: () => void;
 }) {
@@ -19,15 +23,22 @@ export function PreviewPart({
   const isRefused = decision.kind === 'denied' || decision.kind === 'refused';
   const isWide = risk !== 'read' && counts.total > 1;
   const [isSure, setSure] = useState(false);
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    onSend();
-  };
   return (
-    <form ref={focus} tabIndex={-1} aria-label="What it comes to" onSubmit={submit} className="preview">
+    <DialogForm
+      onSubmit={onSend}
+      onCancel={onBack}
+      submit={decision.kind === 'pending' ? 'Ask for approval' : 'Run it'}
+      cancel="Back"
+      isOff={isBusy || isRefused || (isWide && !isSure)}
+      error={error}
+      ref={focus}
+      tabIndex={-1}
+      aria-label="What it comes to"
+      className="preview"
+    >
       <p>
-        <strong>{action}</strong> on {describeTarget(target)}: {counts.total === 1 ? '1 node' : `${counts.total} nodes`}
-        , of which {counts.online} online. Risk: {risk}.
+        <strong>{action}</strong> on {describeTarget(target)}: {countNodes(counts.total)}, of which {counts.online}{' '}
+        online. Risk: {RISK_WORDS[risk]}.
       </p>
       {counts.offline + counts.never_seen > 0 && (
         <p>
@@ -53,18 +64,10 @@ export function PreviewPart({
       {isWide && !isRefused && (
         <label className="choice">
           <input type="checkbox" checked={isSure} onChange={() => setSure(!isSure)} />
-          Yes, on all {counts.total} nodes
+          Yes, on all {countNodes(counts.total)}
         </label>
       )}
-      <footer>
-        <button type="submit" className="primary" disabled={isBusy || isRefused || (isWide && !isSure)}>
-          {decision.kind === 'pending' ? 'Ask for approval' : 'Run it'}
-        </button>
-        <button type="button" onClick={onBack}>
-          Back
-        </button>
-      </footer>
-    </form>
+    </DialogForm>
   );
 }
 

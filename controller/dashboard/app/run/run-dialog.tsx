@@ -49,15 +49,13 @@ export function RunDialog({
         {preview.error !== null && <FailureNote error={preview.error} />}
       </div>
       {planned !== undefined && (
-        <>
-          <PreviewPart
-            plan={planned.plan}
-            isBusy={sending.isPending}
-            onSend={() => send({ ask: planned.ask, digest: planned.plan.digest }, { onSuccess: follow })}
-            onBack={preview.reset}
-          />
-          {sending.error !== null && <FailureNote error={sending.error} />}
-        </>
+        <PreviewPart
+          plan={planned.plan}
+          isBusy={sending.isPending}
+          error={sending.error}
+          onSend={() => send({ ask: planned.ask, digest: planned.plan.digest }, { onSuccess: follow })}
+          onBack={preview.reset}
+        />
       )}
     </Dialog>
   );

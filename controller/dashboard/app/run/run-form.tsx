@@ -7,6 +7,7 @@ import type { ActionView } from '../../../http/schemas.js';
 import type { Ask } from '../api/ask.js';
 import { actionsQuery } from '../api/queries.js';
 import { FailureNote } from '../parts/failure-note.js';
+import { countNodes, RISK_WORDS } from '../parts/words.js';
 import { ParameterFields, readParameters } from './parameter-fields.js';
 import type { Wish } from './run-dialog.js';
 import { readTarget, TargetFields } from './target-fields.js';
@@ -85,7 +86,7 @@ export function RunForm({
 }
 
 function inWords({ name, kind, risk, nodes }: ActionView): string {
-  return `${name} (${kind === 'hook' ? 'hook, ' : ''}${risk}, ${nodes.length === 1 ? '1 node' : `${nodes.length} nodes`})`;
+  return `${name} (${kind === 'hook' ? 'hook, ' : ''}${RISK_WORDS[risk]}, ${countNodes(nodes.length)})`;
 }
 
 /** Of one node only what it offers is to be chosen from. */

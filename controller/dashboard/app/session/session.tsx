@@ -1,6 +1,7 @@
 import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
 import { createContext, useCallback, useContext } from 'react';
-import type { Me, Role } from '../../../http/people-schemas.js';
+import type { Me } from '../../../http/people-schemas.js';
+import { reaches } from '../../../identity/roles.js';
 import { call, isSignedOut } from '../api/client.js';
 import { SESSION_KEY } from '../api/queries.js';
 import { FailureNote } from '../parts/failure-note.js';
@@ -29,14 +30,6 @@ export function useMe(): Me {
   const me = useContext(MeContext);
   if (me === undefined) throw new Error('Nobody is signed in here');
   return me;
-}
-
-/** From the least to the most; each may do what the ones before it may. */
-const ROLES: readonly Me['role'][] = ['viewer', 'operator', 'admin', 'owner'];
-
-/** Whether somebody with this role may do what is for `least`; a program may do nothing of it. */
-export function reaches(role: Me['role'], least: Role): boolean {
-  return ROLES.indexOf(role) >= ROLES.indexOf(least);
 }
 
 /** Whether they may approve, and change what is there. */
