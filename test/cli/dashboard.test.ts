@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, request } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hasDisplay, openBrowser } from '../../cli/open-browser.js';
-import { listening } from '../support/listening.js';
 import { runMuster, startTestController } from '../support/muster.js';
 import { askPlainly } from '../support/plain-http.js';
+import { startPrefixProxy } from '../support/prefix-proxy.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
 
@@ -39,21 +38,13 @@ test('muster dashboard prints an address whose code signs a browser in once, and
 
 test('muster dashboard keeps the path under which a proxy serves the controller, and the page is there', async (t) => {
   const { url, token } = await startTestController(t);
-  const proxy = createServer((asked, answer) => {
-    const path = (asked.url ?? '').replace(/^\/fleet/, '');
-    const onward = request(new URL(path, url), { method: asked.method, headers: asked.headers }, (came) => {
-      answer.writeHead(came.statusCode ?? 502, came.headers);
-      came.pipe(answer);
-    });
-    asked.pipe(onward);
-  });
-  const to = await listening(t, proxy);
+  const address = await startPrefixProxy(t, { prefix: '/fleet', target: url });
 
-  const { exitCode, stdout, stderr } = await runMuster(t, ['dashboard', '--url', `${to}/fleet/`, '--token', token]);
+  const { exitCode, stdout, stderr } = await runMuster(t, ['dashboard', '--url', `${address}/`, '--token', token]);
 
   assert.equal(exitCode, 0, stderr);
-  assert.match(stdout, new RegExp(`^${to}/fleet/#/sign-in\\?code=[0-9a-f]{64}\n$`));
-  assert.match((await askPlainly(to, { path: '/fleet/' })).text, /npm run build/, 'where there is no page');
+  assert.match(stdout, new RegExp(`^${address}/#/sign-in\\?code=[0-9a-f]{64}\n$`));
+  assert.match((await askPlainly(address, { path: '/fleet/' })).text, /npm run build/, 'where there is no page');
 });
 
 test('muster dashboard says why it cannot', async (t) => {
